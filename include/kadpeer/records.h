@@ -1,0 +1,72 @@
+/* The values of records, and the keys they are kept under: docs/protocol.md section 2.
+ * Values are msgpack maps, made and read here alone; a value with an unknown or missing key, or
+ * of the wrong size, is refused. Lives in dht/. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kadpeer/buffer.h"
+#include "kadpeer/bytes.h"
+#include "kadpeer/ed25519.h"
+#include "kadpeer/id.h"
+#include "kadpeer/status.h"
+
+#define AVAILABILITY_SEGMENT_PIECES 1024 /* one record's bitfield: 128 bytes */
+#define AVAILABILITY_BITFIELD_MAX   128
+#define ENTRY_BODY_MAX              512
+#define ENTRY_NAME_MAX              200 /* bytes of a published name */
+#define PUBLISHED_WORDS_MAX         16
+
+/* kind 1 */
+struct peer_record {
+    uint16_t tcp_port; /* 0: the port the record's datagram came from */
+    bool seed;
+    uint32_t pieces_held;
+};
+
+bool peer_record_decode(struct bytes value, struct peer_record *out);
+void peer_record_encode(const struct peer_record *record, struct buffer *out);
+
+/* kind 2; piece i of the segment is bit 7 - i%8 of byte i/8, as in BITFIELD [BEP 3] */
+struct availability_record {
+    uint16_t tcp_port;
+    struct bytes bitfield; /* borrowed from the value; empty: gone */
+};
+
+bool availability_record_decode(struct bytes value, struct availability_record *out);
+void availability_record_encode(const struct availability_record *record, struct buffer *out);
+
+/* kind 3 */
+struct entry_record {
+    uint8_t public_key[ED25519_PUBLIC_BYTES];
+    uint64_t seq;
+    uint64_t expiry_unix_s;
+    struct bytes body; /* borrowed from the value */
+    uint8_t signature[ED25519_SIGNATURE_BYTES];
+};
+
+bool entry_record_decode(struct bytes value, struct entry_record *out);
+bool entry_record_verify(const struct entry_record *record, const struct id *key);
+/* Signs with `seed` (its public key is filled in) and encodes. */
+enum status entry_record_make(const struct id *key, const uint8_t seed[ED25519_SEED_BYTES],
+                              uint64_t seq, uint64_t expiry_unix_s, struct bytes body,
+                              struct buffer *out);
+
+/* The body of a name, word or file-SHA-1 entry. */
+struct entry_body {
+    struct id infohash;
+    char name[ENTRY_NAME_MAX + 1]; /* empty in a file-SHA-1 entry */
+    uint64_t size;
+    uint32_t files; /* 0 in a file-SHA-1 entry */
+};
+
+bool entry_body_decode(struct bytes body, struct entry_body *out);
+void entry_body_encode(const struct entry_body *body,
+                       struct buffer *out); /* without `n`, `f` when the name is empty */
+
+/* Keys. `normal_name` is what names_normalize (content/names.h) gives. */
+struct id key_of_availability(const struct id *infohash, uint32_t segment);
+struct id key_of_name(const char *normal_name);
+struct id key_of_word(const char *word);
+struct id key_of_file_sha1(const struct id *sha1);

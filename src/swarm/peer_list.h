@@ -1,0 +1,56 @@
+/* Who might have a file: every address heard of for one transfer, where it came from, how dialling
+ * it went. Says whom to dial next; dials nobody. Keyed by address and port: the same address with
+ * another port is another peer (interop-notes section 7). At most PEER_LIST_MAX; when full, the
+ * least promising not in use makes way. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/endpoint.h"
+
+#define PEER_LIST_MAX 1000
+
+enum peer_source {
+    PEER_FROM_DHT = 1,
+    PEER_FROM_AVAILABILITY = 2, /* a record says it holds pieces */
+    PEER_FROM_LINK = 4,         /* x.pe, --from, .torrent */
+    PEER_FROM_EXCHANGE = 8,     /* BEP 11 */
+    PEER_FROM_INCOMING = 16,    /* it connected to us and told its listening port */
+    PEER_FROM_SAVED = 32,
+};
+
+enum peer_outcome {
+    PEER_FAILED,     /* no connection: later again, each time later */
+    PEER_LOST,       /* was connected: again soon */
+    PEER_LOST_EARLY, /* closed before or right after the handshake: it may not have the file */
+    PEER_BOTH_SEEDS, /* no use to each other now */
+    PEER_IS_US,
+    PEER_BANNED, /* gave wrong data: never again in this run */
+};
+
+struct peer_list;
+
+struct peer_list *peer_list_new(void);
+void peer_list_free(struct peer_list *list);
+
+/* True when it is new. Unusable and banned ones are ignored. */
+bool peer_list_add(struct peer_list *list, const struct endpoint *endpoint, enum peer_source source,
+                   uint64_t now_ms);
+/* The best one due to be dialled now; marked as in use until peer_list_ended. */
+bool peer_list_next(struct peer_list *list, uint64_t now_ms, struct endpoint *out);
+uint64_t
+peer_list_due(const struct peer_list *list); /* when next has something; UINT64_MAX: never */
+/* An incoming connection turned out to be this one: in use. False: it was in use already. */
+bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms);
+void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
+                     enum peer_outcome outcome, uint64_t now_ms);
+bool peer_list_is_banned(
+    const struct peer_list *list,
+    const struct endpoint *endpoint); /* by address and port; an address with 2 banned ports is
+                                         banned whole unless local */
+size_t peer_list_count(const struct peer_list *list); /* known, not banned */
+/* How many of the known came from `sources` (or-ed enum peer_source). */
+size_t peer_list_count_from(const struct peer_list *list, unsigned sources);
+void peer_list_forget_failures(struct peer_list *list, uint64_t now_ms); /* `resume`: all due now */
