@@ -1,0 +1,65 @@
+/* The control server: docs/control.md. A method gets a call, reads its params, and sooner or later
+ * ends it with call_finish or call_fail, exactly once. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <msgpack.h>
+
+#include "daemon/pack.h"
+#include "kadpeer/status.h"
+
+struct daemon;
+struct call;
+
+typedef void call_method(struct daemon *daemon, struct call *call);
+typedef void call_cancelled(void *user);
+
+struct control_method {
+    const char *name; /* "transfer.add" */
+    call_method *run;
+};
+
+/* One table per file of methods, ended by a NULL name; joined in control.c. */
+extern const struct control_method
+    methods_daemon[]; /* hello status stop logs.level config.get events */
+extern const struct control_method methods_node[];     /* node.* */
+extern const struct control_method methods_search[];   /* search */
+extern const struct control_method methods_share[];    /* share.* */
+extern const struct control_method methods_transfer[]; /* transfer.* */
+
+/* ---- params: borrowed for the life of the call; a wrong type counts as absent ---- */
+const msgpack_object *call_param(const struct call *call,
+                                 const char *key); /* NULL: absent or nil */
+/* A copy on the call's own memory, NUL-terminated; a text with a NUL inside counts as absent. */
+const char *call_text(const struct call *call, const char *key, const char *otherwise);
+bool call_bool(const struct call *call, const char *key, bool otherwise);
+int64_t call_number(const struct call *call, const char *key, int64_t otherwise);
+double call_double(const struct call *call, const char *key, double otherwise);
+/* Array of texts: writes up to `cap` pointers, returns how many. */
+size_t call_texts(const struct call *call, const char *key, const char *out[], size_t cap);
+
+/* ---- answers ---- */
+
+/* The result map is open in the pack returned: add fields, then call_finish, which closes it, sends
+ * and frees the call. */
+struct pack *call_result(struct call *call);
+void call_finish(struct call *call);
+
+/* Ends the call with an error map. `exit` is the command line's status (cli-design section 5).
+ * `hint` may be NULL. To add fields (candidates, …) use call_fail_begin … call_finish. */
+void call_fail(struct call *call, const char *code, int exit, const char *hint, const char *message,
+               ...) __attribute__((format(printf, 5, 6)));
+struct pack *call_fail_begin(struct call *call, const char *code, int exit, const char *hint,
+                             const char *message);
+
+/* A notification of a streaming call: its params map is open (msgid and v are in it already); then
+ * call_notify_end sends. A client that does not read is cut off at 4 MiB of backlog. */
+struct pack *call_notify(struct call *call, const char *event);
+void call_notify_end(struct call *call);
+
+/* When the client goes away or the daemon stops before the call has ended, `cancelled` is called
+ * once and the call is freed right after; nothing may be sent any more. */
+void call_on_cancel(struct call *call, call_cancelled *cancelled, void *user);

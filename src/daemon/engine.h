@@ -1,0 +1,32 @@
+/* All transfers of this daemon: loads them from the catalog, finds and dials their peers, moves
+ * their bytes between tcp, transfer and disk, publishes what it has. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/pack.h"
+#include "kadpeer/dht.h"
+
+struct daemon;
+struct engine;
+struct tcp; /* io/tcp.h: one accepted connection */
+
+struct engine *engine_new(struct daemon *daemon); /* NULL: no memory */
+/* Everything in the catalog starts: shares are checked against their files' size and time,
+ * downloads go on. */
+enum status engine_start(struct engine *engine);
+/* Closes every connection, withdraws availability, writes what is to be kept, then calls `done`
+ * from the loop; bounded by `deadline_ms` from now. */
+void engine_stop(struct engine *engine, uint64_t deadline_ms, void (*done)(void *user), void *user);
+void engine_free(struct engine *engine);
+
+/* Takes ownership of an accepted connection. */
+void engine_take_incoming(struct engine *engine, struct tcp *connection);
+
+/* The node joined, or lost everybody: searches are repeated, reasons shown change. */
+void engine_on_network(struct engine *engine);
+
+/* Adds `transfers`, `rate_down`, `rate_up`, `connections` to an open map. */
+void engine_pack_status(struct engine *engine, struct pack *pack);
