@@ -1,6 +1,19 @@
-/* Every limit of this library, with its unit, its reason and where it comes from. */
+/* Every limit of this library, with its unit, its reason and where it comes from. What others must
+ * know to size their buffers stands in metainfo.h, magnet.h and names.h. */
 #pragma once
 
 /* Containers inside containers. A .torrent needs 5 [BEP 3]; the unknown "file tree" of a newer one
  * nests as deep as its folders do [BEP 52]; libtorrent takes 100. */
 #define BENCODE_DEPTH_MAX 100u
+
+/* Open files of all storages together: every transfer reads a few, and the usual limit of a process
+ * is 1,024, most of which the connections want. */
+#define STORAGE_DESCRIPTORS 64u
+
+/* Bytes read at a time when hashing: long enough that a call costs nothing beside its SHA-1, short
+ * enough for the stack and the CPU's cache. */
+#define HASHER_CHUNK_BYTES (64u << 10)
+
+/* Modes before the umask. */
+#define STORAGE_FILE_MODE   0644
+#define STORAGE_FOLDER_MODE 0755

@@ -1,0 +1,122 @@
+/* A torrent's bytes on disk: where each file lies, and reading and writing runs of bytes across
+ * files. Plain blocking POSIX calls for pool threads.
+ *
+ * While `partial` (a download) a single file is `DIR/TARGET.part`, a folder torrent is
+ * `DIR/TARGET.part/…`; storage_finish gives them their name. Otherwise they are `DIR/TARGET` and
+ * are never written to.
+ *
+ * Below DIR no symbolic link is ever followed, not even one planted between two calls: each part of
+ * a path is opened from the one before it with O_NOFOLLOW. What lies in the way and is neither file
+ * nor folder is refused, not opened. DIR itself is the user's own word and may hold links.
+ *
+ * Files grow as they are written and may be sparse. Padding files [BEP 47] are never on disk and
+ * read as zeros. Files of no length appear at storage_prepare and storage_finish.
+ *
+ * Any function but storage_free may run on several threads at once, on ranges that do not overlap;
+ * storage_finish waits for the others while it renames. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "content/metainfo.h"
+#include "kadpeer/bytes.h"
+#include "kadpeer/status.h"
+
+/* ---- the open files that all storages share ---- */
+
+/* At most STORAGE_DESCRIPTORS, the least recently used closed first. Thread-safe. */
+struct storage_cache;
+struct storage_cache *storage_cache_new(void);        /* NULL: no memory */
+void storage_cache_free(struct storage_cache *cache); /* after its last storage; NULL is allowed */
+
+/* ---- what went wrong ---- */
+
+#define STORAGE_PATH_SIZE  (METAINFO_PATH_MAX + 264) /* TARGET.part/PATH and the final zero */
+#define STORAGE_ERROR_SIZE (STORAGE_PATH_SIZE + 80)
+
+/* NO_SPACE: ENOSPC, EDQUOT. PERMISSION: EACCES, EPERM, EROFS. NOT_FOUND: ENOENT. REFUSED: ELOOP,
+ * ENOTDIR, or no regular file. EXISTS: EEXIST, ENOTEMPTY, EISDIR. BUSY: EMFILE, ENFILE. NO_MEMORY:
+ * ENOMEM. MISMATCH: the file is shorter than it should be (error 0). Any other: IO. */
+struct storage_error {
+    int error;                    /* errno, or 0 */
+    char path[STORAGE_PATH_SIZE]; /* below DIR; as it is, not yet safe to show */
+};
+/* "lectures.part/a.mp4: No space left on device", safe to show. */
+void storage_error_text(enum status status, const struct storage_error *error,
+                        char out[STORAGE_ERROR_SIZE]);
+
+/* ---- make and free ---- */
+
+struct storage;
+
+/* `dir` is absolute and need not exist before the first write; `target` is one path part (not
+ * empty, ".", ".." or with '/'), else REFUSED. `metainfo` and `cache` are borrowed and must outlive
+ * the storage. Touches no disk. */
+enum status storage_new(const struct metainfo *metainfo, const char *dir, const char *target,
+                        bool partial, struct storage_cache *cache, struct storage **out);
+void storage_free(struct storage *storage); /* NULL is allowed; no other call may be running */
+
+const struct metainfo *storage_metainfo(const struct storage *storage);
+bool storage_is_partial(struct storage *storage);
+/* Where the content is now: "DIR/TARGET.part" or "DIR/TARGET". Allocates; NULL: no memory. A target
+ * too long for the file system with ".part" behind it is shortened for that name. */
+char *storage_path(struct storage *storage);
+/* What lies at either name, as nothing follows a link; both may be there. */
+struct storage_presence {
+    bool partial, final;
+};
+enum status storage_look(struct storage *storage, struct storage_presence *out,
+                         struct storage_error *error);
+
+/* ---- bytes; `error` may be NULL in all that follow ---- */
+
+/* All `len` bytes from `offset` of the whole, or not OK: MISMATCH when a file ends too early,
+ * NOT_FOUND when one is missing. Never zeros instead of bytes (but a hole in a partial file reads
+ * as zeros: what was not written is not to be read). REFUSED beyond the end. */
+enum status storage_read(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
+                         struct storage_error *error);
+/* Makes folders and files as needed, DIR too. Only while partial, else REFUSED. After a failure
+ * some of the bytes may have been written. */
+enum status storage_write(struct storage *storage, uint64_t offset, struct bytes data,
+                          struct storage_error *error);
+/* What was written before this call is on disk when it returns OK, and findable by name. */
+enum status storage_sync(struct storage *storage, struct storage_error *error);
+
+/* ---- the whole ---- */
+
+/* While partial: makes the folder and the files of no length. So an unwritable place shows before
+ * anything is fetched. */
+enum status storage_prepare(struct storage *storage, struct storage_error *error);
+/* Syncs all, cuts files that are too long, renames to DIR/TARGET, syncs DIR; not partial from then
+ * on. EXISTS: something has that name (nothing is lost, call again with `force`). With `force` a
+ * file is replaced; of a folder the files of the same paths are, others in it stay. Already
+ * finished: OK. */
+enum status storage_finish(struct storage *storage, bool force, struct storage_error *error);
+/* Back to the partial name, to fetch pieces that went bad. EXISTS: something has that name. */
+enum status storage_reopen(struct storage *storage, struct storage_error *error);
+
+/* How a file stands on disk; tells a changed one. */
+struct storage_stat {
+    bool exists; /* as a regular file */
+    uint64_t size;
+    int64_t mtime_ns;
+    uint64_t inode;
+};
+/* `out` holds file_count; of padding files: exists, size right, the rest 0. Missing files are no
+ * error. Also lets go of open files, so that one that was replaced is opened anew. */
+enum status storage_stat_files(struct storage *storage, struct storage_stat out[],
+                               struct storage_error *error);
+
+/* Bytes that may still be written where the target is (or would be), for a user without privilege.
+ */
+enum status storage_free_space(struct storage *storage, uint64_t *out_bytes,
+                               struct storage_error *error);
+/* Bytes on disk now (blocks, not lengths): what a sparse partial download has taken already. */
+enum status storage_used_space(struct storage *storage, uint64_t *out_bytes,
+                               struct storage_error *error);
+
+/* Deletes the files of this torrent and then the folders that are empty. Files that are gone
+ * already are no error; others that were put into the folder stay. */
+enum status storage_delete(struct storage *storage, struct storage_error *error);
