@@ -1,0 +1,269 @@
+/* Transfers, their progress and the files they consist of. A transfer is a row in `transfers` and
+ * one in `progress`: the latter is small and written often. */
+#include "catalog/catalog.h"
+
+#include <stdlib.h>
+
+#include "catalog/catalog_private.h"
+
+static enum status find(struct catalog *catalog, const struct id *infohash, int64_t *id)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_FIND);
+    query_bind_id(&query, infohash);
+    bool found = query_row(&query);
+    if (found)
+        *id = query_int(&query, 0);
+    enum status status = query_end(&query);
+    return status != STATUS_OK || found ? status : STATUS_NOT_FOUND;
+}
+
+/* In the order of the columns that TRANSFER_ADD and TRANSFER_UPDATE share. */
+static void bind_transfer(struct query *query, const struct catalog_transfer *transfer)
+{
+    query_bind_int(query, transfer->origin);
+    query_bind_int(query, transfer->wish);
+    query_bind_text(query, transfer->name);
+    query_bind_text(query, transfer->dir);
+    query_bind_text(query, transfer->target);
+    query_bind_int(query, transfer->complete);
+    query_bind_int(query, transfer->unlisted);
+    query_bind_int(query, transfer->no_seed);
+    query_bind_int(query, transfer->force);
+    query_bind_id(query, transfer->has_file_sha1 ? &transfer->file_sha1 : NULL);
+    query_bind_id(query, transfer->has_expected_sha1 ? &transfer->expected_sha1 : NULL);
+    query_bind_text(query, transfer->peers);
+    query_bind_count(query, transfer->size);
+    query_bind_int(query, transfer->added_unix_s);
+    query_bind_int(query, transfer->completed_unix_s);
+    query_bind_bytes(query, transfer->info);
+}
+
+static enum status set_progress(struct catalog *catalog, const struct catalog_transfer *transfer)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_PROGRESS_SET);
+    query_bind_int(&query, transfer->id);
+    query_bind_count(&query, transfer->uploaded);
+    query_bind_count(&query, transfer->downloaded);
+    query_bind_bytes(&query, transfer->have);
+    return query_run(&query);
+}
+
+static enum status insert(struct catalog *catalog, struct catalog_transfer *transfer)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_ADD);
+    query_bind_id(&query, &transfer->infohash);
+    bind_transfer(&query, transfer);
+    enum status status = query_run(&query);
+    if (status != STATUS_OK)
+        return status;
+    transfer->id = sqlite3_last_insert_rowid(catalog->db);
+    return set_progress(catalog, transfer);
+}
+
+enum status catalog_add_transfer(struct catalog *catalog, struct catalog_transfer *transfer)
+{
+    bool own;
+    enum status status = catalog_enter(catalog, &own);
+    if (status != STATUS_OK)
+        return status;
+    status = find(catalog, &transfer->infohash, &transfer->id);
+    if (status == STATUS_OK)
+        status = STATUS_EXISTS;
+    else if (status == STATUS_NOT_FOUND)
+        status = insert(catalog, transfer);
+    return catalog_leave(catalog, own, status);
+}
+
+enum status catalog_update_transfer(struct catalog *catalog,
+                                    const struct catalog_transfer *transfer)
+{
+    bool own;
+    enum status status = catalog_enter(catalog, &own);
+    if (status != STATUS_OK)
+        return status;
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_UPDATE);
+    bind_transfer(&query, transfer);
+    query_bind_int(&query, transfer->id);
+    status = query_run_one(&query);
+    if (status == STATUS_OK)
+        status = set_progress(catalog, transfer);
+    return catalog_leave(catalog, own, status);
+}
+
+enum status catalog_remove_transfer(struct catalog *catalog, int64_t id)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_REMOVE);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+static struct bytes take_bytes(struct query *query, int column)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    query_bytes(query, column, &data, &len);
+    return bytes_of(data, len);
+}
+
+/* In the order of TRANSFER_LOAD. */
+static void read_transfer(struct query *query, struct catalog_transfer *out)
+{
+    out->id = query_int(query, 0);
+    query_id(query, 1, &out->infohash);
+    out->origin = (enum catalog_origin)query_int(query, 2);
+    out->wish = (enum catalog_wish)query_int(query, 3);
+    out->name = query_text(query, 4);
+    out->dir = query_text(query, 5);
+    out->target = query_text(query, 6);
+    out->complete = query_int(query, 7) != 0;
+    out->unlisted = query_int(query, 8) != 0;
+    out->no_seed = query_int(query, 9) != 0;
+    out->force = query_int(query, 10) != 0;
+    out->has_file_sha1 = query_id(query, 11, &out->file_sha1);
+    out->has_expected_sha1 = query_id(query, 12, &out->expected_sha1);
+    out->peers = query_text(query, 13);
+    out->size = query_count(query, 14);
+    out->added_unix_s = query_int(query, 15);
+    out->completed_unix_s = query_int(query, 16);
+    out->info = take_bytes(query, 17);
+    out->uploaded = query_count(query, 18);
+    out->downloaded = query_count(query, 19);
+    out->have = take_bytes(query, 20);
+}
+
+enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,
+                                   size_t *count)
+{
+    struct catalog_transfer *rows = NULL;
+    size_t used = 0, room = 0;
+    enum status status = STATUS_OK;
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_LOAD);
+    while (status == STATUS_OK && query_row(&query)) {
+        status = query_grow((void **)&rows, &room, used, sizeof *rows);
+        if (status == STATUS_OK)
+            read_transfer(&query, &rows[used++]);
+    }
+    enum status ended = query_end(&query);
+    status = status != STATUS_OK ? status : ended;
+    if (status != STATUS_OK) {
+        catalog_free_transfers(rows, used);
+        rows = NULL;
+        used = 0;
+    }
+    *out = rows;
+    *count = used;
+    return status;
+}
+
+void catalog_free_transfers(struct catalog_transfer *transfers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct catalog_transfer *row = &transfers[i];
+        free(row->name);
+        free(row->dir);
+        free(row->target);
+        free(row->peers);
+        free((void *)(uintptr_t)row->info.data);
+        free((void *)(uintptr_t)row->have.data);
+    }
+    free(transfers);
+}
+
+enum status catalog_set_have(struct catalog *catalog, int64_t id, struct bytes have)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_PROGRESS_HAVE);
+    query_bind_bytes(&query, have);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+enum status catalog_set_wish(struct catalog *catalog, int64_t id, enum catalog_wish wish)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_WISH);
+    query_bind_int(&query, wish);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+enum status catalog_add_traffic(struct catalog *catalog, int64_t id, uint64_t uploaded,
+                                uint64_t downloaded)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_PROGRESS_TRAFFIC);
+    query_bind_count(&query, uploaded);
+    query_bind_count(&query, downloaded);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+static enum status clear_files(struct catalog *catalog, int64_t id)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_FILES_CLEAR);
+    query_bind_int(&query, id);
+    return query_run(&query);
+}
+
+static enum status add_file(struct catalog *catalog, int64_t id, const struct catalog_file *file)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_FILES_ADD);
+    query_bind_int(&query, id);
+    query_bind_int(&query, file->index);
+    query_bind_int(&query, file->mtime_ns);
+    query_bind_count(&query, file->size);
+    query_bind_int(&query, (int64_t)file->inode); /* any 64 bits; the sign is of no meaning */
+    return query_run(&query);
+}
+
+enum status catalog_set_files(struct catalog *catalog, int64_t id,
+                              const struct catalog_file files[], size_t count)
+{
+    bool own;
+    enum status status = catalog_enter(catalog, &own);
+    if (status != STATUS_OK)
+        return status;
+    status = clear_files(catalog, id);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = add_file(catalog, id, &files[i]);
+    return catalog_leave(catalog, own, status);
+}
+
+enum status catalog_load_files(struct catalog *catalog, int64_t id, struct catalog_file **out,
+                               size_t *count)
+{
+    struct catalog_file *rows = NULL;
+    size_t used = 0, room = 0;
+    enum status status = STATUS_OK;
+    struct query query;
+    query_start(&query, catalog, STATEMENT_FILES_LOAD);
+    query_bind_int(&query, id);
+    while (status == STATUS_OK && query_row(&query)) {
+        status = query_grow((void **)&rows, &room, used, sizeof *rows);
+        if (status == STATUS_OK)
+            rows[used++] = (struct catalog_file){
+                .index = (uint32_t)query_int(&query, 0),
+                .mtime_ns = query_int(&query, 1),
+                .size = query_count(&query, 2),
+                .inode = (uint64_t)query_int(&query, 3),
+            };
+    }
+    enum status ended = query_end(&query);
+    status = status != STATUS_OK ? status : ended;
+    if (status != STATUS_OK) {
+        free(rows);
+        rows = NULL;
+        used = 0;
+    }
+    *out = rows;
+    *count = used;
+    return status;
+}
