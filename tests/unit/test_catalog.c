@@ -93,6 +93,22 @@ static void update_changes_every_column_but_id_and_infohash(void **state)
     assert_stored(f, &transfer);
 }
 
+static void each_yes_or_no_has_a_column_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct catalog_transfer transfer = transfer_of(0x11);
+    assert_int_equal(catalog_add_transfer(f->catalog, &transfer), STATUS_OK);
+    bool *const flags[] = {&transfer.complete,      &transfer.unlisted,
+                           &transfer.no_seed,       &transfer.force,
+                           &transfer.has_file_sha1, &transfer.has_expected_sha1};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        *flags[i] = true;
+        assert_int_equal(catalog_update_transfer(f->catalog, &transfer), STATUS_OK);
+        assert_stored(f, &transfer);
+        *flags[i] = false;
+    }
+}
+
 static void frequent_calls_change_their_columns_alone(void **state)
 {
     struct fixture *f = *state;
@@ -308,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_column_of_a_transfer_comes_back),
         TEST(update_changes_every_column_but_id_and_infohash),
+        TEST(each_yes_or_no_has_a_column_of_its_own),
         TEST(frequent_calls_change_their_columns_alone),
         TEST(unknown_ids_are_not_found),
         TEST(second_row_of_an_infohash_is_refused_with_the_first_ones_id),
