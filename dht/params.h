@@ -1,0 +1,48 @@
+/* Every number of dht/ that is a choice: unit, reason, source. Two sections, by what they bound. */
+#pragma once
+
+#include "kadpeer/dht.h"
+
+/* ---- messages, records, sources ---- */
+
+/* Messages. The arrays of struct message; a datagram of 1,200 bytes holds at most 46 nodes. */
+#define MESSAGE_TXID_MAX    32 /* bytes; ours are 4, other dialects' are echoed as they came */
+#define MESSAGE_TOKEN_MAX   64 /* bytes; ours are 8 */
+#define MESSAGE_NODES_MAX   40 /* twice k: a dialect may answer in both families [BEP 32] */
+#define MESSAGE_VALUES_MAX  64 /* the smallest with its address takes 21 bytes: 57 fit */
+#define MESSAGE_RECORDS_MAX 32 /* a put carries this many at most, so that codes always fit */
+#define MESSAGE_ERROR_MAX   64 /* bytes of an error's text */
+#define MESSAGE_NODES_BESIDE                                                                       \
+    8                      /* nodes that come before values but the first: a walk goes on          \
+                              even past a key with very many values [libtorrent does so] */
+#define MESSAGE_PAD_TO 400 /* bytes of a find or get to a node that may not trust us yet */
+#define MESSAGE_REPLY_FACTOR                                                                       \
+    3 /* an unproven asker gets this many times what it sent: as QUIC,                             \
+         too little to be worth reflecting [RFC 9000 8.1] */
+
+/* What a datagram may look like before it is read any further. */
+#define MSGPACK_DEPTH_MAX 8
+#define MSGPACK_ITEMS_MAX 512
+
+/* Tokens: good for 5 to 10 minutes, as long as a walk can take and no longer [BEP 5]. */
+#define TOKEN_BYTES    8
+#define TOKEN_EPOCH_MS (5 * 60 * 1000)
+
+/* Records: caps under one key, beside those per kind in record_kinds.c. */
+#define STORE_PER_ADDRESS_MAX 8  /* of one public IPv4 address or IPv6 /64: people behind a NAT */
+#define STORE_PER_NETWORK_MAX 32 /* of one /24 or /48: a campus, not a botnet of one host */
+#define STORE_BUDGET_BYTES    (32 * 1024 * 1024) /* true memory of all records of one node */
+#define STORE_ADDRESS_SHARE   64 /* one address, or one signer, holds at most 1/64 of the budget */
+#define STORE_NETWORK_SHARE   16 /* one /24 or /48 at most 1/16 */
+#define STORE_PAST_EXPIRY_S   (24 * 3600) /* clocks may differ by this: longer `x` is refused */
+
+/* Queries per source: about ten times what one busy peer with 10,000 files asks of one node. */
+#define THROTTLE_ADDRESS_PER_S 20
+#define THROTTLE_ADDRESS_BURST 200
+#define THROTTLE_NETWORK_PER_S 100
+#define THROTTLE_NETWORK_BURST 800
+#define THROTTLE_TABLE_MAX     8192 /* sources remembered at a time, 16 bytes each */
+#define PROOF_TABLE_MAX        4096 /* proven addresses remembered at a time, 16 bytes each */
+#define PROOF_LIFETIME_MS      (10 * 60 * 1000) /* as long as a token lives */
+
+/* ---- table, lookups, queries ---- */
