@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kadpeer/bytes.h"
 #include "kadpeer/status.h"
 
-#define CONFIG_LINE_MAX   1000 /* bytes; longer lines are refused, not cut */
+#define CONFIG_LINE_MAX   1000      /* bytes; longer lines are refused, not cut */
+#define CONFIG_FILE_MAX   (1 << 20) /* bytes of a whole file */
+#define CONFIG_LIST_MAX   1000      /* values of one list */
 #define CONFIG_ERROR_SIZE 256
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };
@@ -19,6 +22,7 @@ enum config_type {
     CONFIG_SIZE,
     CONFIG_DURATION,
     CONFIG_RATIO,
+    CONFIG_LEVELS, /* a text: what log_set_levels takes */
     CONFIG_LIST
 };
 
@@ -27,6 +31,7 @@ struct config_key {
     enum config_type type;
     const char *fallback; /* the default, as text */
     const char *about;    /* one line for `config ls` and the manual */
+    int64_t least, most;  /* of NUMBER, SIZE and DURATION */
 };
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
@@ -37,9 +42,12 @@ struct config;
 struct config *config_new(void); /* all defaults */
 void config_free(struct config *config);
 
-/* A missing file is no error. MALFORMED: `error` says "FILE line N: unknown key …, did you mean …".
- */
+/* A missing file is no error. MALFORMED: `error` says "FILE line N: unknown key …, did you mean …";
+ * IO, PERMISSION, TOO_BIG: `error` names the file and why. */
 enum status config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE]);
+/* The same for a text in memory; `path` is for the messages alone. All or nothing. */
+enum status config_load_text(struct config *config, const char *path, struct bytes text,
+                             char error[CONFIG_ERROR_SIZE]);
 /* KADPEER_PORT, KADPEER_LOG and the like. */
 enum status config_load_environment(struct config *config, char error[CONFIG_ERROR_SIZE]);
 /* Checks the value's type. For a CONFIG_LIST key: adds one more. */

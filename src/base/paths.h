@@ -1,6 +1,8 @@
 /* Where a profile keeps its things: cli-design section 6. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "kadpeer/status.h"
 
 #define PATHS_SIZE 1024 /* bytes of one path, with the final zero */
@@ -20,10 +22,16 @@ struct paths {
     char lock[PATHS_SIZE];           /* runtime_dir/lock: flock, holds the pid and its start */
 };
 
-/* `profile` NULL or "default": none. REFUSED: not a name of letters, digits, '-', '_', '.'.
- * TOO_BIG: a path that does not fit. Creates nothing. */
+/* `profile` NULL or "default": none. REFUSED: not a name of letters, digits, '-', '_', '.'
+ * that begins with neither '-' nor '.'. TOO_BIG: a path that does not fit, or the socket's not into
+ * a socket address. Creates nothing. */
 enum status paths_init(struct paths *paths, const char *profile, const char *socket);
 /* Makes the four folders, mode 0700. On failure *failed names the one. */
 enum status paths_create(const struct paths *paths, const char **failed);
-/* The installed bootstrap list: $KADPEER_DATADIR or beside the program's prefix, static storage. */
+/* The installed bootstrap list: in $KADPEER_DATADIR or the share/kadpeer of the program's prefix,
+ * static storage. NULL: no such path; the file may be missing. */
 const char *paths_installed_bootstrap(void);
+
+bool paths_join(char out[PATHS_SIZE], const char *folder, const char *name); /* false: too long */
+/* "~/x" below the home folder; all else as it is. False: too long. */
+bool paths_expand(const char *text, char out[PATHS_SIZE]);
