@@ -29,12 +29,14 @@ struct magnet {
 };
 
 /* xt=urn:btih: with 40 hexadecimal or 32 base32 digits; other xt are skipped; unknown keys and
- * malformed peers are ignored. `error` gets the clause of error table row 2. */
+ * malformed peers are ignored; of a key that comes twice the first counts, but peers add up. A hash
+ * alone, without "magnet:?", is taken too (not `bare`). `error` gets the clause of error table
+ * row 2. */
 enum status magnet_parse(const char *text, struct magnet *out, char error[MAGNET_ERROR_SIZE]);
 void magnet_format(const struct magnet *magnet, struct buffer *out); /* percent-encoded as needed */
 
 enum link_type {
-    LINK_MAGNET,
+    LINK_MAGNET,  /* or 32 capital base32 digits: magnet_parse takes both */
     LINK_HASH,    /* 40 hexadecimal digits: an infohash or a file's SHA-1 */
     LINK_ID,      /* digits only: number of a transfer */
     LINK_PREFIX,  /* 6 to 39 hexadecimal digits */

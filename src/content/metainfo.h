@@ -39,12 +39,15 @@ struct metainfo {
     const uint8_t *pieces; /* piece_count x 20 bytes, inside info */
     struct metainfo_file *files;
     uint32_t file_count; /* at least 1 */
+    char *paths;         /* owns all files[].path */
 };
 
 /* Reads an info dictionary, which is copied. Refused, with the reason in `error`: anything not
  * bencode to the last byte; lengths that do not fit together; names that are empty, ".", "..",
  * hold '/', NUL, control characters or invalid UTF-8, or two files with one path, or one path
- * inside another. Free with metainfo_free. */
+ * inside another (paths of padding files are not checked, for they are never used: such a file
+ * is called ".pad"). A name that is not UTF-8 gives way to "name.utf-8", likewise "path.utf-8".
+ * Free with metainfo_free. */
 enum status metainfo_parse_info(struct bytes info, struct metainfo **out,
                                 char error[METAINFO_ERROR_SIZE]);
 void metainfo_free(struct metainfo *metainfo); /* NULL is allowed */
@@ -75,7 +78,8 @@ struct metainfo_source_file {
     uint64_t length;
 };
 
-/* `pieces` are the hashes in order. Writes the info dictionary. */
+/* `pieces` are the hashes in order. Adds the info dictionary to `out`. REFUSED: a name or path that
+ * is not safe, files out of order, or hashes that do not fit. */
 enum status metainfo_build_info(const char *name, bool single_file,
                                 const struct metainfo_source_file files[], uint32_t file_count,
                                 uint32_t piece_length, struct bytes pieces, bool is_private,
@@ -97,6 +101,7 @@ struct torrent_file {
 enum status torrent_file_parse(struct bytes data, struct torrent_file *out,
                                char error[METAINFO_ERROR_SIZE]);
 void torrent_file_dispose(struct torrent_file *torrent);
-/* announce etc. only where given; `info` verbatim. */
+/* announce etc. only where given, `extra` may be NULL, its metainfo is not looked at; `info`
+ * verbatim. */
 enum status torrent_file_build(struct bytes info, const struct torrent_file *extra,
                                struct buffer *out);

@@ -27,6 +27,8 @@ void names_split_words(const char *normal_name, struct names_words *out);
  * valid UTF-8; at most 255 bytes. */
 bool names_is_safe_part(const char *part, size_t len);
 
+bool names_is_utf8(const char *text, size_t len);
+
 /* Makes any text safe to show on a terminal: control characters and invalid bytes become '?',
  * bidirectional overrides are dropped. Allocates; NULL: no memory. */
 char *names_printable(const char *text, size_t len);

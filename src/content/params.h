@@ -17,3 +17,14 @@
 /* Modes before the umask. */
 #define STORAGE_FILE_MODE   0644
 #define STORAGE_FOLDER_MODE 0755
+
+/* A .torrent around its info dictionary: trackers, comment, web seeds and the hash trees of newer
+ * ones, which are as large as the piece hashes again [BEP 52]. */
+#define TORRENT_FILE_BYTES_MAX (64u << 20)
+/* What is kept of it; more are passed over. */
+#define TORRENT_TRACKERS_MAX 64u
+#define TORRENT_NODES_MAX    32u
+#define TORRENT_TEXT_MAX     4096u /* bytes of a comment or a tracker's address */
+
+/* Bytes of all files: what an off_t can address, with room to add a piece. */
+#define METAINFO_TOTAL_MAX ((uint64_t)INT64_MAX - (64u << 20))
