@@ -27,13 +27,14 @@ enum peer_outcome {
     PEER_LOST_EARLY, /* closed before or right after the handshake: it may not have the file */
     PEER_BOTH_SEEDS, /* no use to each other now */
     PEER_IS_US,
-    PEER_BANNED, /* gave wrong data: never again in this run */
+    PEER_BANNED,    /* gave wrong data: never again in this run */
+    PEER_DUPLICATE, /* CLOSE_DUPLICATE: another connection to it lives on; not again for a while */
 };
 
 struct peer_list;
 
-struct peer_list *peer_list_new(void);
-void peer_list_free(struct peer_list *list);
+struct peer_list *peer_list_new(void);       /* NULL: no memory */
+void peer_list_free(struct peer_list *list); /* NULL is allowed */
 
 /* True when it is new. Unusable and banned ones are ignored. */
 bool peer_list_add(struct peer_list *list, const struct endpoint *endpoint, enum peer_source source,
@@ -44,6 +45,7 @@ uint64_t
 peer_list_due(const struct peer_list *list); /* when next has something; UINT64_MAX: never */
 /* An incoming connection turned out to be this one: in use. False: it was in use already. */
 bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms);
+/* Unknown ones are ignored, unless banned. */
 void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
                      enum peer_outcome outcome, uint64_t now_ms);
 bool peer_list_is_banned(

@@ -25,6 +25,8 @@
 
 struct transfer_config {
     struct id infohash;
+    uint8_t peer_id[20]; /* ours, as in the handshakes the owner sends for this infohash: tells
+                            connections to ourselves, settles crossing ones */
     struct rng rng;
     uint16_t listen_port; /* told to peers in the extension handshake; 0: none */
     char client[32];      /* "kadpeer/0.1.0" */
@@ -38,6 +40,8 @@ struct transfer;
  * outlive the transfer. `have`: piece_count bits as in BITFIELD, NULL: none. */
 struct transfer *transfer_new(const struct transfer_config *config, const struct metainfo *metainfo,
                               const uint8_t *have, uint64_t now_ms);
+/* Ends all that was borrowed: not while a piece given out by ACTION_CHECK is still being read.
+ * NULL is allowed. */
 void transfer_free(struct transfer *transfer);
 
 /* After ACTION_METADATA (the bytes have verified and the owner could parse them). */
@@ -60,8 +64,9 @@ uint32_t transfer_add_peer(struct transfer *transfer, const struct endpoint *rem
                            bool incoming, uint64_t now_ms);
 void transfer_remove_peer(struct transfer *transfer, uint32_t peer, uint64_t now_ms);
 
-/* Where the next bytes of this peer go: at least 1 byte of room, borrowed until transfer_received
- * or transfer_remove_peer. A removed peer's space must not be written to any more. */
+/* Where the next bytes of this peer go: at least 1 byte of room. To be asked for right before each
+ * read from the socket and used at once: any other call to this transfer may move it (uv_read's
+ * alloc_cb is the right place). Nothing was read: nothing need be reported. */
 void transfer_receive_space(struct transfer *transfer, uint32_t peer, uint8_t **space, size_t *len);
 /* `len` bytes have been put there. Not OK: the connection is to be closed (ACTION_CLOSE also
  * comes, with the reason). */
