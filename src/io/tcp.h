@@ -1,0 +1,68 @@
+/* TCP on the loop: listening, dialling with a time-out, reading straight into the owner's memory,
+ * writing runs of the owner's memory. Copies nothing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "kadpeer/bytes.h"
+#include "kadpeer/endpoint.h"
+#include "kadpeer/status.h"
+
+#define TCP_RUNS_MAX 64 /* runs of one tcp_write */
+
+struct tcp;
+struct tcp_listener;
+
+/* ---- listening ---- */
+
+/* `connection` has no owner yet and does not read: tcp_start or tcp_close it. */
+typedef void tcp_on_incoming(void *user, struct tcp *connection);
+
+/* On one address; port 0: the system chooses; an IPv6 one takes no IPv4. `bound` (may be NULL) gets
+ * the address with its port. ADDRESS_IN_USE, PERMISSION, UNREACHABLE (not an address of ours). */
+enum status tcp_listen(uv_loop_t *loop, const struct endpoint *address,
+                       tcp_on_incoming *on_incoming, void *user, struct tcp_listener **out,
+                       struct endpoint *bound);
+void tcp_listener_close(struct tcp_listener *listener); /* NULL is allowed; the loop frees it */
+
+/* ---- a connection ---- */
+
+/* Called from the loop, never from inside a call of this header, and never after tcp_close. Each of
+ * them may call tcp_close. */
+struct tcp_owner {
+    void (*connected)(void *user); /* of a dialled one alone */
+    /* Where the next bytes go; at least 1 byte. They are put there before anything else runs. */
+    void (*space)(void *user, uint8_t **space, size_t *len);
+    void (*received)(void *user, size_t len);
+    void (*sent)(void *user); /* all runs of the last tcp_write are the system's now */
+    /* The other side closed (CLOSED), it can't be reached (UNREACHABLE, TIMED_OUT) or the
+     * connection broke (IO). Nothing follows; call tcp_close. */
+    void (*failed)(void *user, enum status why);
+};
+
+/* Dials. `from` (may be NULL) is the address of ours to use; its port is ignored. An error that
+ * shows at once comes as `failed` all the same. NULL: no memory. */
+struct tcp *tcp_connect(uv_loop_t *loop, const struct endpoint *to, const struct endpoint *from,
+                        uint64_t timeout_ms, const struct tcp_owner *owner, void *user);
+
+/* Gives an incoming connection its owner and begins to read. A dialled one reads once connected. */
+void tcp_start(struct tcp *tcp, const struct tcp_owner *owner, void *user);
+void tcp_set_owner(struct tcp *tcp, const struct tcp_owner *owner, void *user);
+
+void tcp_pause(struct tcp *tcp, bool paused); /* stops reading: the sender will feel it */
+
+/* One at a time: the runs' bytes are borrowed until `sent` or tcp_close. At most TCP_RUNS_MAX, none
+ * of no length; the array itself is not kept. */
+void tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count);
+bool tcp_is_writing(const struct tcp *tcp);
+size_t tcp_backlog(const struct tcp *tcp); /* bytes of the write under way that still wait */
+
+struct endpoint tcp_remote(const struct tcp *tcp); /* family 0: not connected */
+struct endpoint tcp_local(const struct tcp *tcp);
+
+/* Ends it at once: what is not sent yet is lost. The loop frees it; NULL is allowed. */
+void tcp_close(struct tcp *tcp);
