@@ -1,0 +1,235 @@
+#!/usr/bin/python3
+"""Many real daemons on 127.0.0.0/8: publishes files, fetches each from random peers by hash and by
+name, kills and restarts a share of the daemons on the way, and says how that went."""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+from peers import MIB, Network, make_file, sha1sum
+
+Fetch = collections.namedtuple("Fetch", "file how peer found verified first_source done error")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="tools/simulate --real", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("nodes", nargs="?", type=int, default=30, help="daemons in all")
+    parser.add_argument("--files", type=int, default=20, help="files published")
+    parser.add_argument("--size", type=float, default=4, help="largest file, MiB")
+    parser.add_argument("--kill", type=float, default=0.2,
+                        help="share of the daemons that are killed and restarted on the way")
+    parser.add_argument("--seed", type=int, help="repeats a run (default: a new one, printed)")
+    parser.add_argument("--limit", type=float, default=240, help="seconds the run may take")
+    parser.add_argument("--parallel", type=int, default=6, help="fetches at a time")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--kadpeer", required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if not 3 <= options.nodes <= 1000 or options.files < 1 or not 0 <= options.kill < 1:
+        parser.error("3 to 1000 daemons, at least one file, a share to kill below 1")
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1 << 32)
+    return options
+
+
+class Simulation:
+    def __init__(self, options, network):
+        self.options, self.network = options, network
+        self.random = random.Random(options.seed)
+        self.started = time.monotonic()
+        self.files = []  # (path, hash, name, sha1, peer)
+        self.killed = 0
+        self.busy = threading.Lock()
+
+    def left(self):
+        return max(1.0, self.options.limit - (time.monotonic() - self.started))
+
+    def say(self, text):
+        if not self.options.json:
+            print(f"{time.monotonic() - self.started:6.1f}s  {text}", file=sys.stderr, flush=True)
+
+    def run(self):
+        self.start()
+        self.publish()
+        return self.fetch_all()
+
+    def start(self):
+        count = self.options.nodes
+        bootstrap_count = max(2, count // 15)
+        address = [f"127.{1 + n // 60000}.{n // 250 % 240}.{n % 250 + 1}" for n in range(count)]
+        first = self.network.add("node0", address[0]).wait_ready()
+        known = [first.endpoint]
+        for n in range(1, bootstrap_count):
+            known.append(self.network.add(f"node{n}", address[n], known).wait_ready().endpoint)
+        self.say(f"{bootstrap_count} bootstrap nodes: {' '.join(known)}")
+        for n in range(bootstrap_count, count):
+            self.network.add(f"node{n}", address[n], known)
+            if n % 8 == 7:
+                self.network.peers[n].wait_ready()
+        for peer in self.network.peers[bootstrap_count:]:
+            if peer.port == 0:
+                peer.wait_ready()
+            peer.run("join", known[0])
+        self.ordinary = self.network.peers[bootstrap_count:]
+        self.say(f"{count} daemons are up and joined")
+
+    def publish(self):
+        for number in range(self.options.files):
+            path = self.network.root / "files" / f"simulated file {number:03d}.bin"
+            make_file(path, self.random.randrange(1, int(self.options.size * MIB) + 1),
+                      self.options.seed * 1000003 + number)
+            peer = self.random.choice(self.ordinary)
+            shared = peer.ask("share", str(path))
+            self.files.append((path, shared["transfer"]["hash"], path.name, sha1sum(path), peer))
+        self.say(f"{len(self.files)} files published by "
+                 f"{len({f[4].name for f in self.files})} daemons")
+
+    def plan(self):
+        """Who fetches what, and after how many fetches which daemon is killed: all from the seed."""
+        jobs = []
+        for file in self.files:
+            others = [p for p in self.ordinary if p is not file[4]]
+            for how, peer in zip(("hash", "name"), self.random.sample(others, 2)):
+                jobs.append((file, how, peer))
+        self.random.shuffle(jobs)
+        publishers = {f[4].name for f in self.files}
+        victims = self.random.sample(self.network.peers,
+                                     int(self.options.kill * len(self.network.peers)))
+        kills = {}
+        for victim in victims:
+            kills.setdefault(self.random.randrange(len(jobs)), []).append(victim)
+        self.say(f"{len(jobs)} fetches; {len(victims)} daemons will be killed on the way, "
+                 f"{sum(v.name in publishers for v in victims)} of them publishers")
+        return jobs, kills
+
+    def fetch_all(self):
+        jobs, kills = self.plan()
+        results = []
+        with concurrent.futures.ThreadPoolExecutor(self.options.parallel) as pool:
+            waiting = []
+            for number, job in enumerate(jobs):
+                for victim in kills.get(number, []):
+                    waiting.append(pool.submit(self.kill_and_restart, victim))
+                waiting.append(pool.submit(self.fetch, *job))
+            for future in waiting:
+                result = future.result()
+                if result is not None:
+                    results.append(result)
+                    if len(results) % 10 == 0:
+                        self.say(f"{len(results)} of {len(jobs)} fetches ended")
+        return results
+
+    def kill_and_restart(self, peer):
+        peer.kill()
+        peer.start().wait_ready()
+        with self.busy:
+            self.killed += 1
+
+    def fetch(self, file, how, peer):
+        path, infohash, name, digest, _ = file
+        what = infohash if how == "hash" else f"name:{name}"
+        start = time.monotonic()
+        first_source, error = None, None
+        for attempt in range(3):  # the fetching daemon itself may be killed under its client
+            first_source, done, error = self.get_once(peer, what, start, first_source)
+            if done or self.left() <= 1:
+                break
+        seconds = time.monotonic() - start
+        copy = peer.downloads / name
+        verified = done and copy.is_file() and sha1sum(copy) == digest
+        return Fetch(name, how, peer.name, first_source is not None, verified, first_source,
+                     seconds if done else None, error)
+
+    def get_once(self, peer, what, start, first_source):
+        process = subprocess.Popen(
+            [peer.kadpeer, "--json", "get", what, "--wait", str(min(60, int(self.left())))],
+            env=peer.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        timer = threading.Timer(min(90, self.left()), process.kill)
+        timer.start()
+        event = {}
+        for line in process.stdout:
+            event = json.loads(line)
+            if first_source is None and (event.get("sources") or
+                                         event.get("event") in ("metadata", "progress", "done")):
+                first_source = time.monotonic() - start
+        timer.cancel()
+        process.stdout.close()
+        done = process.wait() == 0
+        return first_source, done, None if done else event.get("error", {}).get("message", "no end")
+
+    def messages(self):
+        total = 0
+        for peer in self.network.peers:
+            for overlay in peer.ask("node", "status")["overlays"]:
+                total += sum(overlay["queries"]["out"].values())
+        return total
+
+
+def spread(values):
+    values = sorted(v for v in values if v is not None)
+    if not values:
+        return {"median": None, "p95": None, "max": None}
+    return {"median": round(statistics.median(values), 3),
+            "p95": round(values[min(len(values) - 1, int(0.95 * len(values)))], 3),
+            "max": round(values[-1], 3)}
+
+
+def summarize(fetches):
+    count = len(fetches)
+    return {"fetches": count,
+            "found": round(100 * sum(f.found for f in fetches) / count, 1),
+            "verified": round(100 * sum(f.verified for f in fetches) / count, 1),
+            "seconds_to_first_source": spread(f.first_source for f in fetches),
+            "seconds_to_done": spread(f.done for f in fetches)}
+
+
+def show(report):
+    print(f"{report['nodes']} daemons, {report['files']} files, {report['killed']} killed and "
+          f"restarted, seed {report['seed']}, {report['seconds']:.0f} s")
+    print(f"{'':6} {'fetches':>7} {'found':>7} {'verified':>9} {'first source':>20} {'done':>20}")
+    print(f"{'':6} {'':>7} {'':>7} {'':>9} {'median / 95 % s':>20} {'median / 95 % s':>20}")
+    for how in ("hash", "name", "all"):
+        row = report[how]
+        first, done = row["seconds_to_first_source"], row["seconds_to_done"]
+        print(f"{how:6} {row['fetches']:7} {row['found']:6}% {row['verified']:8}% "
+              f"{str(first['median']) + ' / ' + str(first['p95']):>20} "
+              f"{str(done['median']) + ' / ' + str(done['p95']):>20}")
+    print(f"queries sent by all daemons since they last started: {report['messages']}")
+    for failure in report["failures"]:
+        print(f"failed: {failure['file']} by {failure['how']} at {failure['peer']}: "
+              f"{failure['error']}")
+
+
+def main():
+    options = parse_arguments()
+    need = int(options.files * options.size * 4 + options.nodes * 4 + 64) * MIB
+    with Network(options.kadpeer, "kadpeer-sim-", need) as network:
+        simulation = Simulation(options, network)
+        simulation.say(f"seed {options.seed}")
+        fetches = simulation.run()
+        by = {how: [f for f in fetches if f.how == how] for how in ("hash", "name")}
+        report = {"v": 1, "ok": all(f.verified for f in fetches), "nodes": options.nodes,
+                  "files": options.files, "killed": simulation.killed, "seed": options.seed,
+                  "seconds": round(time.monotonic() - simulation.started, 1),
+                  "hash": summarize(by["hash"]), "name": summarize(by["name"]),
+                  "all": summarize(fetches), "messages": simulation.messages(),
+                  "failures": [{"file": f.file, "how": f.how, "peer": f.peer, "error": f.error}
+                               for f in fetches if not f.verified]}
+    if options.json:
+        print(json.dumps(report))
+    else:
+        show(report)
+    sys.exit(0 if report["ok"] else 1)
+
+
+if __name__ == "__main__":
+    main()
