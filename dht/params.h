@@ -46,3 +46,9 @@
 #define PROOF_LIFETIME_MS      (10 * 60 * 1000) /* as long as a token lives */
 
 /* ---- table, lookups, queries ---- */
+#define ROUTING_FAILURES_REPLACE 2 /* silent this often: a candidate takes the place [ours] */
+#define ROUTING_FAILURES_MAX     4 /* silent this often: dropped even without a candidate [ours] */
+#define ROUTING_FRESH_MS    (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
+#define ROUTING_CLOSEST_MAX (2 * DHT_K)      /* most contacts that one question gives */
+
+#define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */

@@ -1,0 +1,553 @@
+#include "support/unit.h"
+
+#include <string.h>
+
+#include "dht/params.h"
+#include "dht/routing_table.h"
+
+/* Ids by their first byte: our own is 00…, so 80… shares no bit with it and 01… seven. `number`
+ * tells those of one first byte apart. */
+static struct id id_of(uint8_t first, uint8_t number)
+{
+    return (struct id){.bytes = {first, [ID_BYTES - 1] = number}};
+}
+
+static struct contact contact_of(uint8_t first, uint8_t number, uint64_t seen_ms)
+{
+    return (struct contact){
+        .id = id_of(first, number),
+        .endpoint = {.family = ENDPOINT_IPV4, .addr = {10, 0, first, number}, .port = 1000},
+        .seen_ms = seen_ms};
+}
+
+static enum seen_result see(struct routing_table *table, uint8_t first, uint8_t number,
+                            uint64_t now_ms)
+{
+    struct contact who = contact_of(first, number, now_ms), oldest;
+    return routing_table_seen(table, &who, &oldest);
+}
+
+static struct routing_table *new_table(void)
+{
+    struct id self = id_of(0, 0);
+    struct routing_table *table = routing_table_new(&self, ENDPOINT_IPV4);
+    assert_non_null(table);
+    return table;
+}
+
+/* The far half of the space, full: 80…01 to 80…14 (hex), seen at 1 s to 20 s. */
+static struct routing_table *full_far_bucket(void)
+{
+    struct routing_table *table = new_table();
+    for (unsigned i = 1; i <= DHT_K; i++)
+        assert_int_equal(see(table, 0x80, (uint8_t)i, i * 1000), SEEN_ADDED);
+    assert_int_equal(see(table, 0x01, 1, 21000), SEEN_ADDED); /* near: makes the bucket split */
+    assert_int_equal(routing_table_buckets(table), 2);
+    return table;
+}
+
+static void only_our_own_bucket_splits(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    for (unsigned i = 0; i < DHT_K; i++)
+        assert_int_equal(see(table, 0x01, (uint8_t)i, 0), SEEN_ADDED);
+    assert_int_equal(routing_table_buckets(table), 1);
+    assert_int_equal(see(table, 0x80, 0, 0), SEEN_ADDED);
+    assert_int_equal(routing_table_buckets(table), 2);
+    assert_int_equal(see(table, 0x01, 99, 0), SEEN_IGNORED); /* all of them share seven bits */
+    assert_int_equal(routing_table_buckets(table), 9);
+    assert_true(routing_table_valid(table));
+    routing_table_free(table);
+}
+
+static void full_bucket_asks_for_its_oldest(void **state)
+{
+    (void)state;
+    struct routing_table *table = full_far_bucket();
+    struct contact oldest, newcomer = contact_of(0x81, 1, 1000 + ROUTING_FRESH_MS);
+    assert_int_equal(routing_table_seen(table, &newcomer, &oldest), SEEN_ASK_OLDEST);
+    struct id expected = id_of(0x80, 1);
+    assert_true(id_equal(&oldest.id, &expected));
+
+    /* It answers: it stays, is the youngest, and the next one is the oldest. */
+    assert_int_equal(see(table, 0x80, 1, 2000 + ROUTING_FRESH_MS), SEEN_REFRESHED);
+    newcomer.seen_ms = 2000 + ROUTING_FRESH_MS;
+    assert_int_equal(routing_table_seen(table, &newcomer, &oldest), SEEN_ASK_OLDEST);
+    expected = id_of(0x80, 2);
+    assert_true(id_equal(&oldest.id, &expected));
+    assert_int_equal(routing_table_count(table), DHT_K + 1);
+    routing_table_free(table);
+}
+
+static void bucket_of_fresh_contacts_ignores_newcomers(void **state)
+{
+    (void)state;
+    struct routing_table *table = full_far_bucket();
+    assert_int_equal(see(table, 0x81, 1, 30000), SEEN_IGNORED);
+    assert_false(routing_table_find(table, &(struct id){{0x81, [19] = 1}}, NULL));
+    routing_table_free(table);
+}
+
+static void candidate_replaces_who_is_silent_twice(void **state)
+{
+    (void)state;
+    struct routing_table *table = full_far_bucket();
+    struct id silent = id_of(0x80, 7), candidate = id_of(0x81, 1);
+    struct contact found;
+    see(table, 0x81, 1, 30000);
+    assert_int_equal(routing_table_failed(table, &silent), FAILED_COUNTED);
+    assert_true(routing_table_find(table, &silent, &found));
+    assert_int_equal(found.failures, 1);
+    assert_int_equal(routing_table_failed(table, &silent), FAILED_REPLACED);
+    assert_false(routing_table_find(table, &silent, &found));
+    assert_true(routing_table_find(table, &candidate, &found));
+    assert_int_equal(routing_table_count(table), DHT_K + 1);
+    assert_true(routing_table_valid(table));
+    routing_table_free(table);
+}
+
+static void silent_without_candidate_is_dropped_later(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct id silent = id_of(0x80, 7);
+    see(table, 0x80, 7, 0);
+    for (unsigned i = 1; i < ROUTING_FAILURES_MAX; i++)
+        assert_int_equal(routing_table_failed(table, &silent), FAILED_COUNTED);
+    assert_int_equal(routing_table_failed(table, &silent), FAILED_DROPPED);
+    assert_int_equal(routing_table_count(table), 0);
+    assert_int_equal(routing_table_failed(table, &silent), FAILED_UNKNOWN);
+    routing_table_free(table);
+}
+
+static void silent_contacts_are_not_handed_out(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct id silent = id_of(0x80, 1), target = id_of(0x80, 0);
+    struct contact out[4];
+    see(table, 0x80, 1, 0);
+    see(table, 0x80, 2, 0);
+    routing_table_failed(table, &silent);
+    assert_int_equal(routing_table_closest(table, &target, out, 4), 1);
+    assert_int_equal(out[0].id.bytes[19], 2);
+    see(table, 0x80, 1, 1000); /* it answered again */
+    assert_int_equal(routing_table_closest(table, &target, out, 4), 2);
+    routing_table_free(table);
+}
+
+static void known_id_elsewhere_is_believed_only_when_the_known_one_is_silent(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct contact thief = contact_of(0x80, 1, 5000), found, oldest;
+    thief.endpoint.addr[0] = 11;
+    see(table, 0x80, 1, 0);
+    assert_int_equal(routing_table_seen(table, &thief, &oldest), SEEN_IGNORED);
+    assert_true(routing_table_find(table, &thief.id, &found));
+    assert_int_equal(found.endpoint.addr[0], 10);
+
+    routing_table_failed(table, &thief.id);
+    assert_int_equal(routing_table_seen(table, &thief, &oldest), SEEN_ADDED);
+    assert_true(routing_table_find(table, &thief.id, &found));
+    assert_int_equal(found.endpoint.addr[0], 11);
+    assert_int_equal(routing_table_count(table), 1);
+    routing_table_free(table);
+}
+
+static void new_id_at_a_known_endpoint_drops_the_old_one(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct contact changed = contact_of(0x80, 1, 0), oldest;
+    see(table, 0x80, 1, 0);
+    changed.id = id_of(0x40, 9);
+    assert_int_equal(routing_table_seen(table, &changed, &oldest), SEEN_ADDED);
+    assert_int_equal(routing_table_count(table), 1);
+    routing_table_free(table);
+}
+
+static void neighbours_are_kept_beyond_k(void **state)
+{
+    (void)state;
+    struct routing_table *table = full_far_bucket();
+    /* One contact is nearer than the far half, so 19 of that are neighbours; 80…00 would be. */
+    assert_int_equal(see(table, 0x80, 0, 30000), SEEN_ADDED);
+    /* 81… is farther than twenty of them. */
+    assert_int_equal(see(table, 0x81, 0, 30000), SEEN_IGNORED);
+    assert_true(routing_table_valid(table));
+    routing_table_free(table);
+}
+
+static void what_cannot_be_a_contact_is_ignored(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct contact who = contact_of(0, 0, 0), oldest;
+    assert_int_equal(routing_table_seen(table, &who, &oldest), SEEN_IGNORED); /* our id */
+    who = contact_of(0x80, 1, 0);
+    who.endpoint.port = 0;
+    assert_int_equal(routing_table_seen(table, &who, &oldest), SEEN_IGNORED);
+    who.endpoint = (struct endpoint){.family = ENDPOINT_IPV6, .addr = {0x20, 1}, .port = 1};
+    assert_int_equal(routing_table_seen(table, &who, &oldest), SEEN_IGNORED);
+    assert_int_equal(routing_table_count(table), 0);
+    routing_table_free(table);
+}
+
+static void round_trips_are_smoothed(void **state)
+{
+    (void)state;
+    struct routing_table *table = new_table();
+    struct contact who = contact_of(0x80, 1, 0), oldest;
+    who.rtt_ms = 100;
+    routing_table_seen(table, &who, &oldest);
+    who.rtt_ms = 900;
+    routing_table_seen(table, &who, &oldest);
+    assert_true(routing_table_find(table, &who.id, &who));
+    assert_int_equal(who.rtt_ms, 200);
+    who.rtt_ms = 1000000;
+    for (int i = 0; i < 100; i++)
+        routing_table_seen(table, &who, &oldest);
+    assert_true(routing_table_find(table, &who.id, &who));
+    assert_in_range(who.rtt_ms, 4000, 4095);
+    routing_table_free(table);
+}
+
+static void contacts_keep_their_ipv6_addresses(void **state)
+{
+    (void)state;
+    struct id self = id_of(0, 0);
+    struct routing_table *table = routing_table_new(&self, ENDPOINT_IPV6);
+    struct contact who = {.id = id_of(0x80, 1), .seen_ms = 7000}, oldest, found;
+    assert_true(endpoint_parse("[2001:db8::8:800:200c:417a]:61881", &who.endpoint));
+    assert_int_equal(routing_table_seen(table, &who, &oldest), SEEN_ADDED);
+    assert_true(routing_table_at(table, 0, &found));
+    assert_true(endpoint_equal(&found.endpoint, &who.endpoint));
+    assert_int_equal(found.seen_ms, 7000);
+    routing_table_free(table);
+}
+
+static void random_ids_fall_into_their_bucket(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(4));
+    struct routing_table *table = full_far_bucket();
+    struct id self = id_of(0, 0);
+    for (int i = 0; i < 50; i++) {
+        struct id far = routing_table_random_id(table, 0, &rng);
+        struct id near = routing_table_random_id(table, 1, &rng);
+        assert_int_equal(id_common_bits(&self, &far), 0);
+        assert_true(id_common_bits(&self, &near) >= 1);
+    }
+    routing_table_free(table);
+}
+
+static void untouched_bucket_is_due_first(void **state)
+{
+    (void)state;
+    struct routing_table *table = full_far_bucket();
+    struct id far = id_of(0x90, 0), near = id_of(0, 1);
+    uint64_t due_ms;
+    routing_table_touch(table, &far, 5000);
+    routing_table_touch(table, &near, 9000);
+    assert_int_equal(routing_table_refresh_next(table, &due_ms), 0);
+    assert_int_equal(due_ms, 5000);
+    routing_table_touch(table, &far, 12000);
+    assert_int_equal(routing_table_refresh_next(table, &due_ms), 1);
+    routing_table_refresh_all(table, 1000);
+    assert_int_equal(routing_table_refresh_next(table, &due_ms), 0);
+    assert_int_equal(due_ms, 1000);
+    routing_table_free(table);
+}
+
+static void network_size_follows_from_density(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(5));
+    double sum = 0;
+    for (int round = 0; round < 20; round++) {
+        struct id self = {{(uint8_t)round}};
+        struct routing_table *table = routing_table_new(&self, ENDPOINT_IPV4);
+        for (unsigned i = 0; i < 2000; i++) {
+            struct contact who = contact_of(0, 0, 0), oldest;
+            rng_fill(&rng, who.id.bytes, ID_BYTES);
+            write_u16(who.endpoint.addr + 2, (uint16_t)(i + 1));
+            routing_table_seen(table, &who, &oldest);
+        }
+        sum += (double)routing_table_network_size(table);
+        /* log2(2000 / 20) buckets of 20, and the neighbourhood */
+        assert_in_range(routing_table_count(table), 120, 200);
+        assert_true(routing_table_bytes(table) < 200 * 40 + 500);
+        routing_table_free(table);
+    }
+    assert_in_range((unsigned)(sum / 20), 1600, 2400);
+}
+
+/* ---- against a model: one flat list, everything looked for from its beginning to its end ---- */
+
+struct model {
+    struct id self;
+    unsigned buckets;
+    struct model_entry {
+        struct contact contact;
+        uint64_t order; /* the lower, the older */
+        bool candidate;
+    } entries[4096];
+    size_t count;
+    uint64_t clock;
+};
+
+static unsigned model_bucket(const struct model *model, const struct id *id)
+{
+    unsigned common = id_common_bits(&model->self, id);
+    return common < model->buckets ? common : model->buckets - 1;
+}
+
+static void model_take_out(struct model *model, struct model_entry *entry)
+{
+    *entry = model->entries[--model->count];
+}
+
+static size_t model_members(struct model *model, unsigned bucket)
+{
+    size_t members = 0;
+    for (size_t i = 0; i < model->count; i++)
+        members += !model->entries[i].candidate &&
+                   model_bucket(model, &model->entries[i].contact.id) == bucket;
+    return members;
+}
+
+static struct model_entry *model_candidate(struct model *model, unsigned bucket)
+{
+    for (size_t i = 0; i < model->count; i++)
+        if (model->entries[i].candidate &&
+            model_bucket(model, &model->entries[i].contact.id) == bucket)
+            return &model->entries[i];
+    return NULL;
+}
+
+static struct model_entry *model_find(struct model *model, const struct id *id)
+{
+    for (size_t i = 0; i < model->count; i++)
+        if (id_equal(&model->entries[i].contact.id, id))
+            return &model->entries[i];
+    return NULL;
+}
+
+static void model_remove(struct model *model, struct model_entry *entry)
+{
+    unsigned bucket = model_bucket(model, &entry->contact.id);
+    bool was_candidate = entry->candidate;
+    model_take_out(model, entry);
+    struct model_entry *candidate = model_candidate(model, bucket);
+    if (was_candidate || candidate == NULL)
+        return;
+    candidate->candidate = false;
+    candidate->order = ++model->clock;
+}
+
+static bool model_has_room(struct model *model, const struct id *id)
+{
+    unsigned bucket = model_bucket(model, id);
+    size_t members = model_members(model, bucket), nearer = 0;
+    for (size_t i = 0; i < model->count; i++)
+        nearer += !model->entries[i].candidate &&
+                  id_distance_compare(&model->self, &model->entries[i].contact.id, id) < 0;
+    return members < DHT_K ||
+           (bucket + 1 < model->buckets && members < 2 * DHT_K && nearer < DHT_K);
+}
+
+static struct model_entry *model_due(struct model *model, unsigned bucket, uint64_t now_ms)
+{
+    struct model_entry *oldest = NULL, *failed = NULL;
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_entry *entry = &model->entries[i];
+        if (entry->candidate || model_bucket(model, &entry->contact.id) != bucket)
+            continue;
+        if (oldest == NULL || entry->order < oldest->order)
+            oldest = entry;
+        if (entry->contact.failures > 0 && (failed == NULL || entry->order < failed->order))
+            failed = entry;
+    }
+    if (failed != NULL)
+        return failed;
+    return now_ms / 1000 * 1000 >= oldest->contact.seen_ms + ROUTING_FRESH_MS ? oldest : NULL;
+}
+
+static void model_add(struct model *model, const struct contact *who, bool candidate)
+{
+    struct model_entry *old = model_candidate(model, model_bucket(model, &who->id));
+    if (old != NULL)
+        model_take_out(model, old);
+    model->entries[model->count] =
+        (struct model_entry){.contact = *who, .order = ++model->clock, .candidate = candidate};
+    model->entries[model->count++].contact.failures = 0;
+}
+
+static enum seen_result model_newcomer(struct model *model, const struct contact *who)
+{
+    while (!model_has_room(model, &who->id) &&
+           model_bucket(model, &who->id) + 1 == model->buckets) {
+        struct model_entry *candidate = model_candidate(model, model->buckets - 1);
+        if (candidate != NULL)
+            model_take_out(model, candidate);
+        model->buckets++;
+    }
+    if (model_has_room(model, &who->id)) {
+        model_add(model, who, false);
+        return SEEN_ADDED;
+    }
+    struct model_entry *due = model_due(model, model_bucket(model, &who->id), who->seen_ms);
+    struct id due_id = due != NULL ? due->contact.id : who->id;
+    model_add(model, who, true);
+    if (due == NULL)
+        return SEEN_IGNORED;
+    due = model_find(model, &due_id);
+    if (due->contact.failures < ROUTING_FAILURES_REPLACE)
+        return SEEN_ASK_OLDEST;
+    model_remove(model, due);
+    return SEEN_ADDED;
+}
+
+static enum seen_result model_seen(struct model *model, const struct contact *who)
+{
+    struct model_entry *entry = model_find(model, &who->id);
+    if (entry != NULL && !entry->candidate) {
+        if (endpoint_equal(&entry->contact.endpoint, &who->endpoint)) {
+            entry->contact.failures = 0;
+            entry->contact.seen_ms = who->seen_ms;
+            entry->order = ++model->clock;
+            return SEEN_REFRESHED;
+        }
+        if (entry->contact.failures == 0)
+            return SEEN_IGNORED;
+        model_remove(model, entry);
+    } else if (entry != NULL) {
+        model_take_out(model, entry);
+    }
+    for (size_t i = model->count; i-- > 0;)
+        if (i < model->count &&
+            endpoint_equal(&model->entries[i].contact.endpoint, &who->endpoint)) {
+            model_remove(model, &model->entries[i]);
+            i = model->count;
+        }
+    return model_newcomer(model, who);
+}
+
+static enum failed_result model_failed(struct model *model, const struct id *id)
+{
+    struct model_entry *entry = model_find(model, id);
+    if (entry == NULL)
+        return FAILED_UNKNOWN;
+    if (entry->candidate) {
+        model_take_out(model, entry);
+        return FAILED_DROPPED;
+    }
+    bool waiting = model_candidate(model, model_bucket(model, id)) != NULL;
+    entry->contact.failures++;
+    if (waiting && entry->contact.failures >= ROUTING_FAILURES_REPLACE) {
+        model_remove(model, entry);
+        return FAILED_REPLACED;
+    }
+    if (entry->contact.failures < ROUTING_FAILURES_MAX)
+        return FAILED_COUNTED;
+    model_remove(model, entry);
+    return FAILED_DROPPED;
+}
+
+/* The n-th nearest of all that answer; NULL past the end. */
+static const struct contact *model_nearest(struct model *model, const struct id *target, size_t n)
+{
+    for (size_t i = 0; i < model->count; i++) {
+        const struct contact *contact = &model->entries[i].contact;
+        size_t nearer = 0;
+        for (size_t j = 0; j < model->count; j++)
+            nearer += !model->entries[j].candidate && model->entries[j].contact.failures == 0 &&
+                      id_distance_compare(target, &model->entries[j].contact.id, &contact->id) < 0;
+        if (nearer == n && !model->entries[i].candidate && contact->failures == 0)
+            return contact;
+    }
+    return NULL;
+}
+
+static void compare_closest(struct model *model, const struct routing_table *table,
+                            const struct id *target)
+{
+    struct contact out[DHT_K];
+    size_t count = routing_table_closest(table, target, out, DHT_K);
+    for (size_t i = 0; i < DHT_K; i++) {
+        const struct contact *expected = model_nearest(model, target, i);
+        assert_int_equal(expected != NULL, i < count);
+        if (expected != NULL)
+            assert_true(id_equal(&expected->id, &out[i].id));
+    }
+}
+
+/* Ids crowd around ours, so that deep buckets, neighbours and splits are all met. */
+static struct contact random_contact(struct rng *rng, const struct id *self)
+{
+    struct contact who = {.endpoint = {.family = ENDPOINT_IPV4, .addr = {10}, .port = 1}};
+    rng_fill(rng, who.id.bytes, ID_BYTES);
+    unsigned shared = (unsigned)rng_below(rng, 7);
+    for (unsigned bit = 0; bit < shared; bit++)
+        id_set_bit(&who.id, bit, id_bit(self, bit));
+    for (unsigned i = 2; i < ID_BYTES; i++)
+        who.id.bytes[i] = 0; /* few ids, so that many come again */
+    who.id.bytes[1] &= 0xe0;
+    write_u16(who.endpoint.addr + 2, read_u16(who.id.bytes));
+    if (rng_below(rng, 50) == 0)
+        who.endpoint.addr[3] ^= 0x20; /* at somebody else's */
+    return who;
+}
+
+static void agrees_with_a_slow_obvious_model(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(6));
+    struct model *model = calloc(1, sizeof *model);
+    rng_fill(&rng, model->self.bytes, ID_BYTES);
+    model->buckets = 1;
+    struct routing_table *table = routing_table_new(&model->self, ENDPOINT_IPV4);
+    for (unsigned step = 0; step < 20000; step++) {
+        struct contact who = random_contact(&rng, &model->self), oldest;
+        who.seen_ms = (uint64_t)step * 1000;
+        if (rng_below(&rng, 5) > 1)
+            assert_int_equal(routing_table_seen(table, &who, &oldest), model_seen(model, &who));
+        else
+            assert_int_equal(routing_table_failed(table, &who.id), model_failed(model, &who.id));
+        assert_true(routing_table_valid(table));
+        assert_int_equal(routing_table_buckets(table), model->buckets);
+        if (step % 16 == 0)
+            compare_closest(model, table, &who.id);
+    }
+    assert_true(routing_table_buckets(table) > 5);
+    routing_table_free(table);
+    free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_our_own_bucket_splits),
+        cmocka_unit_test(full_bucket_asks_for_its_oldest),
+        cmocka_unit_test(bucket_of_fresh_contacts_ignores_newcomers),
+        cmocka_unit_test(candidate_replaces_who_is_silent_twice),
+        cmocka_unit_test(silent_without_candidate_is_dropped_later),
+        cmocka_unit_test(silent_contacts_are_not_handed_out),
+        cmocka_unit_test(known_id_elsewhere_is_believed_only_when_the_known_one_is_silent),
+        cmocka_unit_test(new_id_at_a_known_endpoint_drops_the_old_one),
+        cmocka_unit_test(neighbours_are_kept_beyond_k),
+        cmocka_unit_test(what_cannot_be_a_contact_is_ignored),
+        cmocka_unit_test(round_trips_are_smoothed),
+        cmocka_unit_test(contacts_keep_their_ipv6_addresses),
+        cmocka_unit_test(random_ids_fall_into_their_bucket),
+        cmocka_unit_test(untouched_bucket_is_due_first),
+        cmocka_unit_test(network_size_follows_from_density),
+        cmocka_unit_test(agrees_with_a_slow_obvious_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
