@@ -10,7 +10,10 @@
 
 #include "dht/message.h"
 
-extern const struct codec codec_msgpack;
+struct message_fit codec_msgpack_encode(const struct message *message, uint8_t *out, size_t cap);
+enum decode_result codec_msgpack_decode(struct bytes datagram, struct message *out);
+
+extern const struct codec codec_msgpack; /* the two above */
 
 /* The first byte of a datagram is one this codec could read. */
 bool codec_msgpack_owns(struct bytes datagram);

@@ -49,8 +49,11 @@ struct record_rules {
 /* NULL for a kind that is not accepted: unknown, or of those to come. */
 const struct record_rules *record_rules(unsigned kind);
 
-/* The checks of a stranger's value that need no store: size, form, expiry, signature. CODE_OK or
- * why not. */
+/* The cheap checks of a stranger's value: kind, size, form, expiry. Writes `*out` on CODE_OK. */
+enum message_code record_inspect(unsigned kind, struct bytes value, uint64_t now_unix_s,
+                                 struct record_facts *out);
+
+/* All checks that need no store: those, and the signature. CODE_OK or why not. */
 enum message_code record_check(unsigned kind, const struct id *key, struct bytes value,
                                uint64_t now_unix_s);
 

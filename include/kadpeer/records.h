@@ -53,6 +53,12 @@ enum status entry_record_make(const struct id *key, const uint8_t seed[ED25519_S
                               uint64_t seq, uint64_t expiry_unix_s, struct bytes body,
                               struct buffer *out);
 
+#define ENTRY_SUBJECT_MAX 32
+/* What the entry speaks of: the infohash, or the user's or group's public key, of its body; zeroes
+ * to the end. One key has one entry per signer and subject. False: a body of no known form, or of
+ * a user or group that its own key did not sign. */
+bool entry_record_subject(const struct entry_record *record, uint8_t out[ENTRY_SUBJECT_MAX]);
+
 /* The body of a name, word or file-SHA-1 entry. */
 struct entry_body {
     struct id infohash;

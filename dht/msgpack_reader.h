@@ -1,0 +1,38 @@
+/* Reads MessagePack in place: a view that moves over bytes, no tree, no allocation.
+ *
+ * Every reader below returns false, and leaves the view where it was, when what comes next is not
+ * of that type or does not fit into what is left. Numbers are taken in their unsigned forms only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/bytes.h"
+
+struct msgpack_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+/* `data` is one whole object and nothing after it, nested no deeper than MSGPACK_DEPTH_MAX, of no
+ * more than MSGPACK_ITEMS_MAX items, all lengths within. To be asked before anything is read. */
+bool msgpack_bounded(struct bytes data);
+
+struct msgpack_reader msgpack_reader(struct bytes data);
+bool msgpack_at_end(const struct msgpack_reader *reader);
+
+bool msgpack_read_nil(struct msgpack_reader *reader);
+bool msgpack_read_bool(struct msgpack_reader *reader, bool *out);
+bool msgpack_read_uint(struct msgpack_reader *reader, uint64_t max, uint64_t *out);
+bool msgpack_read_bin(struct msgpack_reader *reader, struct bytes *out);     /* borrowed */
+bool msgpack_read_str(struct msgpack_reader *reader, struct bytes *out);     /* borrowed */
+bool msgpack_read_array(struct msgpack_reader *reader, uint32_t *out_count); /* its items follow */
+bool msgpack_read_map(struct msgpack_reader *reader, uint32_t *out_pairs);   /* its pairs follow */
+
+/* Moves over one object of any type. Only for bytes that msgpack_bounded has seen. */
+bool msgpack_skip(struct msgpack_reader *reader);
+
+/* A bin of exactly `len` bytes, copied. */
+bool msgpack_read_fixed(struct msgpack_reader *reader, void *out, size_t len);
