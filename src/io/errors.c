@@ -1,0 +1,53 @@
+#include "io/errors.h"
+
+#include <stddef.h>
+
+#include <uv.h>
+
+static const struct {
+    int code;
+    enum status status;
+} codes[] = {
+    {UV_ENOMEM, STATUS_NO_MEMORY},
+    {UV_ENOBUFS, STATUS_NO_MEMORY},
+    {UV_EOF, STATUS_CLOSED},
+    {UV_ECONNRESET, STATUS_CLOSED},
+    {UV_EPIPE, STATUS_CLOSED},
+    {UV_ECONNABORTED, STATUS_CLOSED},
+    {UV_ENOTCONN, STATUS_CLOSED},
+    {UV_ETIMEDOUT, STATUS_TIMED_OUT},
+    {UV_ECONNREFUSED, STATUS_UNREACHABLE},
+    {UV_EHOSTUNREACH, STATUS_UNREACHABLE},
+    {UV_ENETUNREACH, STATUS_UNREACHABLE},
+    {UV_ENETDOWN, STATUS_UNREACHABLE},
+    {UV_EADDRNOTAVAIL, STATUS_UNREACHABLE},
+    {UV_EADDRINUSE, STATUS_ADDRESS_IN_USE},
+    {UV_EACCES, STATUS_PERMISSION},
+    {UV_EPERM, STATUS_PERMISSION},
+    {UV_EROFS, STATUS_PERMISSION},
+    {UV_ENOSPC, STATUS_NO_SPACE},
+    {UV_ENOENT, STATUS_NOT_FOUND},
+    {UV_EAI_NONAME, STATUS_NOT_FOUND},
+    {UV_EAI_NODATA, STATUS_NOT_FOUND},
+    {UV_EAI_AGAIN, STATUS_TIMED_OUT},
+    {UV_EEXIST, STATUS_EXISTS},
+    {UV_ECANCELED, STATUS_CANCELLED},
+    {UV_EMFILE, STATUS_FULL},
+    {UV_ENFILE, STATUS_FULL},
+    {UV_EMSGSIZE, STATUS_TOO_BIG},
+    {UV_EINVAL, STATUS_MALFORMED},
+    {UV_EAFNOSUPPORT, STATUS_UNSUPPORTED},
+    {UV_EPROTONOSUPPORT, STATUS_UNSUPPORTED},
+    {UV_EAGAIN, STATUS_BUSY},
+    {UV_EBUSY, STATUS_BUSY},
+};
+
+enum status status_of_uv(int code)
+{
+    if (code >= 0)
+        return STATUS_OK;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i].code == code)
+            return codes[i].status;
+    return STATUS_IO;
+}

@@ -1,0 +1,302 @@
+#include "io/tcp.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/address.h"
+#include "io/errors.h"
+
+#define LISTEN_BACKLOG 128 /* connections the system accepts ahead of us; its own usual bound */
+
+/* ---- listening ---- */
+
+struct tcp_listener {
+    uv_tcp_t handle;
+    tcp_on_incoming *on_incoming;
+    void *user;
+};
+
+static void free_listener(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+struct tcp {
+    uv_tcp_t handle;
+    uv_timer_t timer; /* of the dialling */
+    unsigned open_handles;
+    uv_connect_t connect;
+    uv_write_t write;
+    const struct tcp_owner *owner;
+    void *user;
+    int early_error; /* of libuv, that showed inside a call and is told from the loop; 0: none */
+    bool connected, reading, writing, paused, failed, closing;
+};
+
+static void free_when_closed(uv_handle_t *handle)
+{
+    struct tcp *tcp = handle->data;
+    if (--tcp->open_handles == 0)
+        free(tcp);
+}
+
+static struct tcp *tcp_new(uv_loop_t *loop)
+{
+    struct tcp *tcp = calloc(1, sizeof *tcp);
+    if (tcp == NULL)
+        return NULL;
+    if (uv_tcp_init(loop, &tcp->handle) != 0) {
+        free(tcp);
+        return NULL;
+    }
+    uv_timer_init(loop, &tcp->timer);
+    tcp->open_handles = 2;
+    tcp->handle.data = tcp->timer.data = tcp->connect.data = tcp->write.data = tcp;
+    return tcp;
+}
+
+static void accept_one(uv_stream_t *stream, int code)
+{
+    struct tcp_listener *listener = stream->data;
+    if (code != 0)
+        return; /* out of descriptors, say: libuv has let the caller go */
+    struct tcp *tcp = tcp_new(stream->loop);
+    if (tcp == NULL)
+        return;
+    if (uv_accept(stream, (uv_stream_t *)&tcp->handle) != 0) {
+        tcp_close(tcp);
+        return;
+    }
+    uv_tcp_nodelay(&tcp->handle, 1);
+    tcp->connected = true;
+    listener->on_incoming(listener->user, tcp);
+}
+
+static int listen_at(struct tcp_listener *listener, const struct endpoint *address)
+{
+    struct sockaddr_storage at;
+    if (!address_to_system(address, &at))
+        return UV_EINVAL;
+    unsigned flags = address->family == ENDPOINT_IPV6 ? UV_TCP_IPV6ONLY : 0;
+    int code = uv_tcp_bind(&listener->handle, (const struct sockaddr *)&at, flags);
+    if (code != 0)
+        return code;
+    return uv_listen((uv_stream_t *)&listener->handle, LISTEN_BACKLOG, accept_one);
+}
+
+typedef int name_of_socket(const uv_tcp_t *handle, struct sockaddr *name, int *len);
+
+static struct endpoint ask_name(name_of_socket *ask, const uv_tcp_t *handle)
+{
+    struct sockaddr_storage name;
+    int len = sizeof name;
+    struct endpoint endpoint = {.family = ENDPOINT_NONE};
+    if (ask(handle, (struct sockaddr *)&name, &len) == 0)
+        address_from_system((const struct sockaddr *)&name, &endpoint);
+    return endpoint;
+}
+
+enum status tcp_listen(uv_loop_t *loop, const struct endpoint *address,
+                       tcp_on_incoming *on_incoming, void *user, struct tcp_listener **out,
+                       struct endpoint *bound)
+{
+    struct tcp_listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL || uv_tcp_init(loop, &listener->handle) != 0) {
+        free(listener);
+        return STATUS_NO_MEMORY;
+    }
+    listener->handle.data = listener;
+    listener->on_incoming = on_incoming;
+    listener->user = user;
+    int code = listen_at(listener, address);
+    if (code != 0) {
+        tcp_listener_close(listener);
+        return status_of_uv(code);
+    }
+    if (bound != NULL)
+        *bound = ask_name(uv_tcp_getsockname, &listener->handle);
+    *out = listener;
+    return STATUS_OK;
+}
+
+void tcp_listener_close(struct tcp_listener *listener)
+{
+    if (listener != NULL)
+        uv_close((uv_handle_t *)&listener->handle, free_listener);
+}
+
+/* ---- reading ---- */
+
+static void fail(struct tcp *tcp, enum status why)
+{
+    if (tcp->failed)
+        return;
+    tcp->failed = true;
+    uv_read_stop((uv_stream_t *)&tcp->handle);
+    uv_timer_stop(&tcp->timer);
+    tcp->owner->failed(tcp->user, why);
+}
+
+static void give_space(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)suggested;
+    struct tcp *tcp = handle->data;
+    uint8_t *space = NULL;
+    size_t len = 0;
+    tcp->owner->space(tcp->user, &space, &len);
+    *out = uv_buf_init((char *)space, len > UINT32_MAX ? UINT32_MAX : (unsigned)len);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    (void)buf;
+    struct tcp *tcp = stream->data;
+    if (len > 0)
+        tcp->owner->received(tcp->user, (size_t)len);
+    else if (len < 0)
+        fail(tcp, len == UV_EOF ? STATUS_CLOSED : status_of_uv((int)len));
+}
+
+static void read_or_not(struct tcp *tcp)
+{
+    bool wanted =
+        tcp->connected && tcp->owner != NULL && !tcp->paused && !tcp->failed && !tcp->closing;
+    if (wanted == tcp->reading)
+        return;
+    tcp->reading = wanted;
+    if (wanted)
+        uv_read_start((uv_stream_t *)&tcp->handle, give_space, on_read);
+    else
+        uv_read_stop((uv_stream_t *)&tcp->handle);
+}
+
+void tcp_set_owner(struct tcp *tcp, const struct tcp_owner *owner, void *user)
+{
+    tcp->owner = owner;
+    tcp->user = user;
+}
+
+void tcp_start(struct tcp *tcp, const struct tcp_owner *owner, void *user)
+{
+    tcp_set_owner(tcp, owner, user);
+    read_or_not(tcp);
+}
+
+void tcp_pause(struct tcp *tcp, bool paused)
+{
+    tcp->paused = paused;
+    read_or_not(tcp);
+}
+
+/* ---- dialling ---- */
+
+static void on_connected(uv_connect_t *request, int code)
+{
+    struct tcp *tcp = request->data;
+    if (tcp->closing)
+        return;
+    if (code != 0) {
+        fail(tcp, status_of_uv(code));
+        return;
+    }
+    uv_timer_stop(&tcp->timer);
+    uv_tcp_nodelay(&tcp->handle, 1);
+    tcp->connected = true;
+    tcp->owner->connected(tcp->user);
+    read_or_not(tcp);
+}
+
+static void on_dial_timer(uv_timer_t *timer)
+{
+    struct tcp *tcp = timer->data;
+    fail(tcp, tcp->early_error != 0 ? status_of_uv(tcp->early_error) : STATUS_TIMED_OUT);
+}
+
+static int dial(struct tcp *tcp, const struct endpoint *to, const struct endpoint *from)
+{
+    struct sockaddr_storage at;
+    if (from != NULL && from->family == to->family) {
+        struct endpoint ours = *from;
+        ours.port = 0;
+        address_to_system(&ours, &at);
+        int code = uv_tcp_bind(&tcp->handle, (const struct sockaddr *)&at, 0);
+        if (code != 0)
+            return code;
+    }
+    if (!address_to_system(to, &at))
+        return UV_EINVAL;
+    return uv_tcp_connect(&tcp->connect, &tcp->handle, (const struct sockaddr *)&at, on_connected);
+}
+
+struct tcp *tcp_connect(uv_loop_t *loop, const struct endpoint *to, const struct endpoint *from,
+                        uint64_t timeout_ms, const struct tcp_owner *owner, void *user)
+{
+    struct tcp *tcp = tcp_new(loop);
+    if (tcp == NULL)
+        return NULL;
+    tcp_set_owner(tcp, owner, user);
+    tcp->early_error = dial(tcp, to, from);
+    uv_timer_start(&tcp->timer, on_dial_timer, tcp->early_error != 0 ? 0 : timeout_ms, 0);
+    return tcp;
+}
+
+/* ---- writing ---- */
+
+static void on_written(uv_write_t *request, int code)
+{
+    struct tcp *tcp = request->data;
+    if (tcp->closing)
+        return;
+    tcp->writing = false;
+    if (code != 0)
+        fail(tcp, status_of_uv(code));
+    else
+        tcp->owner->sent(tcp->user);
+}
+
+void tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count)
+{
+    assert(!tcp->writing && !tcp->closing && count > 0 && count <= TCP_RUNS_MAX);
+    uv_buf_t bufs[TCP_RUNS_MAX];
+    for (size_t i = 0; i < count; i++)
+        bufs[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].len);
+    tcp->writing = true;
+    int code =
+        uv_write(&tcp->write, (uv_stream_t *)&tcp->handle, bufs, (unsigned)count, on_written);
+    if (code != 0) { /* no memory, or not open: shows as the broken connection it is */
+        tcp->early_error = code;
+        uv_timer_start(&tcp->timer, on_dial_timer, 0, 0);
+    }
+}
+
+bool tcp_is_writing(const struct tcp *tcp)
+{
+    return tcp->writing;
+}
+
+size_t tcp_backlog(const struct tcp *tcp)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->handle);
+}
+
+/* ---- the rest ---- */
+
+struct endpoint tcp_remote(const struct tcp *tcp)
+{
+    return ask_name(uv_tcp_getpeername, &tcp->handle);
+}
+
+struct endpoint tcp_local(const struct tcp *tcp)
+{
+    return ask_name(uv_tcp_getsockname, &tcp->handle);
+}
+
+void tcp_close(struct tcp *tcp)
+{
+    if (tcp == NULL || tcp->closing)
+        return;
+    tcp->closing = true;
+    uv_close((uv_handle_t *)&tcp->handle, free_when_closed);
+    uv_close((uv_handle_t *)&tcp->timer, free_when_closed);
+}

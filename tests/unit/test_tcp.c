@@ -1,0 +1,254 @@
+#include "io/tcp.h"
+
+#include <string.h>
+
+#include "io/work.h"
+#include "support/unit.h"
+
+/* Both ends on one loop: `near` dials, `far` is accepted. */
+struct end {
+    struct tcp *tcp;
+    uint8_t *space;
+    size_t space_len, got;
+    unsigned connected, sent, failed;
+    enum status why;
+};
+
+struct pair {
+    uv_loop_t loop;
+    struct tcp_listener *listener;
+    struct endpoint address;
+    struct end near, far;
+    uint8_t in[1 << 20];
+};
+
+static void connected(void *user)
+{
+    ((struct end *)user)->connected++;
+}
+
+static void space(void *user, uint8_t **out, size_t *len)
+{
+    struct end *end = user;
+    *out = end->space + end->got;
+    *len = end->space_len - end->got;
+}
+
+static void received(void *user, size_t len)
+{
+    ((struct end *)user)->got += len;
+}
+
+static void sent(void *user)
+{
+    ((struct end *)user)->sent++;
+}
+
+static void failed(void *user, enum status why)
+{
+    struct end *end = user;
+    end->failed++;
+    end->why = why;
+    tcp_close(end->tcp);
+    end->tcp = NULL;
+}
+
+static const struct tcp_owner owner = {connected, space, received, sent, failed};
+
+static void incoming(void *user, struct tcp *connection)
+{
+    struct pair *pair = user;
+    assert_null(pair->far.tcp);
+    pair->far.tcp = connection;
+    tcp_start(connection, &owner, &pair->far);
+}
+
+static struct endpoint loopback(void)
+{
+    return (struct endpoint){.addr = {127, 0, 0, 1}, .family = ENDPOINT_IPV4};
+}
+
+static int set_up(void **state)
+{
+    struct pair *pair = calloc(1, sizeof *pair);
+    assert_int_equal(uv_loop_init(&pair->loop), 0);
+    struct endpoint any_port = loopback();
+    assert_int_equal(
+        tcp_listen(&pair->loop, &any_port, incoming, pair, &pair->listener, &pair->address),
+        STATUS_OK);
+    assert_int_not_equal(pair->address.port, 0);
+    pair->far.space = pair->in;
+    pair->far.space_len = sizeof pair->in;
+    *state = pair;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct pair *pair = *state;
+    tcp_close(pair->near.tcp);
+    tcp_close(pair->far.tcp);
+    tcp_listener_close(pair->listener);
+    uv_run(&pair->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&pair->loop), 0);
+    free(pair);
+    return 0;
+}
+
+static void dial(struct pair *pair)
+{
+    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, NULL, 10000, &owner, &pair->near);
+    assert_non_null(pair->near.tcp);
+    while (!pair->near.connected || pair->far.tcp == NULL)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+}
+
+static void runs_arrive_in_order_where_the_owner_wants_them(void **state)
+{
+    struct pair *pair = *state;
+    dial(pair);
+    static uint8_t block[100000];
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = (uint8_t)(i * 7 + i / 251);
+    struct bytes runs[] = {bytes_of("head", 4), bytes_of(block, sizeof block), bytes_of("tail", 4)};
+    tcp_write(pair->near.tcp, runs, 3);
+    assert_true(tcp_is_writing(pair->near.tcp));
+    while (pair->far.got < sizeof block + 8 || pair->near.sent == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_memory_equal(pair->in, "head", 4);
+    assert_memory_equal(pair->in + 4, block, sizeof block);
+    assert_memory_equal(pair->in + 4 + sizeof block, "tail", 4);
+    assert_false(tcp_is_writing(pair->near.tcp));
+    assert_int_equal(tcp_backlog(pair->near.tcp), 0);
+}
+
+static void a_paused_end_reads_nothing_until_it_goes_on(void **state)
+{
+    struct pair *pair = *state;
+    dial(pair);
+    tcp_pause(pair->far.tcp, true);
+    struct bytes run = bytes_of("hello", 5);
+    tcp_write(pair->near.tcp, &run, 1);
+    while (pair->near.sent == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    for (int i = 0; i < 20; i++)
+        uv_run(&pair->loop, UV_RUN_NOWAIT);
+    assert_int_equal(pair->far.got, 0);
+    tcp_pause(pair->far.tcp, false);
+    while (pair->far.got < 5)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+}
+
+static void a_closed_end_is_told_once(void **state)
+{
+    struct pair *pair = *state;
+    dial(pair);
+    tcp_close(pair->near.tcp);
+    pair->near.tcp = NULL;
+    while (pair->far.failed == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_int_equal(pair->far.why, STATUS_CLOSED);
+    assert_int_equal(pair->near.failed, 0);
+    assert_int_equal(pair->near.connected, 1);
+}
+
+static void nobody_there_is_unreachable(void **state)
+{
+    struct pair *pair = *state;
+    tcp_listener_close(pair->listener);
+    pair->listener = NULL;
+    uv_run(&pair->loop, UV_RUN_NOWAIT);
+    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, NULL, 10000, &owner, &pair->near);
+    assert_int_equal(pair->near.failed, 0);
+    while (pair->near.failed == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_int_equal(pair->near.why, STATUS_UNREACHABLE);
+    assert_int_equal(pair->near.connected, 0);
+}
+
+static void an_address_that_is_none_fails_from_the_loop(void **state)
+{
+    struct pair *pair = *state;
+    struct endpoint none = {.family = ENDPOINT_NONE};
+    pair->near.tcp = tcp_connect(&pair->loop, &none, NULL, 10000, &owner, &pair->near);
+    assert_non_null(pair->near.tcp);
+    assert_int_equal(pair->near.failed, 0);
+    while (pair->near.failed == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_int_equal(pair->near.failed, 1);
+}
+
+static void dials_from_the_address_it_is_told(void **state)
+{
+    struct pair *pair = *state;
+    struct endpoint from = {.addr = {127, 0, 0, 77}, .port = 1, .family = ENDPOINT_IPV4};
+    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, &from, 10000, &owner, &pair->near);
+    while (!pair->near.connected || pair->far.tcp == NULL)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    struct endpoint seen = tcp_remote(pair->far.tcp), ours = tcp_local(pair->near.tcp);
+    assert_true(endpoint_same_address(&seen, &from));
+    assert_true(endpoint_equal(&seen, &ours));
+}
+
+static void a_taken_port_is_said(void **state)
+{
+    struct pair *pair = *state;
+    struct tcp_listener *second = NULL;
+    assert_int_equal(tcp_listen(&pair->loop, &pair->address, incoming, pair, &second, NULL),
+                     STATUS_ADDRESS_IN_USE);
+    assert_null(second);
+}
+
+/* ---- work ---- */
+
+struct job {
+    struct work work;
+    int ran, done;
+    bool cancelled;
+};
+
+static void run_job(void *user)
+{
+    ((struct job *)user)->ran++;
+}
+
+static void job_done(void *user, bool cancelled)
+{
+    struct job *job = user;
+    job->done++;
+    job->cancelled = cancelled;
+}
+
+static void work_runs_once_and_ends_on_the_loop(void **state)
+{
+    struct pair *pair = *state;
+    struct job jobs[20] = {0};
+    for (size_t i = 0; i < 20; i++)
+        work_start(&jobs[i].work, &pair->loop, run_job, job_done, &jobs[i]);
+    bool cancelled = work_cancel(&jobs[19].work);
+    for (size_t i = 0; i < 20; i++)
+        while (jobs[i].done == 0)
+            uv_run(&pair->loop, UV_RUN_ONCE);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(jobs[i].done, 1);
+        assert_int_equal(jobs[i].ran, jobs[i].cancelled ? 0 : 1);
+        assert_int_equal(jobs[i].cancelled, i == 19 && cancelled);
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(runs_arrive_in_order_where_the_owner_wants_them),
+        TEST(a_paused_end_reads_nothing_until_it_goes_on),
+        TEST(a_closed_end_is_told_once),
+        TEST(nobody_there_is_unreachable),
+        TEST(an_address_that_is_none_fails_from_the_loop),
+        TEST(dials_from_the_address_it_is_told),
+        TEST(a_taken_port_is_said),
+        TEST(work_runs_once_and_ends_on_the_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
