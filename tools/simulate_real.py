@@ -4,17 +4,24 @@ name, kills and restarts a share of the daemons on the way, and says how that we
 
 import argparse
 import collections
-import concurrent.futures
 import json
+import os
+import pathlib
 import random
+import shutil
 import statistics
-import subprocess
 import sys
+import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from peers import MIB, Network, make_file, sha1sum
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "e2e"))
+from kadnet import Net, end_on_signals, make_file, sha1_file  # noqa: E402
 
+MIB = 1 << 20
+
+File = collections.namedtuple("File", "name hash sha1 publisher")
 Fetch = collections.namedtuple("Fetch", "file how peer found verified first_source done error")
 
 
@@ -41,11 +48,11 @@ def parse_arguments():
 
 
 class Simulation:
-    def __init__(self, options, network):
-        self.options, self.network = options, network
+    def __init__(self, options, net):
+        self.options, self.net = options, net
         self.random = random.Random(options.seed)
         self.started = time.monotonic()
-        self.files = []  # (path, hash, name, sha1, peer)
+        self.files = []
         self.killed = 0
         self.busy = threading.Lock()
 
@@ -64,48 +71,41 @@ class Simulation:
     def start(self):
         count = self.options.nodes
         bootstrap_count = max(2, count // 15)
-        address = [f"127.{1 + n // 60000}.{n // 250 % 240}.{n % 250 + 1}" for n in range(count)]
-        first = self.network.add("node0", address[0]).wait_ready()
-        known = [first.endpoint]
-        for n in range(1, bootstrap_count):
-            known.append(self.network.add(f"node{n}", address[n], known).wait_ready().endpoint)
-        self.say(f"{bootstrap_count} bootstrap nodes: {' '.join(known)}")
-        for n in range(bootstrap_count, count):
-            self.network.add(f"node{n}", address[n], known)
-            if n % 8 == 7:
-                self.network.peers[n].wait_ready()
-        for peer in self.network.peers[bootstrap_count:]:
-            if peer.port == 0:
-                peer.wait_ready()
-            peer.run("join", known[0])
-        self.ordinary = self.network.peers[bootstrap_count:]
+        config = {"network.ipv6": "no"}
+        known = []
+        for n in range(bootstrap_count):
+            known.append(self.net.daemon(f"node{n}", bootstrap=known, config=config))
+        self.say(f"{bootstrap_count} bootstrap nodes: {' '.join(d.endpoint for d in known)}")
+        self.ordinary = [self.net.daemon(f"node{n}", bootstrap=known, config=config)
+                         for n in range(bootstrap_count, count)]
+        for daemon in self.ordinary:
+            daemon.wait_nodes(1, timeout=self.left())
         self.say(f"{count} daemons are up and joined")
 
     def publish(self):
         for number in range(self.options.files):
-            path = self.network.root / "files" / f"simulated file {number:03d}.bin"
-            make_file(path, self.random.randrange(1, int(self.options.size * MIB) + 1),
-                      self.options.seed * 1000003 + number)
-            peer = self.random.choice(self.ordinary)
-            shared = peer.ask("share", str(path))
-            self.files.append((path, shared["transfer"]["hash"], path.name, sha1sum(path), peer))
+            name = f"simulated file {number:03d}.bin"
+            size = self.random.randrange(1, int(self.options.size * MIB) + 1)
+            path = make_file(self.net.path("files", name), size, f"{self.options.seed}/{number}")
+            publisher = self.random.choice(self.ordinary)
+            shared = publisher.share(path, timeout=self.left())
+            self.files.append(File(name, shared["transfer"]["hash"], sha1_file(path), publisher))
         self.say(f"{len(self.files)} files published by "
-                 f"{len({f[4].name for f in self.files})} daemons")
+                 f"{len({f.publisher.name for f in self.files})} daemons")
 
     def plan(self):
         """Who fetches what, and after how many fetches which daemon is killed: all from the seed."""
         jobs = []
         for file in self.files:
-            others = [p for p in self.ordinary if p is not file[4]]
-            for how, peer in zip(("hash", "name"), self.random.sample(others, 2)):
-                jobs.append((file, how, peer))
+            others = [d for d in self.ordinary if d is not file.publisher]
+            for how, daemon in zip(("hash", "name"), self.random.sample(others, 2)):
+                jobs.append((file, how, daemon))
         self.random.shuffle(jobs)
-        publishers = {f[4].name for f in self.files}
-        victims = self.random.sample(self.network.peers,
-                                     int(self.options.kill * len(self.network.peers)))
-        kills = {}
+        publishers = {f.publisher.name for f in self.files}
+        victims = self.random.sample(self.net.daemons, int(self.options.kill * self.options.nodes))
+        kills = collections.defaultdict(list)
         for victim in victims:
-            kills.setdefault(self.random.randrange(len(jobs)), []).append(victim)
+            kills[self.random.randrange(len(jobs))].append(victim)
         self.say(f"{len(jobs)} fetches; {len(victims)} daemons will be killed on the way, "
                  f"{sum(v.name in publishers for v in victims)} of them publishers")
         return jobs, kills
@@ -113,10 +113,10 @@ class Simulation:
     def fetch_all(self):
         jobs, kills = self.plan()
         results = []
-        with concurrent.futures.ThreadPoolExecutor(self.options.parallel) as pool:
+        with ThreadPoolExecutor(self.options.parallel) as pool:
             waiting = []
             for number, job in enumerate(jobs):
-                for victim in kills.get(number, []):
+                for victim in kills[number]:
                     waiting.append(pool.submit(self.kill_and_restart, victim))
                 waiting.append(pool.submit(self.fetch, *job))
             for future in waiting:
@@ -127,51 +127,47 @@ class Simulation:
                         self.say(f"{len(results)} of {len(jobs)} fetches ended")
         return results
 
-    def kill_and_restart(self, peer):
-        peer.kill()
-        peer.start().wait_ready()
+    def kill_and_restart(self, daemon):
+        daemon.kill9()
+        daemon.start(port=daemon.port)
         with self.busy:
             self.killed += 1
 
-    def fetch(self, file, how, peer):
-        path, infohash, name, digest, _ = file
-        what = infohash if how == "hash" else f"name:{name}"
+    def fetch(self, file, how, daemon):
+        what = file.hash if how == "hash" else f"name:{file.name}"
         start = time.monotonic()
-        first_source, error = None, None
-        for attempt in range(3):  # the fetching daemon itself may be killed under its client
-            first_source, done, error = self.get_once(peer, what, start, first_source)
+        first_source, done, error = None, False, None
+        for _ in range(3):  # the fetching daemon itself may be killed under its client
+            first_source, done, error = self.get_once(daemon, what, start, first_source)
             if done or self.left() <= 1:
                 break
         seconds = time.monotonic() - start
-        copy = peer.downloads / name
-        verified = done and copy.is_file() and sha1sum(copy) == digest
-        return Fetch(name, how, peer.name, first_source is not None, verified, first_source,
+        copy = os.path.join(daemon.downloads, file.name)
+        verified = done and os.path.isfile(copy) and sha1_file(copy) == file.sha1
+        return Fetch(file.name, how, daemon.name, first_source is not None, verified, first_source,
                      seconds if done else None, error)
 
-    def get_once(self, peer, what, start, first_source):
-        process = subprocess.Popen(
-            [peer.kadpeer, "--json", "get", what, "--wait", str(min(60, int(self.left())))],
-            env=peer.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True)
-        timer = threading.Timer(min(90, self.left()), process.kill)
+    def get_once(self, daemon, what, start, first_source):
+        wait = f"{min(60, int(self.left()))}s"
+        child = daemon.cli_start("--json", "get", what, "--wait", wait, autostart=False)
+        timer = threading.Timer(min(90, self.left()), child.kill)
         timer.start()
         event = {}
-        for line in process.stdout:
+        for line in child.stdout:
             event = json.loads(line)
             if first_source is None and (event.get("sources") or
                                          event.get("event") in ("metadata", "progress", "done")):
                 first_source = time.monotonic() - start
         timer.cancel()
-        process.stdout.close()
-        done = process.wait() == 0
+        done = child.wait() == 0
+        child.stdout.close()
+        child.stderr.close()
+        self.net.children.remove(child)
         return first_source, done, None if done else event.get("error", {}).get("message", "no end")
 
     def messages(self):
-        total = 0
-        for peer in self.network.peers:
-            for overlay in peer.ask("node", "status")["overlays"]:
-                total += sum(overlay["queries"]["out"].values())
-        return total
+        return sum(sum(overlay["queries"]["out"].values()) for daemon in self.net.daemons
+                   for overlay in daemon.call("node.status")["overlays"])
 
 
 def spread(values):
@@ -212,8 +208,12 @@ def show(report):
 def main():
     options = parse_arguments()
     need = int(options.files * options.size * 4 + options.nodes * 4 + 64) * MIB
-    with Network(options.kadpeer, "kadpeer-sim-", need) as network:
-        simulation = Simulation(options, network)
+    folder = tempfile.gettempdir()
+    if shutil.disk_usage(folder).free < need:
+        sys.exit(f"simulate: {need // MIB} MiB are needed in {folder} (TMPDIR chooses another)")
+    end_on_signals()
+    with Net(options.kadpeer, seed=options.seed, log_level="info", parent=folder) as net:
+        simulation = Simulation(options, net)
         simulation.say(f"seed {options.seed}")
         fetches = simulation.run()
         by = {how: [f for f in fetches if f.how == how] for how in ("hash", "name")}

@@ -9,39 +9,41 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-from peers import MIB, Network, make_file, sha1sum  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
+
+MIB = 1 << 20
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def cpu_seconds(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+def cpu_seconds(daemon):
+    fields = pathlib.Path(f"/proc/{daemon.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def memory_mib(process, what):
-    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+def memory_mib(daemon, what):
+    for line in pathlib.Path(f"/proc/{daemon.pid}/status").read_text().splitlines():
         if line.startswith(what + ":"):
             return int(line.split()[1]) / 1024
     return None
 
 
-def pair(network, tag):
+def pair(net, tag):
     """Two daemons that know each other."""
-    one = network.add(f"{tag}-seed", "127.0.0.1").wait_ready()
-    two = network.add(f"{tag}-fetch", "127.0.0.2", [one.endpoint]).wait_ready()
-    two.run("join", one.endpoint)
+    one = net.daemon(f"{tag}-seed")
+    two = net.daemon(f"{tag}-fetch", bootstrap=[one])
+    two.wait_nodes(1)
     return one, two
 
 
-def get(peer, what, *flags):
+def get(daemon, what):
     """(seconds to the first byte, seconds to done) of one `get`, the client's start included."""
     start, first = time.monotonic(), None
-    process = subprocess.Popen([peer.kadpeer, "--json", "get", what, *flags], env=peer.env,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = daemon.cli_start("--json", "get", what)
     for line in process.stdout:
         event = json.loads(line)
         if first is None and (event.get("done") or event.get("event") == "done"):
@@ -51,115 +53,97 @@ def get(peer, what, *flags):
     return first, time.monotonic() - start
 
 
-def bench_transfer(network, options):
+def bench_transfer(net, options):
     """One seed to one fetcher beside sendfile + SHA-1 + write on two threads, in turn."""
-    source = network.root / "big.bin"
-    make_file(source, options.size * MIB, 1)
-    bare_target = network.root / "bare.out"
+    source = net.make_file("big.bin", options.size * MIB)
+    bare_target = net.path("bare.out")
     rounds = []
     for number in range(options.rounds):
         bare = subprocess.run([options.build / "tests/bench/bench_bare", source, bare_target],
                               check=True, capture_output=True, text=True).stdout.split()
-        bare_target.unlink()
-        one, two = pair(network, f"transfer{number}")
-        link = one.run("-q", "share", str(source), "--piece-size", "1M", timeout=300).strip()
-        seed_before, fetch_before = cpu_seconds(one.process), cpu_seconds(two.process)
+        os.unlink(bare_target)
+        one, two = pair(net, f"transfer{number}")
+        link = one.ok("-q", "share", source, "--piece-size", "1M", timeout=300).strip()
+        seed_before, fetch_before = cpu_seconds(one), cpu_seconds(two)
         _, seconds = get(two, link)
         gib = options.size / 1024
         rounds.append({
             "bare_mib_s": float(bare[1]), "mib_s": options.size / seconds,
             "ratio": options.size / seconds / float(bare[1]),
-            "seed_cpu_s_per_gib": (cpu_seconds(one.process) - seed_before) / gib,
-            "fetch_cpu_s_per_gib": (cpu_seconds(two.process) - fetch_before) / gib,
-            "seed_peak_mib": memory_mib(one.process, "VmHWM"),
-            "fetch_peak_mib": memory_mib(two.process, "VmHWM")})
-        if sha1sum(two.downloads / source.name) != sha1sum(source):
+            "seed_cpu_s_per_gib": (cpu_seconds(one) - seed_before) / gib,
+            "fetch_cpu_s_per_gib": (cpu_seconds(two) - fetch_before) / gib,
+            "seed_peak_mib": memory_mib(one, "VmHWM"),
+            "fetch_peak_mib": memory_mib(two, "VmHWM")})
+        copy = os.path.join(two.downloads, "big.bin")
+        if sha1_file(copy) != sha1_file(source):
             raise RuntimeError("the copy is wrong")
-        (two.downloads / source.name).unlink()
-        for peer in (one, two):
-            peer.ask_to_stop()
-            peer.wait_stopped()
+        os.unlink(copy)
+        one.stop()
+        two.stop()
     return {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
 
 
-def bench_latency(network, options):
+def bench_latency(net, options):
     """Seconds from `get` to the first byte and to done, 2 MiB, by link and by the table alone."""
     figures = {}
     for how in ("link", "hash"):
         firsts, dones = [], []
         for number in range(options.rounds):
-            one, two = pair(network, f"latency-{how}{number}")
-            source = network.root / f"small-{how}{number}.bin"
-            make_file(source, 2 * MIB, number)
-            shared = one.ask("share", str(source))
+            one, two = pair(net, f"latency-{how}{number}")
+            shared = one.share(net.make_file(f"small-{how}{number}.bin", 2 * MIB))
             first, done = get(two, shared["link"] if how == "link" else shared["transfer"]["hash"])
             firsts.append(first)
             dones.append(done)
         figures[f"{how}_first_byte_s"] = statistics.median(firsts)
         figures[f"{how}_done_s"] = statistics.median(dones)
-    figures["fresh_pair_s"] = fresh_pair(network)
+    figures["fresh_pair_s"] = fresh_pair(net)
     return figures
 
 
-def fresh_pair(network):
+def fresh_pair(net):
     """The two commands of the first five minutes on a machine where nothing runs yet."""
-    home = network.root / "fresh"
-    env = {k: v for k, v in os.environ.items() if not k.startswith("KADPEER_")}
-    for what in ("CONFIG_HOME", "DATA_HOME", "STATE_HOME", "RUNTIME_DIR"):
-        (home / what).mkdir(parents=True, mode=0o700)
-        env["XDG_" + what] = str(home / what)
-    env.update(HOME=str(home), NO_COLOR="1")
-    for profile in ("default", "b"):
-        suffix = "" if profile == "default" else "-b"
-        folder = home / "CONFIG_HOME" / f"kadpeer{suffix}"
-        folder.mkdir()
-        (folder / "config.ini").write_text(f"[transfer]\ndir = {home}\n")
-    make_file(home / "notes.bin", 2 * MIB, 7)
-
-    def kadpeer(*arguments):
-        return subprocess.run([network.kadpeer, *arguments], env=env, check=True, timeout=60,
-                              capture_output=True, text=True).stdout
-
+    default = net.profile("fresh")
+    folder = os.path.join(default.home, "c", "kadpeer-b")
+    os.mkdir(folder)
+    pathlib.Path(folder, "config.ini").write_text("[network]\nipv6 = no\n")
+    source = net.make_file("notes.bin", 2 * MIB)
+    copy = net.path("copy.bin")
     try:
         start = time.monotonic()
-        link = kadpeer("-q", "share", str(home / "notes.bin")).strip()
-        kadpeer("--profile", "b", "get", link, "-o", str(home / "copy.bin"))
+        link = default.ok("-q", "share", source, autostart=True).strip()
+        default.ok("--profile", "b", "get", link, "-o", copy, autostart=True)
         seconds = time.monotonic() - start
     finally:
         for profile in ("default", "b"):
-            subprocess.run([network.kadpeer, "--profile", profile, "--no-autostart", "stop"],
-                           env=env, capture_output=True, timeout=60)
-    if sha1sum(home / "copy.bin") != sha1sum(home / "notes.bin"):
+            default.cli("--profile", profile, "stop")
+    if sha1_file(copy) != sha1_file(source):
         raise RuntimeError("the copy is wrong")
     return seconds
 
 
-def bench_idle(network, options):
+def bench_idle(net, options):
     """Memory of a daemon that does nothing, after it has joined."""
-    one, two = pair(network, "idle")
-    two.run("join", one.endpoint)
+    one, two = pair(net, "idle")
     time.sleep(3)
-    before = cpu_seconds(one.process)
+    before = cpu_seconds(one)
     time.sleep(10)
-    return {"resident_mib": memory_mib(one.process, "VmRSS"),
-            "cpu_percent": 10 * (cpu_seconds(one.process) - before)}
+    return {"resident_mib": memory_mib(one, "VmRSS"),
+            "cpu_percent": 10 * (cpu_seconds(one) - before)}
 
 
-def bench_files(network, options):
+def bench_files(net, options):
     """One share of 1,000 files of up to 64 KiB: hashing and announcing, then fetching."""
-    folder = network.root / "thousand"
     sizes = random.Random(3)
     for number in range(1000):
-        make_file(folder / f"{number % 10}" / f"file {number}.txt", sizes.randrange(65536), number)
-    one, two = pair(network, "files")
+        net.make_file(f"thousand/{number % 10}/file {number}.txt", sizes.randrange(65536))
+    folder = net.path("files", "thousand")
+    one, two = pair(net, "files")
     start = time.monotonic()
-    shared = one.ask("share", str(folder), timeout=300)
+    shared = one.share(folder, timeout=300)
     share_s = time.monotonic() - start
     _, get_s = get(two, shared["transfer"]["hash"])
-    wrong = [p for p in folder.rglob("*.txt")
-             if sha1sum(p) != sha1sum(two.downloads / "thousand" / p.relative_to(folder))]
-    if wrong:
-        raise RuntimeError(f"{len(wrong)} copies are wrong")
+    if tree_of(folder) != tree_of(os.path.join(two.downloads, "thousand")):
+        raise RuntimeError("the copy is wrong")
     return {"share_s": share_s, "get_s": get_s}
 
 
@@ -196,10 +180,10 @@ def main():
     if unknown:
         parser.error(f"no such measurement: {' '.join(unknown)}")
     report = {"v": 1, "ok": True, "cores": os.cpu_count(), "rounds": options.rounds, "figures": {}}
-    with Network(str(options.build / "src/kadpeer"), "kadpeer-bench-",
-                 (options.size * 4 + 512) * MIB) as network:
+    end_on_signals()
+    with Net(options.build / "src/kadpeer", log_level="warn", parent=tempfile.gettempdir()) as net:
         for name in options.what or BENCHES:
-            report["figures"][name] = BENCHES[name](network, options)
+            report["figures"][name] = BENCHES[name](net, options)
     if options.json:
         print(json.dumps(report))
     else:
