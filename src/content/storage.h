@@ -86,13 +86,15 @@ enum status storage_sync(struct storage *storage, struct storage_error *error);
 
 /* ---- the whole ---- */
 
-/* While partial: makes the folder and the files of no length. So an unwritable place shows before
- * anything is fetched. */
+/* While partial: makes the folder (or the single file) and the files of no length. So an unwritable
+ * place shows before anything is fetched. What has the partial name already is taken as ours: for
+ * a new download look first (storage_look). */
 enum status storage_prepare(struct storage *storage, struct storage_error *error);
 /* Syncs all, cuts files that are too long, renames to DIR/TARGET, syncs DIR; not partial from then
- * on. EXISTS: something has that name (nothing is lost, call again with `force`). With `force` a
- * file is replaced; of a folder the files of the same paths are, others in it stay. Already
- * finished: OK. */
+ * on. Files that are missing or short were not selected and stay so: what is wanted, the caller has
+ * verified. NOT_FOUND: nothing has the partial name. EXISTS: something has the final one (nothing
+ * is lost, call again with `force`). With `force` a file is replaced; of a folder the files of the
+ * same paths are, others in it stay. Already finished: OK. */
 enum status storage_finish(struct storage *storage, bool force, struct storage_error *error);
 /* Back to the partial name, to fetch pieces that went bad. EXISTS: something has that name. */
 enum status storage_reopen(struct storage *storage, struct storage_error *error);

@@ -15,7 +15,7 @@
 #include "kadpeer/bytes.h"
 #include "kadpeer/status.h"
 
-#define TREE_ERROR_SIZE (METAINFO_PATH_MAX + 256)
+#define TREE_ERROR_SIZE STORAGE_ERROR_SIZE
 
 struct tree_file {
     char *path; /* below the folder, parts joined by '/'; of a single file: its name */
@@ -44,7 +44,8 @@ enum status tree_scan(const char *path, const char *const exclude[], size_t excl
 void tree_free(struct tree *tree); /* NULL is allowed */
 
 /* A metainfo with these files, that name and piece length, but without hashes (info, pieces and
- * infohash are empty): enough for a storage and the hasher. NULL: no memory. metainfo_free. */
+ * infohash are empty): enough for a storage and the hasher. NULL: no memory, or more pieces than
+ * an info dictionary holds. metainfo_free. */
 struct metainfo *tree_layout(const struct tree *tree, const char *name, uint32_t piece_length);
 
 /* The info dictionary, once the pieces are hashed. `out` is added to. */

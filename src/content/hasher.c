@@ -1,0 +1,118 @@
+#include "content/hasher.h"
+
+#include <stdlib.h>
+
+#include "content/metainfo.h"
+#include "content/params.h"
+#include "kadpeer/sha1.h"
+
+/* Feeds `len` bytes of the whole, from `offset` on, to a digest. */
+static enum status feed(struct storage *storage, uint64_t offset, uint64_t len, struct sha1 *sha1,
+                        struct storage_error *error)
+{
+    uint8_t chunk[HASHER_CHUNK_BYTES];
+    while (len > 0) {
+        size_t n = len < sizeof chunk ? (size_t)len : sizeof chunk;
+        enum status status = storage_read(storage, offset, n, chunk, error);
+        if (status != STATUS_OK)
+            return status;
+        sha1_update(sha1, bytes_of(chunk, n));
+        offset += n;
+        len -= n;
+    }
+    return STATUS_OK;
+}
+
+enum status hasher_pieces(struct storage *storage, uint32_t first, uint32_t count, struct id out[],
+                          struct storage_error *error)
+{
+    const struct metainfo *metainfo = storage_metainfo(storage);
+    struct sha1 *sha1 = sha1_new();
+    enum status status = sha1 != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        uint32_t piece = first + i;
+        status = feed(storage, (uint64_t)piece * metainfo->piece_length,
+                      metainfo_piece_size(metainfo, piece), sha1, error);
+        if (status == STATUS_OK)
+            out[i] = sha1_finish(sha1);
+    }
+    sha1_free(sha1);
+    return status;
+}
+
+enum status hasher_check(struct storage *storage, uint32_t piece, struct storage_error *error)
+{
+    struct id found, wanted = metainfo_piece_hash(storage_metainfo(storage), piece);
+    enum status status = hasher_pieces(storage, piece, 1, &found, error);
+    if (status == STATUS_OK && !id_equal(&found, &wanted))
+        status = STATUS_MISMATCH;
+    return status;
+}
+
+struct hasher_files {
+    struct storage *storage;
+    struct sha1 *sha1;
+    struct id *sums;
+    uint32_t file;   /* being hashed */
+    uint64_t hashed; /* bytes of it */
+};
+
+struct hasher_files *hasher_files_new(struct storage *storage)
+{
+    struct hasher_files *files = calloc(1, sizeof *files);
+    if (files == NULL)
+        return NULL;
+    files->storage = storage;
+    files->sha1 = sha1_new();
+    files->sums = calloc(storage_metainfo(storage)->file_count, sizeof *files->sums);
+    if (files->sha1 == NULL || files->sums == NULL) {
+        hasher_files_free(files);
+        return NULL;
+    }
+    return files;
+}
+
+void hasher_files_free(struct hasher_files *files)
+{
+    if (files == NULL)
+        return;
+    sha1_free(files->sha1);
+    free(files->sums);
+    free(files);
+}
+
+static void end_file(struct hasher_files *files, const struct metainfo_file *file)
+{
+    if (!file->padding)
+        files->sums[files->file] = sha1_finish(files->sha1);
+    files->file++;
+    files->hashed = 0;
+}
+
+enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bool *done,
+                              struct storage_error *error)
+{
+    const struct metainfo *metainfo = storage_metainfo(files->storage);
+    while (files->file < metainfo->file_count) {
+        const struct metainfo_file *file = &metainfo->files[files->file];
+        uint64_t left = file->padding ? 0 : file->length - files->hashed;
+        if (left > 0 && max_bytes == 0)
+            break;
+        uint64_t len = left < max_bytes ? left : max_bytes;
+        enum status status =
+            feed(files->storage, file->offset + files->hashed, len, files->sha1, error);
+        if (status != STATUS_OK)
+            return status;
+        files->hashed += len;
+        max_bytes -= len;
+        if (len == left)
+            end_file(files, file);
+    }
+    *done = files->file == metainfo->file_count;
+    return STATUS_OK;
+}
+
+const struct id *hasher_files_sums(const struct hasher_files *files)
+{
+    return files->sums;
+}

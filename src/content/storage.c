@@ -1,0 +1,459 @@
+#include "content/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "content/names.h"
+#include "content/params.h"
+#include "content/storage_private.h"
+#include "kadpeer/sha1.h"
+
+#define PART_BYTES_MAX 255 /* NAME_MAX of Linux file systems */
+
+static const char PARTIAL_ENDING[] = ".part";
+
+/* ---- errors ---- */
+
+static enum status status_of_errno(int error)
+{
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+        return STATUS_NO_SPACE;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return STATUS_PERMISSION;
+    case ENOENT:
+        return STATUS_NOT_FOUND;
+    case ELOOP:
+    case ENOTDIR:
+    case EISDIR:
+    case ENXIO:
+        return STATUS_REFUSED;
+    case EEXIST:
+    case ENOTEMPTY:
+        return STATUS_EXISTS;
+    case EMFILE:
+    case ENFILE:
+        return STATUS_BUSY;
+    case ENOMEM:
+        return STATUS_NO_MEMORY;
+    default:
+        return STATUS_IO;
+    }
+}
+
+enum status storage_fail(struct storage_error *error, int error_number, const char *path)
+{
+    if (error != NULL) {
+        error->error = error_number;
+        snprintf(error->path, sizeof error->path, "%s", path);
+    }
+    return status_of_errno(error_number);
+}
+
+static const char *reason_of(enum status status, int error, char *space, size_t size)
+{
+    if (error == 0)
+        return status == STATUS_MISMATCH ? "shorter than it should be" : status_text(status);
+    if (error == ELOOP)
+        return "a symbolic link is in the way";
+    if (error == ENXIO || error == EISDIR)
+        return "not a regular file";
+    if (error == ENOTDIR)
+        return "a link or a file is in the way of a folder";
+    return strerror_r(error, space, size);
+}
+
+void storage_error_text(enum status status, const struct storage_error *error,
+                        char out[STORAGE_ERROR_SIZE])
+{
+    char space[80];
+    char *path = names_printable(error->path, strlen(error->path));
+    snprintf(out, STORAGE_ERROR_SIZE, "%s: %s", path != NULL ? path : "?",
+             reason_of(status, error->error, space, sizeof space));
+    free(path);
+}
+
+/* ---- make and free ---- */
+
+/* "TARGET.part"; of a target too long for that, its start and eight digits that tell it apart. */
+static char *partial_name_of(const char *target)
+{
+    size_t len = strlen(target), ending = sizeof PARTIAL_ENDING - 1;
+    char *name = malloc(len + 16);
+    if (name == NULL)
+        return NULL;
+    if (len + ending <= PART_BYTES_MAX) {
+        sprintf(name, "%s%s", target, PARTIAL_ENDING);
+        return name;
+    }
+    struct id hash = sha1_of(bytes_of_string(target));
+    len = PART_BYTES_MAX - ending - 9;
+    while (len > 0 && ((unsigned char)target[len] & 0xc0) == 0x80)
+        len--; /* never inside a UTF-8 character */
+    sprintf(name, "%.*s~%08x%s", (int)len, target, (unsigned)read_u32(hash.bytes), PARTIAL_ENDING);
+    return name;
+}
+
+static bool is_one_part(const char *target)
+{
+    size_t len = strlen(target);
+    return len > 0 && len <= PART_BYTES_MAX && strchr(target, '/') == NULL &&
+           strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
+}
+
+/* Whoever renames must get his turn although somebody always reads. */
+static bool init_locks(struct storage *storage)
+{
+    pthread_rwlockattr_t kind;
+    if (pthread_rwlockattr_init(&kind) != 0)
+        return false;
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    int failed = pthread_rwlock_init(&storage->lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
+    if (failed != 0)
+        return false;
+    if (pthread_mutex_init(&storage->marks_lock, NULL) == 0)
+        return true;
+    pthread_rwlock_destroy(&storage->lock);
+    return false;
+}
+
+static void free_storage(struct storage *storage)
+{
+    free(storage->dir);
+    free(storage->target);
+    free(storage->partial_name);
+    free(storage->marks);
+    free(storage);
+}
+
+enum status storage_new(const struct metainfo *metainfo, const char *dir, const char *target,
+                        bool partial, struct storage_cache *cache, struct storage **out)
+{
+    if (dir[0] != '/' || !is_one_part(target))
+        return STATUS_REFUSED;
+    struct storage *storage = calloc(1, sizeof *storage);
+    if (storage == NULL)
+        return STATUS_NO_MEMORY;
+    storage->metainfo = metainfo;
+    storage->cache = cache;
+    storage->partial = partial;
+    storage->dir = strdup(dir);
+    storage->target = strdup(target);
+    storage->partial_name = partial_name_of(target);
+    if (storage->dir == NULL || storage->target == NULL || storage->partial_name == NULL ||
+        !init_locks(storage)) {
+        free_storage(storage);
+        return STATUS_NO_MEMORY;
+    }
+    *out = storage;
+    return STATUS_OK;
+}
+
+void storage_free(struct storage *storage)
+{
+    if (storage == NULL)
+        return;
+    storage_cache_forget(storage->cache, storage);
+    pthread_rwlock_destroy(&storage->lock);
+    pthread_mutex_destroy(&storage->marks_lock);
+    free_storage(storage);
+}
+
+const struct metainfo *storage_metainfo(const struct storage *storage)
+{
+    return storage->metainfo;
+}
+
+bool storage_is_partial(struct storage *storage)
+{
+    pthread_rwlock_rdlock(&storage->lock);
+    bool partial = storage->partial;
+    pthread_rwlock_unlock(&storage->lock);
+    return partial;
+}
+
+/* ---- paths ---- */
+
+const char *storage_root_name(const struct storage *storage)
+{
+    return storage->partial ? storage->partial_name : storage->target;
+}
+
+void storage_file_path(const struct storage *storage, const char *root_name, uint32_t file,
+                       char out[STORAGE_PATH_SIZE])
+{
+    if (storage->metainfo->single_file)
+        snprintf(out, STORAGE_PATH_SIZE, "%s", root_name);
+    else
+        snprintf(out, STORAGE_PATH_SIZE, "%s/%s", root_name, storage->metainfo->files[file].path);
+}
+
+char *storage_path(struct storage *storage)
+{
+    pthread_rwlock_rdlock(&storage->lock);
+    const char *name = storage_root_name(storage);
+    size_t size = strlen(storage->dir) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path != NULL)
+        snprintf(path, size, "%s%s%s", storage->dir,
+                 storage->dir[strlen(storage->dir) - 1] == '/' ? "" : "/", name);
+    pthread_rwlock_unlock(&storage->lock);
+    return path;
+}
+
+/* mkdir -p. Links are followed: DIR is the user's word. */
+static int make_dir(const char *dir)
+{
+    char *path = strdup(dir);
+    if (path == NULL)
+        return -1;
+    int result = 0;
+    for (char *c = path + 1; result == 0; c++) {
+        if (*c != '/' && *c != 0)
+            continue;
+        char kept = *c;
+        *c = 0;
+        result = mkdir(path, STORAGE_FOLDER_MODE) == 0 || errno == EEXIST ? 0 : -1;
+        *c = kept;
+        if (kept == 0)
+            break;
+    }
+    int error = errno;
+    free(path);
+    errno = error;
+    return result;
+}
+
+enum status storage_walk_begin(const struct storage *storage, bool make, struct beneath *out,
+                               struct storage_error *error)
+{
+    const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    int root = open(storage->dir, flags);
+    if (root < 0 && errno == ENOENT && make && make_dir(storage->dir) == 0)
+        root = open(storage->dir, flags);
+    beneath_init(out, root);
+    return root >= 0 ? STATUS_OK : storage_fail(error, errno, storage->dir);
+}
+
+void storage_walk_end(struct beneath *beneath)
+{
+    beneath_dispose(beneath);
+    if (beneath->root >= 0)
+        close(beneath->root);
+}
+
+/* ---- bytes ---- */
+
+/* One call of storage_read or storage_write. */
+struct run {
+    struct storage *storage;
+    uint8_t *out;        /* reading; NULL: writing */
+    const uint8_t *data; /* writing */
+    struct storage_error *error;
+};
+
+void storage_mark(struct storage *storage, uint32_t file, uint8_t marks)
+{
+    pthread_mutex_lock(&storage->marks_lock);
+    storage->marks[file] |= marks;
+    pthread_mutex_unlock(&storage->marks_lock);
+}
+
+static enum status open_file(const struct run *run, uint32_t file, int *out)
+{
+    struct storage *storage = run->storage;
+    bool write = run->out == NULL, made;
+    *out = storage_cache_borrow(storage->cache, storage, file, write);
+    if (*out >= 0)
+        return STATUS_OK;
+    char path[STORAGE_PATH_SIZE];
+    struct beneath walk;
+    enum status status = storage_walk_begin(storage, write, &walk, run->error);
+    if (status != STATUS_OK)
+        return status;
+    storage_file_path(storage, storage_root_name(storage), file, path);
+    *out = beneath_open(&walk, path, write, &made);
+    if (*out < 0)
+        status = storage_fail(run->error, errno, path);
+    else if (made)
+        storage_mark(storage, file, STORAGE_MADE);
+    storage_walk_end(&walk);
+    return status;
+}
+
+/* All of the span, or what stopped it: errno, or 0 at the end of the file. */
+static bool move_bytes(const struct run *run, int fd, const struct metainfo_span *span, int *error)
+{
+    uint64_t done = 0;
+    while (done < span->length) {
+        size_t left = (size_t)(span->length - done);
+        off_t at = (off_t)(span->file_offset + done);
+        ssize_t n = run->out != NULL ? pread(fd, run->out + done, left, at)
+                                     : pwrite(fd, run->data + done, left, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            *error = n < 0 ? errno : 0;
+            return false;
+        }
+        done += (uint64_t)n;
+    }
+    return true;
+}
+
+static enum status move_span(const struct run *run, const struct metainfo_span *span)
+{
+    struct storage *storage = run->storage;
+    if (storage->metainfo->files[span->file].padding) {
+        if (run->out != NULL)
+            memset(run->out, 0, (size_t)span->length);
+        return STATUS_OK;
+    }
+    int fd, error = 0;
+    enum status status = open_file(run, span->file, &fd);
+    if (status != STATUS_OK)
+        return status;
+    bool moved = move_bytes(run, fd, span, &error);
+    if (run->out == NULL) /* only now: a sync between mark and write would lose it */
+        storage_mark(storage, span->file, STORAGE_WRITTEN);
+    if (!moved) {
+        char path[STORAGE_PATH_SIZE];
+        storage_file_path(storage, storage_root_name(storage), span->file, path);
+        status = storage_fail(run->error, error, path);
+        if (error == 0)
+            status = STATUS_MISMATCH;
+    }
+    storage_cache_return(storage->cache, storage, span->file, run->out == NULL, fd);
+    return status;
+}
+
+static enum status move_run(struct run *run, uint64_t offset, uint64_t len)
+{
+    const struct metainfo *metainfo = run->storage->metainfo;
+    enum status status = STATUS_OK;
+    while (len > 0 && status == STATUS_OK) {
+        struct metainfo_span spans[8];
+        size_t count = metainfo_spans(metainfo, offset, len, spans, 8);
+        for (size_t i = 0; i < count && i < 8 && status == STATUS_OK; i++) {
+            status = move_span(run, &spans[i]);
+            offset += spans[i].length;
+            len -= spans[i].length;
+            if (run->out != NULL)
+                run->out += spans[i].length;
+            else
+                run->data += spans[i].length;
+        }
+    }
+    return status;
+}
+
+static bool is_within(const struct storage *storage, uint64_t offset, uint64_t len)
+{
+    uint64_t total = storage->metainfo->total_length;
+    return offset <= total && len <= total - offset;
+}
+
+enum status storage_read(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
+                         struct storage_error *error)
+{
+    if (!is_within(storage, offset, len))
+        return storage_fail(error, 0, storage->target), STATUS_REFUSED;
+    struct run run = {.storage = storage, .out = out, .error = error};
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = move_run(&run, offset, len);
+    pthread_rwlock_unlock(&storage->lock);
+    return status;
+}
+
+bool storage_have_marks(struct storage *storage)
+{
+    pthread_mutex_lock(&storage->marks_lock);
+    if (storage->marks == NULL)
+        storage->marks = calloc(storage->metainfo->file_count, 1);
+    bool have = storage->marks != NULL;
+    pthread_mutex_unlock(&storage->marks_lock);
+    return have;
+}
+
+enum status storage_write(struct storage *storage, uint64_t offset, struct bytes data,
+                          struct storage_error *error)
+{
+    struct run run = {.storage = storage, .data = data.data, .error = error};
+    storage_fail(error, 0, storage->target);
+    if (!is_within(storage, offset, data.len))
+        return STATUS_REFUSED;
+    if (!storage_have_marks(storage))
+        return STATUS_NO_MEMORY;
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage->partial ? move_run(&run, offset, data.len) : STATUS_REFUSED;
+    pthread_rwlock_unlock(&storage->lock);
+    return status;
+}
+
+/* ---- sync ---- */
+
+/* Takes a file's marks, leaving none. */
+static uint8_t take_marks(struct storage *storage, uint32_t file)
+{
+    pthread_mutex_lock(&storage->marks_lock);
+    uint8_t marks = storage->marks != NULL ? storage->marks[file] : 0;
+    if (marks != 0)
+        storage->marks[file] = 0;
+    pthread_mutex_unlock(&storage->marks_lock);
+    return marks;
+}
+
+int storage_sync_file(struct beneath *walk, const char *path, bool folders_too)
+{
+    int fd = beneath_open(walk, path, false, NULL);
+    if (fd < 0)
+        return -1;
+    int result = fsync(fd), error = errno;
+    close(fd);
+    errno = error;
+    return result == 0 && folders_too ? beneath_sync_folders(walk, path) : result;
+}
+
+static enum status sync_marked(struct storage *storage, struct beneath *walk,
+                               struct storage_error *error)
+{
+    char path[STORAGE_PATH_SIZE];
+    for (uint32_t i = 0; i < storage->metainfo->file_count; i++) {
+        uint8_t marks = take_marks(storage, i);
+        if (marks == 0)
+            continue;
+        storage_file_path(storage, storage_root_name(storage), i, path);
+        if (storage_sync_file(walk, path, marks & STORAGE_MADE) != 0) {
+            int failure = errno;
+            storage_mark(storage, i, marks);
+            return storage_fail(error, failure, path);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status storage_sync(struct storage *storage, struct storage_error *error)
+{
+    pthread_mutex_lock(&storage->marks_lock);
+    bool written = storage->marks != NULL;
+    pthread_mutex_unlock(&storage->marks_lock);
+    if (!written)
+        return STATUS_OK;
+    struct beneath walk;
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage_walk_begin(storage, false, &walk, error);
+    if (status == STATUS_OK)
+        status = sync_marked(storage, &walk, error);
+    storage_walk_end(&walk);
+    pthread_rwlock_unlock(&storage->lock);
+    return status;
+}

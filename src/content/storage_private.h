@@ -1,0 +1,53 @@
+/* What the files of storage share with each other and with nobody else. */
+#pragma once
+
+#include <pthread.h>
+
+#include "content/beneath.h"
+#include "content/storage.h"
+
+/* Marks of a file since the last sync. */
+#define STORAGE_WRITTEN 1u
+#define STORAGE_MADE    2u
+
+struct storage {
+    const struct metainfo *metainfo;
+    struct storage_cache *cache;
+    char *dir;
+    char *target;
+    char *partial_name;
+    /* Held shared by whatever reaches for files, alone by what renames or deletes them. Guards
+     * `partial`. */
+    pthread_rwlock_t lock;
+    bool partial;
+    pthread_mutex_t marks_lock;
+    uint8_t *marks; /* file_count of them; NULL before the first write */
+};
+
+/* Notes what went wrong with that path (errno in `error_number`) and gives its status. */
+enum status storage_fail(struct storage_error *error, int error_number, const char *path);
+/* `root_name` or "ROOT_NAME/path of the file". */
+void storage_file_path(const struct storage *storage, const char *root_name, uint32_t file,
+                       char out[STORAGE_PATH_SIZE]);
+const char *storage_root_name(const struct storage *storage); /* as `partial` says; needs lock */
+
+bool storage_have_marks(struct storage *storage); /* makes room for them; false: no memory */
+void storage_mark(struct storage *storage, uint32_t file, uint8_t marks);
+/* Writes one file to disk, and the folders that lead to it. 0, or -1 and errno. */
+int storage_sync_file(struct beneath *walk, const char *path, bool folders_too);
+
+/* A walk below DIR. `make`: DIR is made when missing. Its root is closed by storage_walk_end. */
+enum status storage_walk_begin(const struct storage *storage, bool make, struct beneath *out,
+                               struct storage_error *error);
+void storage_walk_end(struct beneath *beneath);
+
+/* ---- the cache of open files ---- */
+
+/* An open file, or -1 when it has none. Every one got this way, and every one opened because there
+ * was none, is given back by storage_cache_return, which keeps or closes it. */
+int storage_cache_borrow(struct storage_cache *cache, const struct storage *owner, uint32_t file,
+                         bool writable);
+void storage_cache_return(struct storage_cache *cache, const struct storage *owner, uint32_t file,
+                          bool writable, int fd);
+/* Closes all of this owner's; none may be borrowed. */
+void storage_cache_forget(struct storage_cache *cache, const struct storage *owner);
