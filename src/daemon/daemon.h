@@ -19,6 +19,8 @@ struct engine;
 struct control;
 struct events;
 
+#define DAEMON_BOUND_MAX 16
+
 struct daemon {
     uv_loop_t *loop;
     struct paths paths;
@@ -28,8 +30,10 @@ struct daemon {
     struct engine *engine;
     struct control *control;
     struct events *events;
-    struct rng rng; /* from the system's randomness */
-    uint16_t port;  /* UDP and TCP, as bound */
+    struct rng rng;                          /* from the system's randomness */
+    uint16_t port;                           /* UDP and TCP, as bound */
+    struct endpoint bound[DAEMON_BOUND_MAX]; /* what we listen on; may be unspecified addresses */
+    size_t bound_count;
     uint64_t started_ms;
     int64_t started_unix_s;
     bool stopping;

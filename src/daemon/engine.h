@@ -28,5 +28,8 @@ void engine_take_incoming(struct engine *engine, struct tcp *connection);
 /* The node joined, or lost everybody: searches are repeated, reasons shown change. */
 void engine_on_network(struct engine *engine);
 
+/* A round of storing has ended (DHT_EVENT_PUBLISHED): who shares is told how many nodes know it. */
+void engine_on_published(struct engine *engine, const struct dht_event *event);
+
 /* Adds `transfers`, `rate_down`, `rate_up`, `connections` to an open map. */
 void engine_pack_status(struct engine *engine, struct pack *pack);
