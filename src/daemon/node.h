@@ -26,9 +26,17 @@ enum status node_publish(struct node *node, const struct id *key, enum record_ki
 void node_withdraw(struct node *node, const struct id *key, enum record_kind kind,
                    struct bytes last);
 
+/* Nodes nearest to `target` over both overlays: one DHT_EVENT_FOUND. As node_get; 0: no room. */
+uint32_t node_find(struct node *node, const struct id *target, node_on_event *on_event, void *user);
+/* One DHT_EVENT_PING. 0: no room, or no overlay of that family. */
+uint32_t node_ping(struct node *node, const struct endpoint *endpoint, node_on_event *on_event,
+                   void *user);
+
 /* Peers' addresses of a link: their nodes usually listen on the same port. */
 void node_bootstrap(struct node *node, const struct endpoint *endpoints, size_t count);
 
+/* False: no node is known, saved, configured or listed that could be asked: waiting is in vain. */
+bool node_may_join(const struct node *node);
 bool node_joined(const struct node *node); /* any overlay has a contact that answered */
 size_t node_contact_count(const struct node *node);
 /* Is this one of our own addresses (bound or external) with our port? */
