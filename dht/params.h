@@ -41,14 +41,16 @@
 #define THROTTLE_ADDRESS_BURST 200
 #define THROTTLE_NETWORK_PER_S 100
 #define THROTTLE_NETWORK_BURST 800
-#define THROTTLE_TABLE_MAX     8192 /* sources remembered at a time, 16 bytes each */
-#define PROOF_TABLE_MAX        4096 /* proven addresses remembered at a time, 16 bytes each */
-#define PROOF_LIFETIME_MS      (10 * 60 * 1000) /* as long as a token lives */
+#define THROTTLE_TABLE_MAX     8192 /* sources remembered at a time, 8 bytes each; a power of 2 */
+#define PROOF_TABLE_MAX                                                                            \
+    256 /* proven addresses remembered at a time, as the above: few                                \
+           profit, for who has no token pads its query */
+#define PROOF_LIFETIME_MS (10 * 60 * 1000) /* as long as a token lives */
 
 /* ---- table, lookups, queries ---- */
 #define ROUTING_FAILURES_REPLACE 2 /* silent this often: a candidate takes the place [ours] */
 #define ROUTING_FAILURES_MAX     4 /* silent this often: dropped even without a candidate [ours] */
-#define ROUTING_FRESH_MS    (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
-#define ROUTING_CLOSEST_MAX (2 * DHT_K)      /* most contacts that one question gives */
+#define ROUTING_FRESH_MS         (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
+#define ROUTING_CLOSEST_MAX      (2 * DHT_K)      /* most contacts that one question gives */
 
 #define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */

@@ -1,0 +1,41 @@
+#include "dht/source.h"
+
+#include "kadpeer/siphash.h"
+
+enum {
+    ADDRESS_BYTES_IPV6 = 8, /* a /64 */
+    NETWORK_BYTES_IPV4 = 3, /* a /24 */
+    NETWORK_BYTES_IPV6 = 6, /* a /48 */
+};
+
+static bool is_told_by_port(const struct source_rules *rules, const struct endpoint *from)
+{
+    return !rules->limit_local && endpoint_is_local(from);
+}
+
+bool source_counts(const struct source_rules *rules, const struct endpoint *from,
+                   enum source_scope scope)
+{
+    return scope == SOURCE_ADDRESS || !is_told_by_port(rules, from);
+}
+
+/* How many leading bytes of the address make the source. */
+static size_t prefix_bytes(const struct endpoint *from, enum source_scope scope)
+{
+    bool ipv4 = from->family == ENDPOINT_IPV4;
+    if (scope == SOURCE_NETWORK)
+        return ipv4 ? NETWORK_BYTES_IPV4 : NETWORK_BYTES_IPV6;
+    return ipv4 ? 4 : ADDRESS_BYTES_IPV6;
+}
+
+uint32_t source_tag(const struct source_rules *rules, const struct endpoint *from,
+                    enum source_scope scope)
+{
+    uint8_t text[2 + 16 + 2] = {from->family, (uint8_t)scope};
+    bool by_port = is_told_by_port(rules, from);
+    memcpy(text + 2, from->addr, by_port ? 16 : prefix_bytes(from, scope));
+    if (by_port)
+        write_u16(text + 18, from->port);
+    uint32_t tag = (uint32_t)siphash(rules->secret, bytes_of(text, sizeof text));
+    return tag != 0 ? tag : 1;
+}

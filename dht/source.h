@@ -1,0 +1,26 @@
+/* Sources, as limits count them, and short tags for them  [protocol.md section 1].
+ *
+ * A public IPv4 address or IPv6 /64 is one source, and its /24 or /48 a network. Local sources are
+ * told apart by port and belong to no network, unless limit_local. A tag is a keyed hash: nobody
+ * can choose addresses that share one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kadpeer/endpoint.h"
+
+enum source_scope { SOURCE_ADDRESS, SOURCE_NETWORK };
+
+struct source_rules {
+    uint8_t secret[16];
+    bool limit_local;
+};
+
+/* The source is counted in this scope at all. */
+bool source_counts(const struct source_rules *rules, const struct endpoint *from,
+                   enum source_scope scope);
+
+/* Never 0. Different in each scope. */
+uint32_t source_tag(const struct source_rules *rules, const struct endpoint *from,
+                    enum source_scope scope);
