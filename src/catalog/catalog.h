@@ -51,6 +51,9 @@ struct catalog_transfer {
     struct bytes info;             /* the info dictionary; len 0: not known yet */
     struct bytes have;             /* verified pieces as BITFIELD; len 0: none */
     char *peers;                   /* "host:port" of the link, separated by spaces; may be empty */
+    char *options;                 /* words of the engine's own; NULL: none */
+    struct bytes synced;           /* like `have`: catalog_set_synced; only read here, as is … */
+    char *boot_id;                 /* … the run of the machine it was said in; "": never */
     uint64_t size;                 /* bytes, 0 unknown */
     uint64_t uploaded, downloaded; /* payload bytes over all runs */
     int64_t added_unix_s, completed_unix_s; /* 0: not yet */
@@ -58,9 +61,11 @@ struct catalog_transfer {
 
 /* A new row: id is filled in. EXISTS: that infohash is there already (id is then its id). */
 enum status catalog_add_transfer(struct catalog *catalog, struct catalog_transfer *transfer);
-/* Every column but id and infohash. */
+/* Every column but id, infohash, synced and boot_id. */
 enum status catalog_update_transfer(struct catalog *catalog,
                                     const struct catalog_transfer *transfer);
+/* What was asked for by a file's SHA-1 turned out to be this. EXISTS: another row has it. */
+enum status catalog_set_infohash(struct catalog *catalog, int64_t id, const struct id *infohash);
 enum status catalog_remove_transfer(struct catalog *catalog, int64_t id);
 /* All rows, in the order of their ids; catalog_free_transfers frees array and strings. */
 enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,
@@ -69,6 +74,10 @@ void catalog_free_transfers(struct catalog_transfer *transfers, size_t count);
 
 /* The cheap, frequent ones. */
 enum status catalog_set_have(struct catalog *catalog, int64_t id, struct bytes have);
+/* These pieces outlive a crash of the machine. After one (another boot id), what is in `have` and
+ * not in here has to be hashed again. */
+enum status catalog_set_synced(struct catalog *catalog, int64_t id, struct bytes have,
+                               const char *boot_id);
 enum status catalog_set_wish(struct catalog *catalog, int64_t id, enum catalog_wish wish);
 enum status catalog_add_traffic(struct catalog *catalog, int64_t id, uint64_t uploaded,
                                 uint64_t downloaded);

@@ -33,6 +33,7 @@ static void bind_transfer(struct query *query, const struct catalog_transfer *tr
     query_bind_id(query, transfer->has_file_sha1 ? &transfer->file_sha1 : NULL);
     query_bind_id(query, transfer->has_expected_sha1 ? &transfer->expected_sha1 : NULL);
     query_bind_text(query, transfer->peers);
+    query_bind_text(query, transfer->options != NULL ? transfer->options : "");
     query_bind_count(query, transfer->size);
     query_bind_int(query, transfer->added_unix_s);
     query_bind_int(query, transfer->completed_unix_s);
@@ -127,13 +128,16 @@ static void read_transfer(struct query *query, struct catalog_transfer *out)
     out->has_file_sha1 = query_id(query, 11, &out->file_sha1);
     out->has_expected_sha1 = query_id(query, 12, &out->expected_sha1);
     out->peers = query_text(query, 13);
-    out->size = query_count(query, 14);
-    out->added_unix_s = query_int(query, 15);
-    out->completed_unix_s = query_int(query, 16);
-    out->info = take_bytes(query, 17);
-    out->uploaded = query_count(query, 18);
-    out->downloaded = query_count(query, 19);
-    out->have = take_bytes(query, 20);
+    out->options = query_text(query, 14);
+    out->size = query_count(query, 15);
+    out->added_unix_s = query_int(query, 16);
+    out->completed_unix_s = query_int(query, 17);
+    out->info = take_bytes(query, 18);
+    out->uploaded = query_count(query, 19);
+    out->downloaded = query_count(query, 20);
+    out->have = take_bytes(query, 21);
+    out->synced = take_bytes(query, 22);
+    out->boot_id = query_text(query, 23);
 }
 
 enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,
@@ -169,8 +173,11 @@ void catalog_free_transfers(struct catalog_transfer *transfers, size_t count)
         free(row->dir);
         free(row->target);
         free(row->peers);
+        free(row->options);
+        free(row->boot_id);
         free((void *)(uintptr_t)row->info.data);
         free((void *)(uintptr_t)row->have.data);
+        free((void *)(uintptr_t)row->synced.data);
     }
     free(transfers);
 }
@@ -180,6 +187,30 @@ enum status catalog_set_have(struct catalog *catalog, int64_t id, struct bytes h
     struct query query;
     query_start(&query, catalog, STATEMENT_PROGRESS_HAVE);
     query_bind_bytes(&query, have);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+enum status catalog_set_synced(struct catalog *catalog, int64_t id, struct bytes have,
+                               const char *boot_id)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_PROGRESS_SYNCED);
+    query_bind_bytes(&query, have);
+    query_bind_text(&query, boot_id);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
+enum status catalog_set_infohash(struct catalog *catalog, int64_t id, const struct id *infohash)
+{
+    int64_t other;
+    enum status status = find(catalog, infohash, &other);
+    if (status != STATUS_NOT_FOUND)
+        return status == STATUS_OK && other != id ? STATUS_EXISTS : status;
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_HASH);
+    query_bind_id(&query, infohash);
     query_bind_int(&query, id);
     return query_run_one(&query);
 }

@@ -19,22 +19,25 @@
     X(META_GET, "SELECT value FROM meta WHERE name = ?")                                           \
     X(TRANSFER_FIND, "SELECT id FROM transfers WHERE infohash = ?")                                \
     X(TRANSFER_ADD, "INSERT INTO transfers (infohash, origin, wish, name, dir, target, complete,"  \
-                    " unlisted, no_seed, force, file_sha1, expected_sha1, peers, size, added,"     \
-                    " completed, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"    \
-                    " ?)")                                                                         \
+                    " unlisted, no_seed, force, file_sha1, expected_sha1, peers, options, size,"   \
+                    " added, completed, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"   \
+                    " ?, ?, ?, ?)")                                                                \
     X(TRANSFER_UPDATE, "UPDATE transfers SET origin = ?, wish = ?, name = ?, dir = ?, target = ?," \
                        " complete = ?, unlisted = ?, no_seed = ?, force = ?, file_sha1 = ?,"       \
-                       " expected_sha1 = ?, peers = ?, size = ?, added = ?, completed = ?,"        \
-                       " info = ? WHERE id = ?")                                                   \
+                       " expected_sha1 = ?, peers = ?, options = ?, size = ?, added = ?,"          \
+                       " completed = ?, info = ? WHERE id = ?")                                    \
     X(TRANSFER_REMOVE, "DELETE FROM transfers WHERE id = ?")                                       \
     X(TRANSFER_LOAD, "SELECT id, infohash, origin, wish, name, dir, target, complete, unlisted,"   \
-                     " no_seed, force, file_sha1, expected_sha1, peers, size, added, completed,"   \
-                     " info, uploaded, downloaded, have FROM transfers JOIN progress USING (id)"   \
-                     " ORDER BY id")                                                               \
+                     " no_seed, force, file_sha1, expected_sha1, peers, options, size, added,"     \
+                     " completed, info, uploaded, downloaded, have, synced, boot_id"               \
+                     " FROM transfers JOIN progress USING (id) ORDER BY id")                       \
+    X(TRANSFER_HASH, "UPDATE transfers SET infohash = ? WHERE id = ?")                             \
     X(TRANSFER_WISH, "UPDATE transfers SET wish = ? WHERE id = ?")                                 \
-    X(PROGRESS_SET, "INSERT OR REPLACE INTO progress (id, uploaded, downloaded, have)"             \
-                    " VALUES (?, ?, ?, ?)")                                                        \
+    X(PROGRESS_SET, "INSERT INTO progress (id, uploaded, downloaded, have) VALUES (?, ?, ?, ?)"    \
+                    " ON CONFLICT (id) DO UPDATE SET uploaded = excluded.uploaded,"                \
+                    " downloaded = excluded.downloaded, have = excluded.have")                     \
     X(PROGRESS_HAVE, "UPDATE progress SET have = ? WHERE id = ?")                                  \
+    X(PROGRESS_SYNCED, "UPDATE progress SET synced = ?, boot_id = ? WHERE id = ?")                 \
     X(PROGRESS_TRAFFIC, "UPDATE progress SET uploaded = uploaded + ?,"                             \
                         " downloaded = downloaded + ? WHERE id = ?")                               \
     X(FILES_CLEAR, "DELETE FROM files WHERE id = ?")                                               \

@@ -23,6 +23,7 @@ static const char *const steps[SCHEMA_VERSION] = {
     " file_sha1 BLOB CHECK (length(file_sha1) = 20),"
     " expected_sha1 BLOB CHECK (length(expected_sha1) = 20),"
     " peers TEXT NOT NULL,"
+    " options TEXT NOT NULL," /* words of the engine's */
     " size INTEGER NOT NULL,"
     " added INTEGER NOT NULL,"     /* Unix time */
     " completed INTEGER NOT NULL," /* Unix time, 0 not yet */
@@ -34,7 +35,9 @@ static const char *const steps[SCHEMA_VERSION] = {
     " id INTEGER PRIMARY KEY NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,"
     " uploaded INTEGER NOT NULL DEFAULT 0,"
     " downloaded INTEGER NOT NULL DEFAULT 0,"
-    " have BLOB NOT NULL"
+    " have BLOB NOT NULL,"
+    " synced BLOB NOT NULL DEFAULT x''," /* what was surely on disk at the last sync */
+    " boot_id TEXT NOT NULL DEFAULT ''"  /* of the machine's run in which that was */
     ") STRICT;"
     "CREATE TABLE files ("
     " id INTEGER NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,"

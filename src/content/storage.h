@@ -111,6 +111,10 @@ struct storage_stat {
 enum status storage_stat_files(struct storage *storage, struct storage_stat out[],
                                struct storage_error *error);
 
+/* One file, cheaply enough to do for every run of bytes that is read. Open files are kept. */
+enum status storage_stat_file(struct storage *storage, uint32_t file, struct storage_stat *out,
+                              struct storage_error *error);
+
 /* Bytes that may still be written where the target is (or would be), for a user without privilege.
  */
 enum status storage_free_space(struct storage *storage, uint64_t *out_bytes,

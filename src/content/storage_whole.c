@@ -127,6 +127,25 @@ enum status storage_stat_files(struct storage *storage, struct storage_stat out[
     return status;
 }
 
+enum status storage_stat_file(struct storage *storage, uint32_t file, struct storage_stat *out,
+                              struct storage_error *error)
+{
+    struct beneath walk;
+    struct stat stat;
+    *out = (struct storage_stat){.exists = false};
+    if (!is_on_disk(storage, file)) {
+        *out = (struct storage_stat){.exists = true, .size = storage->metainfo->files[file].length};
+        return STATUS_OK;
+    }
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage_walk_begin(storage, false, &walk, error);
+    if (status == STATUS_OK && stat_file(storage, &walk, file, &stat, &status, error))
+        *out = stat_of(&stat);
+    storage_walk_end(&walk);
+    pthread_rwlock_unlock(&storage->lock);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* ---- space ---- */
 
 /* The nearest folder above DIR that exists, DIR itself first. */

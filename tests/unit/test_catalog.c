@@ -13,6 +13,7 @@ static void assert_same_transfer(const struct catalog_transfer *a, const struct 
     assert_string_equal(a->dir, b->dir);
     assert_string_equal(a->target, b->target);
     assert_string_equal(a->peers, b->peers);
+    assert_string_equal(a->options, b->options != NULL ? b->options : "");
     assert_int_equal(a->complete, b->complete);
     assert_int_equal(a->unlisted, b->unlisted);
     assert_int_equal(a->no_seed, b->no_seed);
@@ -61,12 +62,44 @@ static struct catalog_transfer full_transfer(void)
         .info = bytes_of("d4:name1:te", 11),
         .have = bytes_of("\xff\x00\x80", 3),
         .peers = (char *)(uintptr_t) "192.0.2.1:1 [2001:db8::1]:2",
+        .options = (char *)(uintptr_t) "sequential select=1,2",
         .size = (uint64_t)1 << 62,
         .uploaded = 7,
         .downloaded = 9,
         .added_unix_s = 1700000000,
         .completed_unix_s = 1700000001,
     };
+}
+
+static void what_is_synced_outlives_an_update_of_the_row(void **state)
+{
+    struct fixture *f = *state;
+    struct catalog_transfer transfer = full_transfer(), *rows;
+    size_t count;
+    assert_int_equal(catalog_add_transfer(f->catalog, &transfer), STATUS_OK);
+    assert_int_equal(catalog_set_synced(f->catalog, transfer.id, bytes_of("\x80\0\1", 3), "a-boot"),
+                     STATUS_OK);
+    transfer.uploaded++;
+    assert_int_equal(catalog_update_transfer(f->catalog, &transfer), STATUS_OK);
+    reopen(f);
+    assert_int_equal(catalog_load_transfers(f->catalog, &rows, &count), STATUS_OK);
+    assert_true(bytes_equal(rows[0].synced, bytes_of("\x80\0\1", 3)));
+    assert_string_equal(rows[0].boot_id, "a-boot");
+    assert_int_equal(rows[0].uploaded, transfer.uploaded);
+    catalog_free_transfers(rows, count);
+}
+
+static void an_infohash_changes_unless_another_row_has_it(void **state)
+{
+    struct fixture *f = *state;
+    int64_t first = add(f->catalog, 1), second = add(f->catalog, 2);
+    struct id hash = id_of(2), free_one = id_of(3);
+    assert_int_equal(catalog_set_infohash(f->catalog, first, &hash), STATUS_EXISTS);
+    assert_int_equal(catalog_set_infohash(f->catalog, second, &hash), STATUS_OK);
+    assert_int_equal(catalog_set_infohash(f->catalog, first, &free_one), STATUS_OK);
+    struct catalog_transfer again = transfer_of(3);
+    assert_int_equal(catalog_add_transfer(f->catalog, &again), STATUS_EXISTS);
+    assert_int_equal(again.id, first);
 }
 
 static void every_column_of_a_transfer_comes_back(void **state)
@@ -323,6 +356,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_column_of_a_transfer_comes_back),
+        TEST(what_is_synced_outlives_an_update_of_the_row),
+        TEST(an_infohash_changes_unless_another_row_has_it),
         TEST(update_changes_every_column_but_id_and_infohash),
         TEST(each_yes_or_no_has_a_column_of_its_own),
         TEST(frequent_calls_change_their_columns_alone),
