@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "content/params.h"
@@ -472,6 +474,50 @@ static void a_limit_on_size_is_an_error_not_a_short_file(void **state)
     end(&f);
 }
 
+static void no_permission_is_said(void **state)
+{
+    (void)state;
+    uid_t self = geteuid();
+    struct fixture f = begin("a:100 b:100");
+    assert_int_equal(write_run(&f, 0, 100), STATUS_OK);
+    storage_free(f.storage); /* what is open stays writable */
+    open_storage(&f, "root", true);
+    assert_int_equal(chmod(folder_path(f.dir, "root.part"), 0555), 0);
+    assert_int_equal(chmod(folder_path(f.dir, "root.part/a"), 0444), 0);
+    if (self == 0) /* nothing is forbidden to root */
+        assert_true(chmod(f.dir, 0755) == 0 && seteuid(65534) == 0);
+    enum status statuses[] = {write_run(&f, 0, 100), write_run(&f, 100, 100)};
+    assert_int_equal(seteuid(self), 0);
+    assert_int_equal(statuses[0], STATUS_PERMISSION);
+    assert_int_equal(statuses[1], STATUS_PERMISSION);
+    assert_string_equal(f.error.path, "root.part/b");
+    assert_int_equal(chmod(folder_path(f.dir, "root.part"), 0755), 0);
+    end(&f);
+}
+
+/* On a file system of 64 KiB of our own, where we may have one. */
+static void a_full_disk_is_no_space(void **state)
+{
+    (void)state;
+    struct fixture f = begin("a:1000000");
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", f.dir, "tmpfs", 0, "size=64k") != 0) {
+        end(&f);
+        skip();
+    }
+    uint64_t room, used;
+    assert_int_equal(write_all(&f), STATUS_NO_SPACE);
+    assert_int_equal(f.error.error, ENOSPC);
+    assert_string_equal(f.error.path, "root.part");
+    assert_int_equal(storage_free_space(f.storage, &room, &f.error), STATUS_OK);
+    assert_int_equal(storage_used_space(f.storage, &used, &f.error), STATUS_OK);
+    assert_true(room == 0 && used == 65536);
+    storage_free(f.storage);
+    f.storage = NULL;
+    assert_int_equal(umount(f.dir), 0);
+    end(&f);
+}
+
 static void a_missing_dir_is_made_when_written(void **state)
 {
     (void)state;
@@ -545,6 +591,8 @@ int main(void)
         cmocka_unit_test(open_files_are_bounded),
         cmocka_unit_test(threads_write_side_by_side),
         cmocka_unit_test(a_limit_on_size_is_an_error_not_a_short_file),
+        cmocka_unit_test(no_permission_is_said),
+        cmocka_unit_test(a_full_disk_is_no_space),
         cmocka_unit_test(a_missing_dir_is_made_when_written),
         cmocka_unit_test(targets_are_one_part),
         cmocka_unit_test(long_targets_get_a_shorter_partial_name),

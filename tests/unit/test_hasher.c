@@ -1,0 +1,190 @@
+/* From files to infohash, the way a share is made. The hashes here were computed by a program in
+ * another language that writes its own bencode. */
+#include "support/unit.h"
+
+#include <string.h>
+
+#include "content/hasher.h"
+#include "content/tree.h"
+
+#include "support/folder.h"
+
+#define PIECE (256u << 10)
+
+struct fixture {
+    char *dir;
+    struct tree *tree;
+    struct metainfo *layout;
+    struct storage_cache *cache;
+    struct storage *storage;
+    struct storage_error error;
+};
+
+static void put_pattern(const char *dir, const char *name, size_t len, unsigned seed)
+{
+    uint8_t *bytes = malloc(len + 1);
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)(i * 31 + seed * 7 + (i >> 8));
+    assert_true(folder_write(dir, name, bytes, len));
+    free(bytes);
+}
+
+static void scan(struct fixture *f, const char *name)
+{
+    char error[TREE_ERROR_SIZE];
+    assert_int_equal(tree_scan(folder_path(f->dir, name), NULL, 0, &f->tree, error), STATUS_OK);
+    f->layout = tree_layout(f->tree, f->tree->name, PIECE);
+    f->cache = storage_cache_new();
+    assert_int_equal(
+        storage_new(f->layout, f->tree->dir, f->tree->target, false, f->cache, &f->storage),
+        STATUS_OK);
+}
+
+static void end(struct fixture *f)
+{
+    storage_free(f->storage);
+    storage_cache_free(f->cache);
+    metainfo_free(f->layout);
+    tree_free(f->tree);
+    folder_remove(f->dir);
+    free(f->dir);
+}
+
+static void assert_hash(const struct id *id, const char *wanted)
+{
+    char hex[ID_HEX_SIZE];
+    id_to_hex(id, hex);
+    assert_string_equal(hex, wanted);
+}
+
+static struct metainfo *share(struct fixture *f, bool is_private)
+{
+    struct id *hashes = calloc(f->layout->piece_count + 1, sizeof *hashes);
+    assert_int_equal(hasher_pieces(f->storage, 0, f->layout->piece_count, hashes, &f->error),
+                     STATUS_OK);
+    struct buffer info;
+    struct metainfo *metainfo;
+    char error[METAINFO_ERROR_SIZE];
+    buffer_init(&info);
+    assert_int_equal(tree_build_info(f->tree, f->tree->name, PIECE,
+                                     bytes_of(hashes, f->layout->piece_count * sizeof *hashes),
+                                     is_private, &info),
+                     STATUS_OK);
+    assert_int_equal(metainfo_parse_info(buffer_bytes(&info), &metainfo, error), STATUS_OK);
+    buffer_dispose(&info);
+    free(hashes);
+    return metainfo;
+}
+
+static const char *const names[] = {"Ordner/a.txt", "Ordner/b/c.bin", "Ordner/b/leer",
+                                    "Ordner/\u00e4/\u65e5\u672c.txt"};
+static const size_t lengths[] = {300000, 70000, 0, 5};
+static const unsigned seeds[] = {1, 2, 0, 3};
+
+static struct fixture folder(bool backwards)
+{
+    struct fixture f = {.dir = folder_make()};
+    for (int i = 0; i < 4; i++) {
+        int j = backwards ? 3 - i : i;
+        put_pattern(f.dir, names[j], lengths[j], seeds[j]);
+    }
+    scan(&f, "Ordner");
+    return f;
+}
+
+static void a_folder_has_its_known_infohash(void **state)
+{
+    (void)state;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        struct fixture f = folder(backwards);
+        struct metainfo *metainfo = share(&f, false);
+        assert_hash(&metainfo->infohash, "040f24dbf4aeb0c3216a6a22ac318dc7ac2b9b8f");
+        metainfo_free(metainfo);
+        end(&f);
+    }
+}
+
+static void a_file_has_its_known_infohash(void **state)
+{
+    (void)state;
+    struct fixture f = {.dir = folder_make()};
+    put_pattern(f.dir, "one.bin", 600000, 9);
+    scan(&f, "one.bin");
+    struct metainfo *metainfo = share(&f, false), *private = share(&f, true);
+    assert_hash(&metainfo->infohash, "5e3793347c1dab2a5a5aee52a24ede10af7d72f0");
+    assert_hash(&private->infohash, "23f661d571de62d9f8abd8ce171c4807765f1a0a");
+    metainfo_free(metainfo);
+    metainfo_free(private);
+    end(&f);
+}
+
+static void an_empty_file_has_its_known_infohash(void **state)
+{
+    (void)state;
+    struct fixture f = {.dir = folder_make()};
+    assert_true(folder_write(f.dir, "leer", "", 0));
+    scan(&f, "leer");
+    struct metainfo *metainfo = share(&f, false);
+    assert_hash(&metainfo->infohash, "c7f7e80aa306d8b8dc279d45e4452efbb1e28c37");
+    metainfo_free(metainfo);
+    end(&f);
+}
+
+static void each_file_has_its_own_hash(void **state)
+{
+    (void)state;
+    const uint64_t steps[] = {999, 65536, UINT64_MAX};
+    struct fixture f = folder(false);
+    for (size_t i = 0; i < 3; i++) {
+        struct hasher_files *files = hasher_files_new(f.storage);
+        bool done = false;
+        while (!done)
+            assert_int_equal(hasher_files_step(files, steps[i], &done, &f.error), STATUS_OK);
+        const struct id *sums = hasher_files_sums(files);
+        assert_hash(&sums[0], "4d0988d79051ca22580e2c33db676fffe69d184a");
+        assert_hash(&sums[1], "cac8c04d44cd3e80482791989e6872b9ce611c78");
+        assert_hash(&sums[2], "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+        assert_hash(&sums[3], "ba5e93a043c6ace7f0105e5bfbf6d3f465e4f0d1");
+        hasher_files_free(files);
+    }
+    end(&f);
+}
+
+static void a_changed_byte_fails_its_piece_alone(void **state)
+{
+    (void)state;
+    struct fixture f = folder(false);
+    struct metainfo *metainfo = share(&f, false);
+    storage_free(f.storage);
+    assert_int_equal(storage_new(metainfo, f.tree->dir, f.tree->target, false, f.cache, &f.storage),
+                     STATUS_OK);
+    assert_int_equal(hasher_check(f.storage, 0, &f.error), STATUS_OK);
+    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_OK);
+    put_pattern(f.dir, names[1], lengths[1], 8);
+    assert_int_equal(hasher_check(f.storage, 0, &f.error), STATUS_OK);
+    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_MISMATCH);
+    put_pattern(f.dir, names[1], lengths[1] - 1, 2);
+    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_MISMATCH);
+    assert_string_equal(f.error.path, names[1]);
+    assert_int_equal(unlink(folder_path(f.dir, names[1])), 0);
+    struct storage_stat stats[4]; /* lets go of the open file */
+    assert_int_equal(storage_stat_files(f.storage, stats, &f.error), STATUS_OK);
+    assert_false(stats[1].exists);
+    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_NOT_FOUND);
+    storage_free(f.storage);
+    f.storage = NULL;
+    metainfo_free(metainfo);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_has_its_known_infohash),
+        cmocka_unit_test(a_file_has_its_known_infohash),
+        cmocka_unit_test(an_empty_file_has_its_known_infohash),
+        cmocka_unit_test(each_file_has_its_own_hash),
+        cmocka_unit_test(a_changed_byte_fails_its_piece_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
