@@ -1,0 +1,66 @@
+/* A .torrent; what is accepted keeps every promise of metainfo.h. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "content/metainfo.h"
+#include "content/names.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void need(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+static void check_path(const char *path)
+{
+    need(strlen(path) <= METAINFO_PATH_MAX);
+    for (;;) {
+        size_t len = strcspn(path, "/");
+        need(names_is_safe_part(path, len));
+        if (path[len] == 0)
+            return;
+        path += len + 1;
+    }
+}
+
+static void check(const struct metainfo *metainfo)
+{
+    uint64_t total = 0, covered = 0;
+    need(names_is_safe_part(metainfo->name, strlen(metainfo->name)));
+    need(metainfo->file_count > 0);
+    for (uint32_t i = 0; i < metainfo->file_count; i++) {
+        check_path(metainfo->files[i].path);
+        need(metainfo->files[i].offset == total);
+        total += metainfo->files[i].length;
+    }
+    need(total == metainfo->total_length);
+    for (uint32_t i = 0; i < metainfo->piece_count; i++) {
+        metainfo_piece_hash(metainfo, i);
+        covered += metainfo_piece_size(metainfo, i);
+    }
+    need(covered == total);
+    struct metainfo_span spans[4];
+    metainfo_spans(metainfo, total / 2, total, spans, 4);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct torrent_file torrent, again;
+    struct buffer out;
+    char error[METAINFO_ERROR_SIZE];
+    if (torrent_file_parse(bytes_of(data, size), &torrent, error) != STATUS_OK)
+        return 0;
+    check(torrent.metainfo);
+    buffer_init(&out);
+    struct bytes info = bytes_of(torrent.metainfo->info, torrent.metainfo->info_len);
+    need(torrent_file_build(info, &torrent, &out) == STATUS_OK);
+    need(torrent_file_parse(buffer_bytes(&out), &again, error) == STATUS_OK);
+    need(id_equal(&torrent.metainfo->infohash, &again.metainfo->infohash));
+    torrent_file_dispose(&again);
+    torrent_file_dispose(&torrent);
+    buffer_dispose(&out);
+    return 0;
+}
