@@ -19,16 +19,15 @@ static inline int folder_remove_one(const char *path, const struct stat *stat, i
     return remove(path);
 }
 
-/* Makes a folder; free() the path after folder_remove. NULL: failed. */
+/* Makes a folder, or ends the program; free() the path after folder_remove. */
 static inline char *folder_make(void)
 {
     const char *base = getenv("TMPDIR");
     char *path = NULL;
-    if (asprintf(&path, "%s/kadpeer-test-XXXXXX", base != NULL ? base : "/tmp") < 0)
-        return NULL;
-    if (mkdtemp(path) == NULL) {
-        free(path);
-        return NULL;
+    if (asprintf(&path, "%s/kadpeer-test-XXXXXX", base != NULL ? base : "/tmp") < 0 ||
+        mkdtemp(path) == NULL) {
+        perror("a temporary folder");
+        abort();
     }
     return path;
 }

@@ -29,6 +29,11 @@ static void put_pattern(const char *dir, const char *name, size_t len, unsigned 
     free(bytes);
 }
 
+static struct fixture begin(void)
+{
+    return (struct fixture){.dir = folder_make()};
+}
+
 static void scan(struct fixture *f, const char *name)
 {
     char error[TREE_ERROR_SIZE];
@@ -83,7 +88,7 @@ static const unsigned seeds[] = {1, 2, 0, 3};
 
 static struct fixture folder(bool backwards)
 {
-    struct fixture f = {.dir = folder_make()};
+    struct fixture f = begin();
     for (int i = 0; i < 4; i++) {
         int j = backwards ? 3 - i : i;
         put_pattern(f.dir, names[j], lengths[j], seeds[j]);
@@ -107,7 +112,7 @@ static void a_folder_has_its_known_infohash(void **state)
 static void a_file_has_its_known_infohash(void **state)
 {
     (void)state;
-    struct fixture f = {.dir = folder_make()};
+    struct fixture f = begin();
     put_pattern(f.dir, "one.bin", 600000, 9);
     scan(&f, "one.bin");
     struct metainfo *metainfo = share(&f, false), *private = share(&f, true);
@@ -121,7 +126,7 @@ static void a_file_has_its_known_infohash(void **state)
 static void an_empty_file_has_its_known_infohash(void **state)
 {
     (void)state;
-    struct fixture f = {.dir = folder_make()};
+    struct fixture f = begin();
     assert_true(folder_write(f.dir, "leer", "", 0));
     scan(&f, "leer");
     struct metainfo *metainfo = share(&f, false);

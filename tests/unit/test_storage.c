@@ -56,7 +56,6 @@ static struct fixture begin(const char *text)
 {
     struct fixture f = {.dir = folder_make()};
     struct rng rng;
-    assert_non_null(f.dir);
     f.cache = storage_cache_new();
     f.metainfo = layout(text);
     f.bytes = malloc(f.metainfo->total_length + 1);
