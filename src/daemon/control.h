@@ -22,7 +22,7 @@ struct control_method {
     call_method *run;
 };
 
-/* One table per file of methods, ended by a NULL name; joined in control.c. */
+/* One table per file of methods, ended by a NULL name; joined in daemon.c. */
 extern const struct control_method
     methods_daemon[]; /* hello status stop logs.level config.get events */
 extern const struct control_method methods_node[];     /* node.* */
@@ -63,3 +63,25 @@ void call_notify_end(struct call *call);
 /* When the client goes away or the daemon stops before the call has ended, `cancelled` is called
  * once and the call is freed right after; nothing may be sent any more. */
 void call_on_cancel(struct call *call, call_cancelled *cancelled, void *user);
+
+/* ---- the server ---- */
+
+/* `tables` ends with NULL; borrowed. NULL: no memory. */
+struct control *control_new(struct daemon *daemon, const struct control_method *const tables[]);
+/* Listens at `path`, which becomes a socket of mode 0600; one that a dead daemon left is replaced,
+ * so hold the lock. */
+enum status control_listen(struct control *control, const char *path);
+/* One connection more; takes `fd`, a connected stream socket. For tests. */
+enum status control_adopt(struct control *control, int fd);
+/* Every call is cancelled before it returns; the socket's file goes; the loop frees the rest. NULL
+ * is allowed. */
+void control_free(struct control *control);
+
+struct control_counts {
+    size_t connections, calls; /* now */
+    uint64_t requests;
+    uint64_t malformed; /* connections closed: not msgpack, too big, or no request of ours */
+    uint64_t refused;   /* connections or calls above the limits */
+    uint64_t too_slow;  /* connections closed: notifications were not read */
+};
+struct control_counts control_counts(const struct control *control);

@@ -1,0 +1,125 @@
+#include "daemon/control_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "daemon/daemon.h"
+#include "daemon/params.h"
+#include "io/errors.h"
+
+struct control *control_new(struct daemon *daemon, const struct control_method *const tables[])
+{
+    struct control *control = calloc(1, sizeof *control);
+    if (control == NULL)
+        return NULL;
+    control->daemon = daemon;
+    control->tables = tables;
+    return control;
+}
+
+const struct control_method *control_find(const struct control *control, const char *name,
+                                          size_t len)
+{
+    for (size_t i = 0; control->tables[i] != NULL; i++)
+        for (const struct control_method *method = control->tables[i]; method->name; method++)
+            if (strlen(method->name) == len && memcmp(method->name, name, len) == 0)
+                return method;
+    return NULL;
+}
+
+/* ---- accepting ---- */
+
+static void on_incoming(uv_stream_t *listener, int code)
+{
+    struct control *control = listener->data;
+    struct connection *connection = code == 0 ? connection_new(control) : NULL;
+    if (connection == NULL)
+        return;
+    bool full = control->counts.connections > CONTROL_CONNECTIONS_MAX;
+    if (full)
+        control->counts.refused++;
+    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 || full)
+        connection_close(connection);
+    else
+        connection_start(connection);
+}
+
+enum status control_adopt(struct control *control, int fd)
+{
+    struct connection *connection = connection_new(control);
+    if (connection == NULL) {
+        close(fd);
+        return STATUS_NO_MEMORY;
+    }
+    int code = uv_pipe_open(&connection->pipe, fd);
+    if (code != 0) {
+        close(fd);
+        connection_close(connection);
+        return status_of_uv(code);
+    }
+    connection_start(connection);
+    return STATUS_OK;
+}
+
+static int listen_at(struct control *control, const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
+        unlink(path);
+    mode_t old = umask(0177);
+    int code = uv_pipe_bind(&control->listener, path);
+    umask(old);
+    if (code != 0)
+        return code;
+    return uv_listen((uv_stream_t *)&control->listener, CONTROL_LISTEN_BACKLOG, on_incoming);
+}
+
+enum status control_listen(struct control *control, const char *path)
+{
+    int code = uv_pipe_init(control->daemon->loop, &control->listener, 0);
+    if (code != 0)
+        return status_of_uv(code);
+    control->listener.data = control;
+    control->listening = true;
+    control->open_handles++;
+    return status_of_uv(listen_at(control, path));
+}
+
+/* ---- the end ---- */
+
+void control_handle_closed(struct control *control)
+{
+    if (--control->open_handles == 0 && control->closed)
+        free(control);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    control_handle_closed(handle->data);
+}
+
+void control_free(struct control *control)
+{
+    struct connection *connection;
+    if (control == NULL)
+        return;
+    control->closed = true;
+    if (control->listening)
+        uv_close((uv_handle_t *)&control->listener, on_listener_closed);
+    DL_FOREACH(control->connections, connection)
+    {
+        connection_cancel_calls(connection);
+        connection_close(connection);
+    }
+    if (control->open_handles == 0)
+        free(control);
+}
+
+struct control_counts control_counts(const struct control *control)
+{
+    return control->counts;
+}

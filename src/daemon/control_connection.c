@@ -1,0 +1,202 @@
+#include "daemon/control_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "daemon/daemon.h"
+#include "daemon/params.h"
+
+struct connection *connection_new(struct control *control)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL || uv_pipe_init(control->daemon->loop, &connection->pipe, 0) != 0) {
+        free(connection);
+        return NULL;
+    }
+    connection->control = control;
+    connection->pipe.data = connection;
+    buffer_init(&connection->in);
+    frame_init(&connection->frame);
+    DL_APPEND(control->connections, connection);
+    control->counts.connections++;
+    control->open_handles++;
+    return connection;
+}
+
+/* ---- the end ---- */
+
+void connection_cancel_calls(struct connection *connection)
+{
+    while (connection->calls != NULL)
+        call_cancel(connection->calls);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct connection *connection = handle->data;
+    struct control *control = connection->control;
+    connection_cancel_calls(connection);
+    DL_DELETE(control->connections, connection);
+    control->counts.connections--;
+    buffer_dispose(&connection->in);
+    free(connection);
+    control_handle_closed(control);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->closing)
+        return;
+    connection->closing = true;
+    uv_close((uv_handle_t *)&connection->pipe, on_closed);
+}
+
+static void close_malformed(struct connection *connection)
+{
+    connection->control->counts.malformed++;
+    connection_close(connection);
+}
+
+/* ---- receiving ---- */
+
+static void take_message(struct connection *connection, struct bytes message)
+{
+    connection->control->counts.requests++;
+    struct call *call = call_new(connection, message);
+    if (call == NULL)
+        close_malformed(connection);
+    else
+        call_run(call);
+}
+
+static void take_messages(struct connection *connection)
+{
+    struct buffer *in = &connection->in;
+    size_t done = 0;
+    while (done < in->len && !connection->closing) {
+        struct bytes rest = bytes_of(in->data + done, in->len - done);
+        enum frame_result result = frame_feed(&connection->frame, rest, CONTROL_REQUEST_MAX);
+        if (result == FRAME_PARTIAL)
+            break;
+        size_t len = connection->frame.at;
+        frame_init(&connection->frame);
+        if (result == FRAME_BAD)
+            close_malformed(connection);
+        else
+            take_message(connection, bytes_of(rest.data, len));
+        done += len;
+    }
+    if (done > 0 && !connection->closing)
+        buffer_drop_front(in, done);
+    if (in->len == 0) /* connections live long and mostly say nothing */
+        buffer_dispose(in);
+}
+
+static void give_space(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct connection *connection = handle->data;
+    (void)suggested;
+    if (buffer_reserve(&connection->in, CONTROL_READ_BYTES))
+        *out = uv_buf_init((char *)connection->in.data + connection->in.len, CONTROL_READ_BYTES);
+}
+
+static void read_or_not(struct connection *connection);
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct connection *connection = stream->data;
+    (void)buf;
+    if (len < 0) {
+        connection_close(connection);
+        return;
+    }
+    connection->in.len += (size_t)len;
+    take_messages(connection);
+    read_or_not(connection);
+}
+
+/* Who does not read the answers is not asked for more questions. */
+static void read_or_not(struct connection *connection)
+{
+    uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
+    if (connection->closing)
+        return;
+    bool wanted = uv_stream_get_write_queue_size(stream) <= CONTROL_BACKLOG_MAX;
+    if (wanted && !connection->reading)
+        uv_read_start(stream, give_space, on_read);
+    else if (!wanted && connection->reading)
+        uv_read_stop(stream);
+    connection->reading = wanted;
+}
+
+void connection_start(struct connection *connection)
+{
+    read_or_not(connection);
+}
+
+/* ---- sending ---- */
+
+struct outgoing {
+    uv_write_t request;
+    struct connection *connection;
+    uint8_t *data;
+};
+
+static void on_written(uv_write_t *request, int code)
+{
+    struct outgoing *outgoing = request->data;
+    struct connection *connection = outgoing->connection;
+    free(outgoing->data);
+    free(outgoing);
+    if (code != 0)
+        connection_close(connection);
+    else
+        read_or_not(connection);
+}
+
+/* What the system takes at once needs no memory of its own. Returns how many bytes went. */
+static size_t send_now(struct connection *connection, const struct buffer *message)
+{
+    uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
+    if (uv_stream_get_write_queue_size(stream) > 0)
+        return 0;
+    uv_buf_t buf = uv_buf_init((char *)message->data, (unsigned)message->len);
+    int sent = uv_try_write(stream, &buf, 1);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
+static bool send_later(struct connection *connection, struct buffer *message, size_t from)
+{
+    struct outgoing *outgoing = malloc(sizeof *outgoing);
+    if (outgoing == NULL)
+        return false;
+    size_t len = message->len - from;
+    outgoing->connection = connection;
+    outgoing->data = buffer_take(message);
+    outgoing->request.data = outgoing;
+    uv_buf_t buf = uv_buf_init((char *)outgoing->data + from, (unsigned)len);
+    if (uv_write(&outgoing->request, (uv_stream_t *)&connection->pipe, &buf, 1, on_written) == 0)
+        return true;
+    free(outgoing->data);
+    free(outgoing);
+    return false;
+}
+
+void connection_send(struct connection *connection, struct buffer *message, bool droppable)
+{
+    const uv_stream_t *stream = (const uv_stream_t *)&connection->pipe;
+    if (connection->closing || message->failed) {
+        connection_close(connection);
+        return;
+    }
+    if (droppable && uv_stream_get_write_queue_size(stream) + message->len > CONTROL_BACKLOG_MAX) {
+        connection->control->counts.too_slow++;
+        connection_close(connection);
+        return;
+    }
+    size_t sent = send_now(connection, message);
+    if (sent < message->len && !send_later(connection, message, sent))
+        connection_close(connection);
+}
