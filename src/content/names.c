@@ -45,18 +45,13 @@ static void squeeze_spaces(char *text)
     text[kept] = 0;
 }
 
-/* Folding can give what composes anew, so one round is not always a fixed point; two keys for one
- * name would follow. */
 static char *fold(const char *name)
 {
-    const utf8proc_option_t options = UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                      UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
-    utf8proc_uint8_t *once = NULL, *twice = NULL;
-    if (utf8proc_map((const utf8proc_uint8_t *)name, 0, &once, options) < 0)
-        return NULL;
-    utf8proc_ssize_t len = utf8proc_map(once, 0, &twice, options);
-    free(once);
-    return len < 0 ? NULL : (char *)twice;
+    utf8proc_uint8_t *folded = NULL;
+    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)name, 0, &folded,
+                                        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE |
+                                            UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+    return len < 0 ? NULL : (char *)folded;
 }
 
 enum status names_normalize(const char *name, char **out)

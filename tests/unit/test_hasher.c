@@ -182,6 +182,45 @@ static void a_changed_byte_fails_its_piece_alone(void **state)
     end(&f);
 }
 
+/* A different implementation takes our .torrent for what we do, where there is one to ask. */
+static void aria2_reads_the_same_infohash(void **state)
+{
+    (void)state;
+    if (system("command -v aria2c >/dev/null") != 0)
+        skip();
+    struct fixture f = folder(false);
+    struct metainfo *metainfo = share(&f, true);
+    struct endpoint node;
+    assert_true(endpoint_parse("192.0.2.1:61881", &node));
+    char *trackers[] = {(char[]){"http://192.0.2.1/announce"}, (char[]){"udp://192.0.2.2:1"}};
+    const struct torrent_file extra = {.trackers = trackers,
+                                       .tracker_count = 2,
+                                       .comment = (char[]){"hello"},
+                                       .creation_date = 1700000000,
+                                       .nodes = &node,
+                                       .node_count = 1};
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(torrent_file_build(bytes_of(metainfo->info, metainfo->info_len), &extra, &out),
+                     STATUS_OK);
+    assert_true(folder_write(f.dir, "x.torrent", out.data, out.len));
+    char command[4200], shown[8192];
+    snprintf(command, sizeof command, "aria2c -S '%s'", folder_path(f.dir, "x.torrent"));
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    shown[fread(shown, 1, sizeof shown - 1, pipe)] = 0;
+    assert_int_equal(pclose(pipe), 0);
+    char hex[ID_HEX_SIZE];
+    id_to_hex(&metainfo->infohash, hex);
+    const char *wanted[] = {hex, "hello", "http://192.0.2.1/announce", "Ordner/b/c.bin", "370,005"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (strstr(shown, wanted[i]) == NULL)
+            fail_msg("no \"%s\" in %s", wanted[i], shown);
+    buffer_dispose(&out);
+    metainfo_free(metainfo);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +229,7 @@ int main(void)
         cmocka_unit_test(an_empty_file_has_its_known_infohash),
         cmocka_unit_test(each_file_has_its_own_hash),
         cmocka_unit_test(a_changed_byte_fails_its_piece_alone),
+        cmocka_unit_test(aria2_reads_the_same_infohash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

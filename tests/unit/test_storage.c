@@ -10,6 +10,7 @@
 
 #include "content/params.h"
 #include "content/storage.h"
+#include "content/storage_private.h"
 #include "kadpeer/rng.h"
 #include "support/folder.h"
 
@@ -406,6 +407,25 @@ static void open_files_are_bounded(void **state)
     end(&f);
 }
 
+/* While 64 are in use the next one is not kept; a borrowed one is never closed for another. */
+static void open_files_in_use_stay_open(void **state)
+{
+    (void)state;
+    struct fixture f = begin("a:1 b:1");
+    int last = -1;
+    for (uint32_t i = 0; i <= STORAGE_DESCRIPTORS; i++) {
+        last = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        storage_cache_return(f.cache, f.storage, i, false, last);
+        int borrowed = storage_cache_borrow(f.cache, f.storage, i, false);
+        assert_int_equal(borrowed, i < STORAGE_DESCRIPTORS ? last : -1);
+    }
+    assert_int_equal(fcntl(last, F_GETFD), -1);
+    assert_int_equal(storage_cache_borrow(f.cache, f.storage, 0, true), -1);
+    int first = storage_cache_borrow(f.cache, f.storage, 0, false);
+    assert_int_not_equal(fcntl(first, F_GETFD), -1);
+    end(&f);
+}
+
 struct worker {
     struct fixture *fixture;
     uint32_t first, step;
@@ -588,6 +608,7 @@ int main(void)
         cmocka_unit_test(only_its_own_files_are_deleted),
         cmocka_unit_test(a_replaced_file_is_opened_anew),
         cmocka_unit_test(open_files_are_bounded),
+        cmocka_unit_test(open_files_in_use_stay_open),
         cmocka_unit_test(threads_write_side_by_side),
         cmocka_unit_test(a_limit_on_size_is_an_error_not_a_short_file),
         cmocka_unit_test(no_permission_is_said),
