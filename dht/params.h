@@ -29,12 +29,18 @@
 #define TOKEN_EPOCH_MS (5 * 60 * 1000)
 
 /* Records: caps under one key, beside those per kind in record_kinds.c. */
-#define STORE_PER_ADDRESS_MAX 8  /* of one public IPv4 address or IPv6 /64: people behind a NAT */
-#define STORE_PER_NETWORK_MAX 32 /* of one /24 or /48: a campus, not a botnet of one host */
-#define STORE_BUDGET_BYTES    (32 * 1024 * 1024) /* true memory of all records of one node */
-#define STORE_ADDRESS_SHARE   64 /* one address, or one signer, holds at most 1/64 of the budget */
-#define STORE_NETWORK_SHARE   16 /* one /24 or /48 at most 1/16 */
-#define STORE_PAST_EXPIRY_S   (24 * 3600) /* clocks may differ by this: longer `x` is refused */
+#define RECORDS_PER_KEY_MAX   1000 /* of any kind: enough to start a swarm of any size from */
+#define STORE_PER_ADDRESS_MAX 8    /* of one public IPv4 address or IPv6 /64: people behind a NAT */
+#define STORE_PER_NETWORK_MAX 32   /* of one /24 or /48: a campus, not a botnet of one host */
+#define STORE_BUDGET_BYTES                                                                         \
+    (32 * 1024 * 1024)         /* true memory of all records of one node: half for                 \
+                                  signed ones, half for the others, so that                        \
+                                  neither kind can push the other out */
+#define STORE_ADDRESS_SHARE 32 /* one address, or one signer, has at most 1/32 of its half */
+#define STORE_NETWORK_SHARE 8  /* one /24 or /48 at most 1/8 of the half of its own records */
+#define STORE_BRINGER_SHARE 4  /* … and of signed ones, whoever signed: it may hand on many */
+#define STORE_TIDY_S        30 /* records that have ended are swept this often, all at once */
+#define STORE_PAST_EXPIRY_S (24 * 3600) /* clocks may differ by this: longer `x` is refused */
 
 /* Queries per source: about ten times what one busy peer with 10,000 files asks of one node. */
 #define THROTTLE_ADDRESS_PER_S 20

@@ -48,7 +48,7 @@ static const struct record_rules rules[] = {
     [KIND_PEER] = {.owner = OWNER_SOURCE,
                    .with_from = true,
                    .value_max_bytes = 32,
-                   .per_key_max = 1000,
+                   .per_key_max = RECORDS_PER_KEY_MAX,
                    .lifetime_s = 1 * HOUR_S,
                    .stable_lifetime_s = 6 * HOUR_S,
                    .stable_after_s = 1 * DAY_S,

@@ -1,16 +1,20 @@
 /* The records other peers keep at this node  [protocol.md section 2].
  *
  * - A value takes the place of its owner's earlier one; what is older is refused.
- * - Under one key, one public address and one network hold only so many values. A full key gives
- *   up the value that ends first of the network that holds most, unless the newcomer is of it.
- * - One source, or signer, holds a small share of the memory in all. When memory runs out, what
- *   would end first goes first, if that is before the newcomer's end.
+ * - Under one key, one public address and one network hold only so many values, as does a signer.
+ *   A full key gives up the value that ends first of the network that holds most, if the newcomer's
+ *   network then holds no more than that one did.
+ * - Signed records and the others have half of the memory each. One source, or signer, has a small
+ *   share of a half. When a half is full, what would end first goes, if that is before the newcomer
+ *   would.
+ * - Signed records come from whoever hands them on: the signer is charged, and the network that
+ *   brought them only against a large share.
  * - Local addresses are told apart by port and are no networks, unless limit_local.
- * - Signatures are verified last, so that what is refused costs little.
+ * - Signatures are verified last, so that what is refused costs little; a renewal, byte for byte
+ *   the same, needs none.
  * - A get answers a sample in an order that differs between askers and that nobody can foresee.
  *
- * A pure structure: times come in. Views of values are good until the next call that is not const.
- */
+ * A pure structure: times come in. Views of values end with the next call that is not const. */
 #pragma once
 
 #include <stdbool.h>
@@ -74,10 +78,6 @@ uint64_t record_store_deadline(const struct record_store *store);
  * good as long as the store is not changed. */
 size_t record_store_next(const struct record_store *store, size_t cursor, struct id *key,
                          unsigned *kind, struct bytes *value);
-
-/* The source of `key`'s values may live on elsewhere: forgets all values of it, as after handing
- * them over. Returns how many. */
-size_t record_store_drop(struct record_store *store, const struct id *key, unsigned kind);
 
 struct record_store_stats {
     size_t records, keys;

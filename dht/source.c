@@ -39,3 +39,14 @@ uint32_t source_tag(const struct source_rules *rules, const struct endpoint *fro
     uint32_t tag = (uint32_t)siphash(rules->secret, bytes_of(text, sizeof text));
     return tag != 0 ? tag : 1;
 }
+
+bool source_same(const struct source_rules *rules, const struct endpoint *a,
+                 const struct endpoint *b, enum source_scope scope)
+{
+    if (a->family != b->family || !source_counts(rules, a, scope) ||
+        !source_counts(rules, b, scope))
+        return false;
+    if (is_told_by_port(rules, a) || is_told_by_port(rules, b))
+        return endpoint_equal(a, b);
+    return memcmp(a->addr, b->addr, prefix_bytes(a, scope)) == 0;
+}

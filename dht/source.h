@@ -24,3 +24,7 @@ bool source_counts(const struct source_rules *rules, const struct endpoint *from
 /* Never 0. Different in each scope. */
 uint32_t source_tag(const struct source_rules *rules, const struct endpoint *from,
                     enum source_scope scope);
+
+/* Both are counted in this scope, and as one. */
+bool source_same(const struct source_rules *rules, const struct endpoint *a,
+                 const struct endpoint *b, enum source_scope scope);

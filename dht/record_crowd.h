@@ -1,0 +1,22 @@
+/* Who holds how many of the values under one key, and who has to give way  [protocol.md 2]. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dht/record_index.h"
+#include "dht/source.h"
+
+#define NOWHERE SIZE_MAX /* no record of the group */
+
+/* Records of the same address, or network, as `source`. */
+size_t crowd_of(const struct record_group *group, const struct source_rules *rules,
+                const struct endpoint *source, enum source_scope scope);
+size_t crowd_of_signer(const struct record_group *group, uint32_t signer);
+
+/* The record that gives way to a newcomer from `source`: the first to end of those whose
+ * network holds most. NOWHERE when the newcomer's own network holds as many already. A record
+ * without a network, as on a LAN, is one by its address; without a source, by its `place`. O(n log
+ * n). */
+size_t crowd_victim(const struct record_group *group, const struct source_rules *rules,
+                    const struct endpoint *source, uint32_t place);
