@@ -1,0 +1,219 @@
+/* pause, resume, rm, verify, unshare: changing transfers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+
+static json_t *ask_about(struct cli *cli, const char *method, const char *id, json_t **error)
+{
+    struct request request;
+    request_init(&request, method);
+    request_text(&request, "id", id);
+    return cli_ask(cli, &request, "the daemon", error);
+}
+
+/* ---- pause, resume ---- */
+
+static void print_changed(struct cli *cli, const json_t *result, const char *what)
+{
+    size_t index;
+    json_t *id;
+    json_array_foreach(json_list(result, "changed"), index, id)
+        fprintf(cli->out, "%s %lld\n", what, (long long)json_integer_value(id));
+}
+
+static json_t *pause_one(struct cli *cli, const char *id, json_t **error)
+{
+    json_t *result = ask_about(cli, "transfer.pause", id, error);
+    if (result != NULL && !cli->json)
+        print_changed(cli, result, "paused");
+    return result;
+}
+
+static json_t *resume_one(struct cli *cli, const char *id, json_t **error)
+{
+    json_t *result = ask_about(cli, "transfer.resume", id, error);
+    if (result != NULL && !cli->json)
+        print_changed(cli, result, "resumed");
+    return result;
+}
+
+static int change_all(struct cli *cli, const char *method, const char *what)
+{
+    struct request request;
+    json_t *error;
+    request_init(&request, method);
+    request_bool(&request, "all", true);
+    json_t *result = cli_ask(cli, &request, "the daemon", &error);
+    if (result == NULL)
+        return cli_fail(cli, error);
+    if (!cli_json_result(cli, result)) {
+        print_changed(cli, result, what);
+        if (json_array_size(json_list(result, "changed")) == 0)
+            cli_note(cli, "nothing to be %s", what);
+    }
+    json_decref(result);
+    return EXIT_DONE;
+}
+
+static int change(struct cli *cli, const char *method, const char *what, cli_one *one)
+{
+    const struct arguments *arguments = cli->arguments;
+    bool all = arguments_has(arguments, "all");
+    if (all == (arguments->word_count > 0))
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL, "%s wants ID... or --all",
+                                         arguments->command->name));
+    return all ? change_all(cli, method, what)
+               : cli_each(cli, arguments->words, arguments->word_count, one);
+}
+
+int verb_pause(struct cli *cli, const struct arguments *arguments)
+{
+    (void)arguments;
+    return change(cli, "transfer.pause", "paused", pause_one);
+}
+
+int verb_resume(struct cli *cli, const struct arguments *arguments)
+{
+    (void)arguments;
+    return change(cli, "transfer.resume", "resumed", resume_one);
+}
+
+/* ---- unshare ---- */
+
+static json_t *unshare_one(struct cli *cli, const char *id, json_t **error)
+{
+    json_t *result = ask_about(cli, "share.remove", id, error);
+    if (result != NULL && !cli->json) {
+        char *name = text_printable(json_text(result, "name", id));
+        fprintf(cli->out, "no longer shared: %s; the files stay\n", name);
+        free(name);
+    }
+    return result;
+}
+
+int verb_unshare(struct cli *cli, const struct arguments *arguments)
+{
+    return cli_each(cli, arguments->words, arguments->word_count, unshare_one);
+}
+
+/* ---- rm ---- */
+
+/* With --data files go: a person is asked, a script has to say -y. */
+static json_t *confirm_data(struct cli *cli, const char *id)
+{
+    char answer[16];
+    json_t *error = NULL;
+    if (cli->yes)
+        return NULL;
+    if (!terminal_can_ask() || cli->json)
+        return failure_new("not_confirmed", EXIT_USAGE, "-y", "rm --data deletes the files of %s",
+                           id);
+    json_t *result = ask_about(cli, "transfer.info", id, &error);
+    if (result == NULL)
+        return error;
+    char *path = text_printable(json_text(result, "transfer.path", id));
+    fprintf(cli->err, "delete %s? [y/N] ", path);
+    fflush(cli->err);
+    free(path);
+    json_decref(result);
+    if (terminal_read_line(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return NULL;
+    return failure_new("not_confirmed", EXIT_FAILED, NULL, "%s is left as it is", id);
+}
+
+static json_t *rm_one(struct cli *cli, const char *id, json_t **error)
+{
+    bool data = arguments_has(cli->arguments, "data");
+    struct request request;
+    *error = data ? confirm_data(cli, id) : NULL;
+    if (*error != NULL)
+        return NULL;
+    request_init(&request, "transfer.remove");
+    request_text(&request, "id", id);
+    request_bool(&request, "data", data);
+    json_t *result = cli_ask(cli, &request, "the files to be deleted", error);
+    if (result != NULL && !cli->json) {
+        char *name = text_printable(json_text(result, "name", id));
+        size_t deleted = json_array_size(json_list(result, "deleted"));
+        if (deleted > 0)
+            fprintf(cli->out, "removed %s, %zu %s deleted\n", name, deleted,
+                    deleted == 1 ? "file" : "files");
+        else
+            fprintf(cli->out, "removed %s; files on disk stay\n", name);
+        free(name);
+    }
+    return result;
+}
+
+int verb_rm(struct cli *cli, const struct arguments *arguments)
+{
+    return cli_each(cli, arguments->words, arguments->word_count, rm_one);
+}
+
+/* ---- verify ---- */
+
+struct verifying {
+    struct progress *progress;
+    const char *id;
+};
+
+static void on_verified(void *user, const char *event, json_t *params)
+{
+    struct verifying *verifying = user;
+    if (strcmp(event, "progress") != 0)
+        return;
+    struct progress_facts facts = {
+        .name = verifying->id,
+        .done = json_whole(params, "done", 0),
+        .size = json_whole(params, "size", -1),
+        .rate_bps = json_decimal(params, "rate", 0),
+        .eta_s = json_decimal(params, "eta", -1),
+        .peers = -1,
+    };
+    progress_update(verifying->progress, 0, &facts, client_now_ms());
+}
+
+static json_t *failure_of_bad_pieces(const char *id, const json_t *result)
+{
+    int64_t bad = json_whole(result, "pieces.bad", 0), good = json_whole(result, "pieces.good", 0);
+    json_t *error = failure_new("mismatch", EXIT_MISMATCH, NULL,
+                                "%s: %lld of the %lld pieces on disk are not right", id,
+                                (long long)bad, (long long)(bad + good));
+    json_object_set(error, "pieces", json_object_get(result, "pieces"));
+    return error;
+}
+
+static json_t *verify_one(struct cli *cli, const char *id, json_t **error)
+{
+    struct request request;
+    struct verifying verifying = {
+        progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
+    request_init(&request, "transfer.verify");
+    request_text(&request, "id", id);
+    json_t *result = cli_ask_stream(cli, &request, "the pieces to be read", on_verified, &verifying,
+                                    error);
+    progress_free(verifying.progress);
+    if (result == NULL)
+        return NULL;
+    if (json_whole(result, "pieces.bad", 0) > 0) {
+        *error = failure_of_bad_pieces(id, result);
+        json_decref(result);
+        return NULL;
+    }
+    if (!cli->json)
+        fprintf(cli->out, "%s: %lld pieces good, %lld missing\n", id,
+                (long long)json_whole(result, "pieces.good", 0),
+                (long long)json_whole(result, "pieces.missing", 0));
+    return result;
+}
+
+int verb_verify(struct cli *cli, const struct arguments *arguments)
+{
+    return cli_each(cli, arguments->words, arguments->word_count, verify_one);
+}

@@ -1,0 +1,136 @@
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/help.h"
+#include "cli/json.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+
+/* Wrong usage has to be answered as JSON too, when that much was understood. */
+static bool wants_json(int argc, const char *const argv[])
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != 0 ? value : NULL;
+}
+
+static bool autostart_allowed(const struct arguments *arguments)
+{
+    const char *set = environment("KADPEER_AUTOSTART");
+    return !arguments_has(arguments, "no-autostart") && (set == NULL || strcmp(set, "0") != 0);
+}
+
+/* The daemon we start works in another folder. */
+static bool make_absolute(char path[PATHS_SIZE])
+{
+    char folder[PATHS_SIZE], relative[PATHS_SIZE];
+    if (path[0] == '/')
+        return true;
+    strcpy(relative, path);
+    return getcwd(folder, sizeof folder) != NULL && paths_join(path, folder, relative);
+}
+
+static json_t *set_paths(struct cli *cli)
+{
+    const char *profile = arguments_text(cli->arguments, "profile", environment("KADPEER_PROFILE"));
+    const char *socket = arguments_text(cli->arguments, "socket", NULL);
+    enum status status = paths_init(&cli->paths, profile, socket);
+    if (status == STATUS_REFUSED)
+        return failure_new("usage", EXIT_USAGE, NULL,
+                           "a profile's name is letters, digits, '-', '_', '.', not \"%s\"", profile);
+    if (status != STATUS_OK || !make_absolute(cli->paths.socket) ||
+        !make_absolute(cli->paths.config_file))
+        return failure_new("usage", EXIT_USAGE, "--socket PATH, or a shorter XDG_RUNTIME_DIR",
+                           "a path is too long: %s", cli->paths.socket);
+    if (environment("KADPEER_CONFIG") != NULL)
+        setenv("KADPEER_CONFIG", cli->paths.config_file, 1);
+    return NULL;
+}
+
+static void set_flags(struct cli *cli)
+{
+    const struct arguments *arguments = cli->arguments;
+    const char *colour = arguments_text(arguments, "color", "auto");
+    double timeout_s = arguments_number(arguments, "timeout", 0);
+    cli->quiet = arguments_has(arguments, "quiet");
+    cli->yes = arguments_has(arguments, "yes");
+    cli->verbose = (unsigned)arguments_count(arguments, "verbose");
+    cli->autostart = autostart_allowed(arguments);
+    cli->out_colour = terminal_colour(STDOUT_FILENO, colour);
+    cli->err_colour = terminal_colour(STDERR_FILENO, colour);
+    if (timeout_s > 0)
+        cli->deadline_ms = client_now_ms() + (uint64_t)(timeout_s * 1000);
+}
+
+static int run_without_command(struct cli *cli)
+{
+    if (arguments_has(cli->arguments, "version"))
+        return verb_version(cli, cli->arguments);
+    if (arguments_has(cli->arguments, "help")) {
+        if (cli->arguments->group != NULL)
+            help_group(cli->arguments->group, cli->out);
+        else
+            help_overview(cli->out);
+        return EXIT_DONE;
+    }
+    if (cli->arguments->group != NULL)
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL,
+                                         "%s wants to know what: see kadpeer %s -h",
+                                         cli->arguments->group, cli->arguments->group));
+    if (cli->json)
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, "kadpeer help", "no command given"));
+    help_overview(cli->err);
+    return EXIT_USAGE;
+}
+
+static int dispatch(struct cli *cli)
+{
+    const struct command *command = cli->arguments->command;
+    if (command == NULL)
+        return run_without_command(cli);
+    if (arguments_has(cli->arguments, "help")) {
+        help_short(command, cli->out);
+        return EXIT_DONE;
+    }
+    json_t *error = set_paths(cli);
+    return error != NULL ? cli_fail(cli, error) : command->run(cli, cli->arguments);
+}
+
+int cli_main(int argc, const char *const argv[], run_daemon *run_daemon)
+{
+    struct arguments arguments;
+    struct usage_error usage;
+    struct cli cli = {
+        .json = wants_json(argc, argv),
+        .deadline_ms = CLIENT_FOREVER,
+        .out = stdout,
+        .err = stderr,
+        .run_daemon = run_daemon,
+        .arguments = &arguments,
+    };
+    int status;
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+    if (arguments_parse(count, argv + 1, &arguments, &usage) != STATUS_OK) {
+        const char *hint = usage.hint[0] != 0 ? usage.hint : NULL;
+        status = cli_fail(&cli, failure_new("usage", EXIT_USAGE, hint, "%s", usage.message));
+    } else {
+        set_flags(&cli);
+        status = dispatch(&cli);
+    }
+    client_free(cli.client);
+    arguments_dispose(&arguments);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE)
+        status = EXIT_DISK;
+    return status;
+}

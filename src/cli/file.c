@@ -1,0 +1,125 @@
+#include "cli/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+
+static enum status status_of_errno(void)
+{
+    return errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND
+           : errno == EACCES || errno == EPERM ? STATUS_PERMISSION
+           : errno == EEXIST                   ? STATUS_EXISTS
+           : errno == ENOSPC                   ? STATUS_NO_SPACE
+                                               : STATUS_IO;
+}
+
+static enum status read_all(int fd, size_t most, struct buffer *out)
+{
+    for (;;) {
+        if (!buffer_reserve(out, 65536))
+            return STATUS_NO_MEMORY;
+        ssize_t got = read(fd, out->data + out->len, 65536);
+        if (got == 0)
+            return STATUS_OK;
+        if (got < 0 && errno != EINTR)
+            return status_of_errno();
+        out->len += got > 0 ? (size_t)got : 0;
+        if (out->len > most)
+            return STATUS_TOO_BIG;
+    }
+}
+
+enum status file_read(const char *path, size_t most, struct buffer *out)
+{
+    if (strcmp(path, "-") == 0)
+        return read_all(STDIN_FILENO, most, out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return status_of_errno();
+    enum status status = read_all(fd, most, out);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return status;
+}
+
+static bool write_all(int fd, struct bytes data)
+{
+    while (data.len > 0) {
+        ssize_t wrote = write(fd, data.data, data.len);
+        if (wrote < 0 && errno != EINTR)
+            return false;
+        size_t done = wrote > 0 ? (size_t)wrote : 0;
+        data = bytes_of(data.data + done, data.len - done);
+    }
+    return true;
+}
+
+static bool make_folders_above(const char *path)
+{
+    char copy[PATHS_SIZE];
+    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return true;
+}
+
+/* Writes, syncs and closes; on failure errno says why. */
+static bool fill_and_close(int fd, struct bytes data)
+{
+    bool ok = write_all(fd, data) && fsync(fd) == 0;
+    int saved = errno;
+    ok = close(fd) == 0 && ok;
+    errno = saved;
+    return ok;
+}
+
+bool file_replace(const char *path, struct bytes data, unsigned mode)
+{
+    char target[PATH_MAX], fresh[PATH_MAX + 16];
+    struct stat info;
+    if (realpath(path, target) == NULL)
+        snprintf(target, sizeof target, "%s", path);
+    if (!make_folders_above(target))
+        return false;
+    snprintf(fresh, sizeof fresh, "%s.XXXXXX", target);
+    int fd = mkostemp(fresh, O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    fchmod(fd, stat(target, &info) == 0 ? info.st_mode & 07777 : mode);
+    if (fill_and_close(fd, data) && rename(fresh, target) == 0)
+        return true;
+    int saved = errno;
+    unlink(fresh);
+    errno = saved;
+    return false;
+}
+
+enum status file_write_new(const char *path, struct bytes data, bool force)
+{
+    if (force)
+        return file_replace(path, data, 0644) ? STATUS_OK : status_of_errno();
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return status_of_errno();
+    if (fill_and_close(fd, data))
+        return STATUS_OK;
+    int saved = errno;
+    unlink(path);
+    errno = saved;
+    return status_of_errno();
+}

@@ -1,0 +1,59 @@
+/* The handlers of the command table, a file per family. */
+#pragma once
+
+struct cli;
+struct arguments;
+
+/* share.c */
+int verb_share(struct cli *cli, const struct arguments *arguments);
+int verb_unshare(struct cli *cli, const struct arguments *arguments);
+/* get.c */
+int verb_get(struct cli *cli, const struct arguments *arguments);
+/* search.c */
+int verb_search(struct cli *cli, const struct arguments *arguments);
+/* listing.c */
+int verb_ls(struct cli *cli, const struct arguments *arguments);
+int verb_shares(struct cli *cli, const struct arguments *arguments);
+/* transfer.c */
+int verb_info(struct cli *cli, const struct arguments *arguments);
+int verb_files(struct cli *cli, const struct arguments *arguments);
+int verb_peers(struct cli *cli, const struct arguments *arguments);
+int verb_pieces(struct cli *cli, const struct arguments *arguments);
+/* change.c */
+int verb_pause(struct cli *cli, const struct arguments *arguments);
+int verb_resume(struct cli *cli, const struct arguments *arguments);
+int verb_rm(struct cli *cli, const struct arguments *arguments);
+int verb_verify(struct cli *cli, const struct arguments *arguments);
+/* torrent.c */
+int verb_torrent_create(struct cli *cli, const struct arguments *arguments);
+int verb_torrent_show(struct cli *cli, const struct arguments *arguments);
+int verb_torrent_link(struct cli *cli, const struct arguments *arguments);
+int verb_torrent_verify(struct cli *cli, const struct arguments *arguments);
+/* network.c */
+int verb_join(struct cli *cli, const struct arguments *arguments);
+int verb_node_status(struct cli *cli, const struct arguments *arguments);
+int verb_node_table(struct cli *cli, const struct arguments *arguments);
+int verb_node_ping(struct cli *cli, const struct arguments *arguments);
+int verb_node_find(struct cli *cli, const struct arguments *arguments);
+/* bootstrap.c */
+int verb_bootstrap_ls(struct cli *cli, const struct arguments *arguments);
+int verb_bootstrap_add(struct cli *cli, const struct arguments *arguments);
+int verb_bootstrap_rm(struct cli *cli, const struct arguments *arguments);
+int verb_bootstrap_reset(struct cli *cli, const struct arguments *arguments);
+/* program.c */
+int verb_daemon(struct cli *cli, const struct arguments *arguments);
+int verb_start(struct cli *cli, const struct arguments *arguments);
+int verb_stop(struct cli *cli, const struct arguments *arguments);
+int verb_status(struct cli *cli, const struct arguments *arguments);
+int verb_version(struct cli *cli, const struct arguments *arguments);
+int verb_help(struct cli *cli, const struct arguments *arguments);
+/* logs.c */
+int verb_logs(struct cli *cli, const struct arguments *arguments);
+/* settings.c */
+int verb_config_get(struct cli *cli, const struct arguments *arguments);
+int verb_config_set(struct cli *cli, const struct arguments *arguments);
+int verb_config_unset(struct cli *cli, const struct arguments *arguments);
+int verb_config_ls(struct cli *cli, const struct arguments *arguments);
+int verb_config_edit(struct cli *cli, const struct arguments *arguments);
+int verb_config_check(struct cli *cli, const struct arguments *arguments);
+int verb_config_path(struct cli *cli, const struct arguments *arguments);
