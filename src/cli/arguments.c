@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,8 @@ static bool read_value(struct given *given)
     case FLAG_DURATION:
         return config_parse_duration(given->text, &given->number);
     case FLAG_NUMBER:
-        if (given->text[0] == 0 ||
-            strspn(given->text, "0123456789") != strlen(given->text) || strlen(given->text) > 15)
+        if (given->text[0] == 0 || strspn(given->text, "0123456789") != strlen(given->text) ||
+            strlen(given->text) > 15)
             return false;
         given->number = (double)strtoll(given->text, &end, 10);
         return true;
@@ -154,8 +155,8 @@ static enum status unknown_flag(struct parsing *parsing, const char *name, size_
         snprintf(hint, sizeof hint, "did you mean --%s?", nearest.best);
     else
         help_hint(parsing, hint);
-    return refuse(parsing, hint, "%s%sthere is no flag --%s",
-                  command != NULL ? command->name : "", command != NULL ? ": " : "", word);
+    return refuse(parsing, hint, "%s%sthere is no flag --%s", command != NULL ? command->name : "",
+                  command != NULL ? ": " : "", word);
 }
 
 static enum status take_long(struct parsing *parsing, const char *name)
@@ -212,8 +213,8 @@ static enum status take_command(struct parsing *parsing, const char *word)
     const struct alias *alias = alias_find(word);
     out->command = command_find(alias != NULL ? alias->command : word);
     if (alias != NULL && alias->flag != NULL)
-        return add_flag(parsing,
-                        find_in(out->command->flags, alias->flag, strlen(alias->flag), 0), "");
+        return add_flag(parsing, find_in(out->command->flags, alias->flag, strlen(alias->flag), 0),
+                        "");
     if (out->command != NULL)
         return STATUS_OK;
     if (!command_is_group(word))

@@ -21,10 +21,12 @@ json_t *failure_of_client(struct cli *cli, enum status status)
     case STATUS_TIMED_OUT:
         return failure_new("timed_out", EXIT_TIMED_OUT, NULL, "no answer within --timeout %s",
                            arguments_text(cli->arguments, "timeout", ""));
+    case STATUS_CANCELLED:
+        return failure_new("interrupted", EXIT_INTERRUPTED, NULL, "interrupted");
     case STATUS_CLOSED:
     case STATUS_IO:
-        return failure_new("daemon_gone", EXIT_NO_DAEMON,
-                           cli_command_text(cli, hint, "logs"), "the daemon ended before it had answered");
+        return failure_new("daemon_gone", EXIT_NO_DAEMON, cli_command_text(cli, hint, "logs"),
+                           "the daemon ended before it had answered");
     case STATUS_MALFORMED:
         return failure_new("version", EXIT_VERSION, "kadpeer stop, then try again",
                            "what listens on %s does not speak the control protocol",
@@ -36,15 +38,13 @@ json_t *failure_of_client(struct cli *cli, enum status status)
 }
 
 /* One call, on a connection that is there. `note` may be NULL. */
-static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note,
-                            uint64_t deadline_ms, cli_on_event *on_event, void *user,
-                            json_t **error)
+static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note, uint64_t deadline_ms,
+                            cli_on_event *on_event, void *user, json_t **error)
 {
     uint64_t note_ms = note != NULL ? client_now_ms() + WAITING_NOTE_MS : CLIENT_FOREVER;
     for (;;) {
         struct message message;
-        enum status status =
-            client_next(cli->client, earlier(deadline_ms, note_ms), &message);
+        enum status status = client_next(cli->client, earlier(deadline_ms, note_ms), &message);
         if (status == STATUS_TIMED_OUT && note_ms < deadline_ms) {
             cli_note(cli, "waiting for %s", note);
             note_ms = CLIENT_FOREVER;
@@ -97,8 +97,9 @@ static json_t *say_hello(struct cli *cli)
     json_t *hello = call(cli, &request, NULL, deadline_ms, NULL, NULL, &error);
     if (error != NULL && strcmp(failure_code(error), "timed_out") == 0) {
         json_decref(error);
-        error = failure_new("daemon_silent", EXIT_NO_DAEMON,
-                            cli_command_text(cli, hint, "stop --now"), "the daemon for profile %s does not answer", cli->paths.profile);
+        error =
+            failure_new("daemon_silent", EXIT_NO_DAEMON, cli_command_text(cli, hint, "stop --now"),
+                        "the daemon for profile %s does not answer", cli->paths.profile);
     }
     if (hello != NULL && cli->verbose > 0)
         cli_note(cli, "daemon %s, pid %lld, at %s", json_text(hello, "version", "?"),

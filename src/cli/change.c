@@ -122,7 +122,7 @@ static json_t *confirm_data(struct cli *cli, const char *id)
     fflush(cli->err);
     free(path);
     json_decref(result);
-    if (terminal_read_line(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
+    if (terminal_read_line(answer, sizeof answer, -1) && (answer[0] == 'y' || answer[0] == 'Y'))
         return NULL;
     return failure_new("not_confirmed", EXIT_FAILED, NULL, "%s is left as it is", id);
 }
@@ -192,12 +192,11 @@ static json_t *failure_of_bad_pieces(const char *id, const json_t *result)
 static json_t *verify_one(struct cli *cli, const char *id, json_t **error)
 {
     struct request request;
-    struct verifying verifying = {
-        progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
+    struct verifying verifying = {progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
     request_init(&request, "transfer.verify");
     request_text(&request, "id", id);
-    json_t *result = cli_ask_stream(cli, &request, "the pieces to be read", on_verified, &verifying,
-                                    error);
+    json_t *result =
+        cli_ask_stream(cli, &request, "the pieces to be read", on_verified, &verifying, error);
     progress_free(verifying.progress);
     if (result == NULL)
         return NULL;

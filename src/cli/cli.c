@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,14 +32,21 @@ static bool autostart_allowed(const struct arguments *arguments)
     return !arguments_has(arguments, "no-autostart") && (set == NULL || strcmp(set, "0") != 0);
 }
 
+bool cli_absolute(const char *path, char out[PATHS_SIZE])
+{
+    char folder[PATHS_SIZE];
+    if (path[0] == '/')
+        return snprintf(out, PATHS_SIZE, "%s", path) < PATHS_SIZE;
+    errno = ENAMETOOLONG;
+    return getcwd(folder, sizeof folder) != NULL && paths_join(out, folder, path);
+}
+
 /* The daemon we start works in another folder. */
 static bool make_absolute(char path[PATHS_SIZE])
 {
-    char folder[PATHS_SIZE], relative[PATHS_SIZE];
-    if (path[0] == '/')
-        return true;
+    char relative[PATHS_SIZE];
     strcpy(relative, path);
-    return getcwd(folder, sizeof folder) != NULL && paths_join(path, folder, relative);
+    return cli_absolute(relative, path);
 }
 
 static json_t *set_paths(struct cli *cli)
@@ -48,7 +56,8 @@ static json_t *set_paths(struct cli *cli)
     enum status status = paths_init(&cli->paths, profile, socket);
     if (status == STATUS_REFUSED)
         return failure_new("usage", EXIT_USAGE, NULL,
-                           "a profile's name is letters, digits, '-', '_', '.', not \"%s\"", profile);
+                           "a profile's name is letters, digits, '-', '_', '.', not \"%s\"",
+                           profile);
     if (status != STATUS_OK || !make_absolute(cli->paths.socket) ||
         !make_absolute(cli->paths.config_file))
         return failure_new("usage", EXIT_USAGE, "--socket PATH, or a shorter XDG_RUNTIME_DIR",
@@ -63,6 +72,7 @@ static void set_flags(struct cli *cli)
     const struct arguments *arguments = cli->arguments;
     const char *colour = arguments_text(arguments, "color", "auto");
     double timeout_s = arguments_number(arguments, "timeout", 0);
+    cli->json = arguments_has(arguments, "json");
     cli->quiet = arguments_has(arguments, "quiet");
     cli->yes = arguments_has(arguments, "yes");
     cli->verbose = (unsigned)arguments_count(arguments, "verbose");
@@ -107,7 +117,7 @@ static int dispatch(struct cli *cli)
     return error != NULL ? cli_fail(cli, error) : command->run(cli, cli->arguments);
 }
 
-int cli_main(int argc, const char *const argv[], run_daemon *run_daemon)
+int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon)
 {
     struct arguments arguments;
     struct usage_error usage;

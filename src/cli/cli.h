@@ -43,10 +43,10 @@ struct daemon_request {
     bool json, background;
     int ready_fd; /* -1: none */
 };
-typedef int run_daemon(const struct daemon_request *request);
+typedef int daemon_runner(const struct daemon_request *request);
 
 /* Runs one command; returns the exit status. `argv` with the program's name. */
-int cli_main(int argc, const char *const argv[], run_daemon *run_daemon);
+int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon);
 
 struct cli {
     struct paths paths;
@@ -55,7 +55,7 @@ struct cli {
     uint64_t deadline_ms; /* monotonic, of --timeout; CLIENT_FOREVER: none */
     FILE *out, *err;
     struct client *client; /* NULL: not connected yet */
-    run_daemon *run_daemon;
+    daemon_runner *run_daemon;
     const struct arguments *arguments;
 };
 
@@ -128,7 +128,10 @@ struct outcome {
 void outcome_add(struct outcome *outcome, int status);
 int outcome_status(const struct outcome *outcome);
 
-/* ---- settings ---- */
+/* ---- paths and settings ---- */
+
+/* From the folder we stand in; links are kept. False: too long, see errno. */
+bool cli_absolute(const char *path, char out[PATHS_SIZE]);
 
 /* Defaults, file, environment. NULL with *error: exit 12. */
 struct config *cli_load_config(struct cli *cli, json_t **error);

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/frame.h"
+#include "base/frame.h"
 #include "cli/json.h"
 #include "cli/params.h"
 #include "kadpeer/buffer.h"

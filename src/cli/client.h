@@ -9,7 +9,7 @@
 #include "cli/request.h"
 #include "kadpeer/status.h"
 
-#define CLIENT_FOREVER UINT64_MAX
+#define CLIENT_FOREVER    UINT64_MAX
 #define CLIENT_EVENT_SIZE 32
 
 uint64_t client_now_ms(void); /* monotonic */
@@ -18,18 +18,18 @@ uint64_t client_now_ms(void); /* monotonic */
 int client_dial(const char *path);
 
 struct client;
-struct client *client_new(int fd); /* takes fd, which becomes non-blocking; NULL: no memory */
+struct client *client_new(int fd);       /* takes fd, which becomes non-blocking; NULL: no memory */
 void client_free(struct client *client); /* closes; NULL is allowed */
 
 /* While waiting, look at this one too (-1: none): readable ends client_next with CANCELLED. */
 void client_watch(struct client *client, int fd);
 
 struct message {
-    bool response; /* else a notification */
-    uint32_t msgid; /* of the call it belongs to */
+    bool response;                 /* else a notification */
+    uint32_t msgid;                /* of the call it belongs to */
     char event[CLIENT_EVENT_SIZE]; /* of a notification */
-    json_t *body;   /* result or params, an object; NULL in a failed response */
-    json_t *error;  /* of a failed response: the error map */
+    json_t *body;                  /* result or params, an object; NULL in a failed response */
+    json_t *error;                 /* of a failed response: the error map */
 };
 void message_dispose(struct message *message);
 

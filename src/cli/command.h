@@ -31,11 +31,11 @@ extern const struct flag global_flags[];
 #define WORDS_ANY 1000000u
 
 struct command {
-    const char *name;      /* "get", "torrent create"; NULL ends the table */
-    const char *section;   /* heading in the overview */
-    const char *words;     /* "LINK|HASH..." */
-    unsigned least, most;  /* how many of them */
-    const char *summary;   /* one line */
+    const char *name;     /* "get", "torrent create"; NULL ends the table */
+    const char *section;  /* heading in the overview */
+    const char *words;    /* "LINK|HASH..." */
+    unsigned least, most; /* how many of them */
+    const char *summary;  /* one line */
     const struct flag *flags;
     const char *detail; /* `help CMD`: paragraphs of at most 80 columns; NULL: none */
     int (*run)(struct cli *cli, const struct arguments *arguments);

@@ -31,9 +31,9 @@ enum progress_style cli_progress_style(const struct cli *cli, const char *choice
         return strcmp(choice, "bar") == 0     ? PROGRESS_BAR
                : strcmp(choice, "lines") == 0 ? PROGRESS_LINES
                                               : PROGRESS_NONE;
-    return cli->json || cli->quiet                ? PROGRESS_NONE
+    return cli->json || cli->quiet              ? PROGRESS_NONE
            : terminal_is_live(fileno(cli->err)) ? PROGRESS_BAR
-                                                  : PROGRESS_LINES;
+                                                : PROGRESS_LINES;
 }
 
 const char *cli_command_text(const struct cli *cli, char out[COMMAND_TEXT_SIZE], const char *format,
@@ -59,8 +59,8 @@ json_t *failure_new(const char *code, int exit, const char *hint, const char *fo
         abort();
     va_end(args);
     char *safe = text_printable(message);
-    json_t *error = json_pack("{s:s,s:i,s:s,s:s?}", "code", code, "exit", exit, "message", safe,
-                              "hint", hint);
+    json_t *error =
+        json_pack("{s:s,s:i,s:s,s:s?}", "code", code, "exit", exit, "message", safe, "hint", hint);
     free(safe);
     free(message);
     return error;
@@ -69,12 +69,12 @@ json_t *failure_new(const char *code, int exit, const char *hint, const char *fo
 json_t *failure_of_errno(const char *what, const char *path)
 {
     int number = errno;
-    const char *code = number == ENOENT  ? "not_found"
+    const char *code = number == ENOENT   ? "not_found"
                        : number == EACCES ? "permission"
                        : number == ENOSPC ? "no_space"
                                           : "io";
-    return failure_new(code, number == ENOENT ? EXIT_NOT_FOUND : EXIT_DISK, NULL, "cannot %s %s: %s",
-                       what, path, strerror(number));
+    return failure_new(code, number == ENOENT ? EXIT_NOT_FOUND : EXIT_DISK, NULL,
+                       "cannot %s %s: %s", what, path, strerror(number));
 }
 
 int failure_exit(const json_t *error)

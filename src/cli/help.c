@@ -1,13 +1,16 @@
 #include "cli/help.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/text.h"
 
-#define LINE_CELLS   78
-#define FLAG_COLUMN  26
-#define NAMES_COLUMN 12
+#define LINE_CELLS      78
+#define FLAG_COLUMN     26
+#define NAMES_COLUMN    12
+#define GROUP_COLUMN    30
+#define VALUE_NAME_SIZE 34
 
 static const struct command *first_of_section(const struct command *command)
 {
@@ -67,27 +70,57 @@ void help_overview(FILE *out)
                  "kadpeer help exit|files|environment|flags: about the whole\n");
 }
 
+static void print_in_columns(const struct command *command, FILE *out)
+{
+    char left[80];
+    snprintf(left, sizeof left, "%s %s", command->name, command->words);
+    fprintf(out, "  %-*s %s\n", GROUP_COLUMN, left, command->summary);
+}
+
 void help_group(const char *group, FILE *out)
 {
     size_t len = strlen(group);
     fprintf(out, "usage: kadpeer %s COMMAND\n\n", group);
     for (const struct command *command = commands; command->name != NULL; command++) {
         if (strncmp(command->name, group, len) == 0 && command->name[len] == ' ')
-            fprintf(out, "  %-*s %s\n", NAMES_COLUMN + 6, command->name, command->summary);
+            print_in_columns(command, out);
+    }
+}
+
+/* How a value is called: the choices while they are short, else the flag's name. */
+static void value_name(const struct flag *flag, char out[VALUE_NAME_SIZE])
+{
+    if (flag->type == FLAG_SWITCH) {
+        out[0] = 0;
+    } else if (strlen(flag->value) < VALUE_NAME_SIZE) {
+        strcpy(out, flag->value);
+    } else {
+        size_t i = 0;
+        for (; flag->name[i] != 0 && i < VALUE_NAME_SIZE - 1; i++)
+            out[i] = (char)toupper((unsigned char)flag->name[i]);
+        out[i] = 0;
     }
 }
 
 static void print_flag(const struct flag *flag, FILE *out)
 {
-    char left[80];
-    bool has_value = flag->type != FLAG_SWITCH;
+    char left[80], value[VALUE_NAME_SIZE];
+    value_name(flag, value);
     snprintf(left, sizeof left, "%c%c%s--%s%s%s", flag->letter != 0 ? '-' : ' ',
              flag->letter != 0 ? flag->letter : ' ', flag->letter != 0 ? ", " : "  ", flag->name,
-             has_value ? " " : "", has_value ? flag->value : "");
+             value[0] != 0 ? " " : "", value);
     if (strlen(left) > FLAG_COLUMN)
         fprintf(out, "  %s\n  %-*s %s\n", left, FLAG_COLUMN, "", flag->about);
     else
         fprintf(out, "  %-*s %s\n", FLAG_COLUMN, left, flag->about);
+}
+
+void help_flags(const struct flag *flags, FILE *out)
+{
+    for (const struct flag *flag = flags; flag != NULL && flag->name != NULL; flag++) {
+        if (flag->about != NULL)
+            print_flag(flag, out);
+    }
 }
 
 void help_short(const struct command *command, FILE *out)
@@ -97,10 +130,7 @@ void help_short(const struct command *command, FILE *out)
             command->words[0] != 0 ? " " : "", command->words, command->summary);
     if (flags)
         fprintf(out, "\n");
-    for (const struct flag *flag = command->flags; flag != NULL && flag->name != NULL; flag++) {
-        if (flag->about != NULL)
-            print_flag(flag, out);
-    }
+    help_flags(command->flags, out);
     fprintf(out, "\nmore: kadpeer help %s; flags of every command: kadpeer help flags\n",
             command->name);
 }

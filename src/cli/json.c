@@ -147,6 +147,25 @@ json_t *json_list(const json_t *object, const char *path)
     return json_is_array(value) ? value : NULL;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool json_bytes(const json_t *object, const char *path, struct buffer *out)
+{
+    const char *text = json_text(object, path, NULL);
+    if (text == NULL || strlen(text) % 2 != 0)
+        return false;
+    for (; *text != 0; text += 2) {
+        int high = hex_digit(text[0]), low = hex_digit(text[1]);
+        if (high < 0 || low < 0)
+            return false;
+        buffer_add_byte(out, (uint8_t)(high << 4 | low));
+    }
+    return !out->failed;
+}
+
 void json_write_line(FILE *out, const json_t *value)
 {
     json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));

@@ -168,8 +168,7 @@ static int list_transfers(struct cli *cli, const char *state, const char *column
         struct table *table = table_new(columns);
         size_t index;
         json_t *transfer;
-        json_array_foreach(chosen, index, transfer)
-            row(table, transfer);
+        json_array_foreach(chosen, index, transfer) row(table, transfer);
         if (table_rows(table) > 0)
             table_print(table, cli->out, cli->out_colour);
         else
@@ -212,6 +211,5 @@ int verb_shares(struct cli *cli, const struct arguments *arguments)
 {
     (void)arguments;
     return list_transfers(cli, NULL, ">ID|STATE|>SIZE|>UP|>PEERS|>SENT|>RATIO|LISTED|NAME",
-                          share_row, is_shared,
-                          "nothing is shared; 'kadpeer share FILE' does it");
+                          share_row, is_shared, "nothing is shared; 'kadpeer share FILE' does it");
 }

@@ -112,8 +112,7 @@ static void print_node_status(struct cli *cli, const json_t *result)
 {
     size_t index;
     json_t *overlay;
-    json_array_foreach(json_list(result, "overlays"), index, overlay)
-        print_overlay(cli, overlay);
+    json_array_foreach(json_list(result, "overlays"), index, overlay) print_overlay(cli, overlay);
 }
 
 int verb_node_status(struct cli *cli, const struct arguments *arguments)

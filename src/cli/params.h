@@ -11,10 +11,11 @@
 #define CLIENT_HELLO_MS 5000
 
 /* From exec to ready: opening the database after an unclean end checks it first. */
-#define AUTOSTART_WAIT_MS 5000
+#define AUTOSTART_WAIT_MS  5000
 #define AUTOSTART_LINE_MAX 4096 /* bytes of the ready line */
 
-/* A daemon has to end within 5 s, with --now within 1 s [cli-design 4]; then a moment for its exit. */
+/* A daemon has to end within 5 s, with --now within 1 s [cli-design 4]; then a moment for its exit.
+ */
 #define STOP_WAIT_MS     6000
 #define STOP_NOW_WAIT_MS 2000
 
@@ -28,14 +29,14 @@
 /* Calls on one connection are limited to 16 by the daemon (docs/control.md): one is kept free for
  * pausing. */
 #define GET_FOLLOW_MAX 15
-#define GET_WAIT_S     60  /* without a first source [cli-design 1.4] */
+#define GET_WAIT_S     60 /* without a first source [cli-design 1.4] */
 #define SEARCH_WAIT_S  10
 #define JOIN_WAIT_S    10
 #define FIND_WAIT_S    30
 
-#define LOGS_LINES   200 /* shown without -n */
-#define LOGS_POLL_MS 250 /* how often -f looks for more */
+#define LOGS_LINES    200 /* shown without -n */
+#define LOGS_POLL_MS  250 /* how often -f looks for more */
 #define LOGS_LINE_MAX 65536
 
-#define TORRENT_BYTES_MAX (32u << 20) /* METAINFO_BYTES_MAX and what stands around it */
+#define TORRENT_BYTES_MAX   (32u << 20) /* METAINFO_BYTES_MAX and what stands around it */
 #define TORRENT_THREADS_MAX 8

@@ -34,8 +34,8 @@ int verb_daemon(struct cli *cli, const struct arguments *arguments)
     const char *bind[BIND_MAX];
     double port = arguments_number(arguments, "port", -1);
     if (port > UINT16_MAX)
-        return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL, "--port %.0f: wanted is 0 to %d",
-                                         port, UINT16_MAX));
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL,
+                                         "--port %.0f: wanted is 0 to %d", port, UINT16_MAX));
     size_t bind_count = arguments_texts(arguments, "bind", bind, BIND_MAX);
     if (bind_count > BIND_MAX)
         return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL, "at most %d --bind", BIND_MAX));
@@ -178,8 +178,8 @@ static void print_list(struct cli *cli, const char *name, const json_t *list, co
 static void print_status(struct cli *cli, const json_t *status)
 {
     char a[TEXT_SIZE], b[TEXT_SIZE];
-    fprintf(cli->out, "kadpeer %s, pid %lld, up %s, profile %s\n", json_text(status, "version", "?"),
-            (long long)json_whole(status, "pid", 0),
+    fprintf(cli->out, "kadpeer %s, pid %lld, up %s, profile %s\n",
+            json_text(status, "version", "?"), (long long)json_whole(status, "pid", 0),
             text_duration(a, json_decimal(status, "uptime", 0)), json_text(status, "profile", "?"));
     print_list(cli, "listens on", json_list(status, "listen"), "nothing");
     print_list(cli, "seen as", json_list(status, "external"), "not known yet");

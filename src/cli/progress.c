@@ -7,8 +7,8 @@
 #include "cli/terminal.h"
 #include "cli/text.h"
 
-#define LINE_SIZE 1024 /* bytes of a line: names may be of wide letters */
-#define TAIL_MAX  4
+#define LINE_SIZE  1024 /* bytes of a line: names may be of wide letters */
+#define TAIL_MAX   4
 #define NAME_LEAST 12 /* cells a name keeps while there are other things to leave out */
 #define BAR_LEAST  8
 

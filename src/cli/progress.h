@@ -10,11 +10,11 @@
 enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_LINES };
 
 struct progress_facts {
-    const char *name; /* safe for a terminal */
-    const char *text; /* instead of the figures: "searching, 24 nodes asked"; NULL: the figures */
+    const char *name;   /* safe for a terminal */
+    const char *text;   /* instead of the figures: "searching, 24 nodes asked"; NULL: the figures */
     int64_t done, size; /* bytes; size below 0: unknown */
     double rate_bps;
-    double eta_s; /* below 0: unknown */
+    double eta_s;                      /* below 0: unknown */
     int64_t pieces_have, pieces_total; /* total below 1: not shown */
     int64_t peers, sending;            /* peers below 0: not shown */
 };

@@ -13,7 +13,8 @@ struct searching {
     size_t results;
 };
 
-/* Results come one by one, so the columns are of fixed width and the name, which is not, is last. */
+/* Results come one by one, so the columns are of fixed width and the name, which is not, is last.
+ */
 static void print_match(struct cli *cli, const json_t *match, bool first)
 {
     char size[TEXT_SIZE], seen[TEXT_SIZE];
@@ -49,8 +50,8 @@ static void joined_words(const struct arguments *arguments, char *out, size_t si
     size_t len = 0;
     out[0] = 0;
     for (size_t i = 0; i < arguments->word_count && len < size; i++)
-        len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "",
-                                arguments->words[i]);
+        len +=
+            (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", arguments->words[i]);
 }
 
 /* No result says which it was: nobody knows it, or nobody was there to ask. */
@@ -94,8 +95,8 @@ int verb_search(struct cli *cli, const struct arguments *arguments)
     if (arguments_has(arguments, "min-size"))
         request_number(&request, "min_size", (int64_t)arguments_number(arguments, "min-size", 0));
     request_text(&request, "type", arguments_text(arguments, "type", NULL));
-    json_t *result = cli_ask_stream(cli, &request, "nodes that know these words", on_match,
-                                    &searching, &error);
+    json_t *result =
+        cli_ask_stream(cli, &request, "nodes that know these words", on_match, &searching, &error);
     if (result == NULL)
         return cli_fail_stream(cli, error);
     int status = EXIT_DONE;

@@ -48,7 +48,8 @@ static json_t *unknown_key(const char *name)
 {
     const char *nearest = config_nearest_key(name);
     char hint[COMMAND_TEXT_SIZE];
-    snprintf(hint, sizeof hint, nearest != NULL ? "did you mean %s?" : "kadpeer config ls", nearest);
+    snprintf(hint, sizeof hint, nearest != NULL ? "did you mean %s?" : "kadpeer config ls",
+             nearest);
     return failure_new("unknown_key", EXIT_BAD_INPUT, hint, "there is no setting %s", name);
 }
 
@@ -135,8 +136,7 @@ int verb_config_set(struct cli *cli, const struct arguments *arguments)
     if (key == NULL)
         return cli_fail(cli, unknown_key(arguments->words[0]));
     struct config *trial = config_new();
-    enum status status =
-        config_set(trial, key->name, arguments->words[1], CONFIG_FILE, why);
+    enum status status = config_set(trial, key->name, arguments->words[1], CONFIG_FILE, why);
     config_free(trial);
     if (status != STATUS_OK)
         return cli_fail(cli, failure_new("bad_value", EXIT_BAD_INPUT, NULL, "%s", why));

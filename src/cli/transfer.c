@@ -1,4 +1,5 @@
 /* info, files, peers, pieces: one transfer from near. */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +88,7 @@ static void print_sources(struct cli *cli, const json_t *transfer, const json_t 
          (long long)json_whole(transfer, "peers.sending", 0),
          (long long)json_whole(transfer, "peers.known", 0));
     if (json_at(info, "sources") != NULL)
-        fact(cli, "found by",
-             "%lld node table, %lld availability, %lld peer exchange, %lld link",
+        fact(cli, "found by", "%lld node table, %lld availability, %lld peer exchange, %lld link",
              (long long)json_whole(info, "sources.dht", 0),
              (long long)json_whole(info, "sources.availability", 0),
              (long long)json_whole(info, "sources.exchange", 0),
@@ -125,9 +125,8 @@ static void print_info(struct cli *cli, const json_t *result)
     fact_if(cli, "completed", transfer, "completed");
     fact_if(cli, "comment", info, "comment");
     if (strcmp(json_text(transfer, "origin", ""), "share") == 0)
-        fact(cli, "listed", "%s", json_yes(transfer, "listed", false)
-                                      ? "yes, findable by name"
-                                      : "no, by link only");
+        fact(cli, "listed", "%s",
+             json_yes(transfer, "listed", false) ? "yes, findable by name" : "no, by link only");
     print_records(cli, json_list(info, "records"));
     fact_if(cli, "link", transfer, "link");
 }
@@ -153,8 +152,8 @@ static void print_files(struct cli *cli, const json_t *result)
         if (!json_yes(file, "selected", true))
             table_cell(table, "left out");
         else
-            table_cell(table, size > 0 ? text_percent(text, json_decimal(file, "done", 0), size)
-                                       : "100%");
+            table_cell(table,
+                       size > 0 ? text_percent(text, json_decimal(file, "done", 0), size) : "100%");
         table_cell(table, text_bytes(text, size));
         table_cell(table, json_text(file, "path", "-"));
     }
@@ -193,12 +192,11 @@ static void peer_row(struct table *table, const json_t *peer)
 
 static void print_peers(struct cli *cli, const json_t *result)
 {
-    struct table *table = table_new(
-        "ADDRESS|WAY|>PIECES|>RECEIVED|>DOWN|>SENT|>UP|FLAGS|FOUND BY|PROGRAM");
+    struct table *table =
+        table_new("ADDRESS|WAY|>PIECES|>RECEIVED|>DOWN|>SENT|>UP|FLAGS|FOUND BY|PROGRAM");
     size_t index;
     json_t *peer;
-    json_array_foreach(json_list(result, "peers"), index, peer)
-        peer_row(table, peer);
+    json_array_foreach(json_list(result, "peers"), index, peer) peer_row(table, peer);
     if (table_rows(table) > 0)
         table_print(table, cli->out, cli->out_colour);
     else
@@ -252,7 +250,8 @@ static void print_pieces(struct cli *cli, const json_t *result)
     const char *bitfield = json_text(result, "bitfield", "");
     size_t len = strlen(bitfield);
     int64_t total = json_whole(result, "total", 0);
-    fprintf(cli->out, "%lld of %lld pieces of %s   (# had; . nobody connected has it; 1-9 so many)\n",
+    fprintf(cli->out,
+            "%lld of %lld pieces of %s   (# had; . nobody connected has it; 1-9 so many)\n",
             (long long)json_whole(result, "have", 0), (long long)total,
             text_bytes(size, json_decimal(result, "piece_length", 0)));
     for (int64_t piece = 0; piece < total; piece++) {

@@ -1,0 +1,240 @@
+/* The command table: cli-design section 2. A line of `detail` has at most 80 columns. */
+#include "cli/command.h"
+#include "cli/verbs.h"
+
+const struct flag global_flags[] = {
+    {"json", 0, FLAG_SWITCH, NULL, "the answer as JSON on stdout, failures too"},
+    {"quiet", 'q', FLAG_SWITCH, NULL, "no notes, no progress"},
+    {"verbose", 'v', FLAG_SWITCH, NULL, "say more; twice: still more"},
+    {"profile", 0, FLAG_TEXT, "NAME", "another node with files and port of its own"},
+    {"socket", 0, FLAG_PATH, "PATH", "the daemon's control socket"},
+    {"no-autostart", 0, FLAG_SWITCH, NULL, "do not start a daemon when none is there"},
+    {"timeout", 0, FLAG_DURATION, "D", "the whole command ends by then, status 4"},
+    {"color", 0, FLAG_CHOICE, "auto|always|never", "colours on a terminal"},
+    {"yes", 'y', FLAG_SWITCH, NULL, "do not ask"},
+    {"version", 0, FLAG_SWITCH, NULL, "print the version"},
+    {"help", 'h', FLAG_SWITCH, NULL, "this, one screen"},
+    {0},
+};
+
+static const struct flag no_flags[] = {{0}};
+
+static const struct flag share_flags[] = {
+    {"name", 0, FLAG_TEXT, "NAME", "share under another name"},
+    {"unlisted", 0, FLAG_SWITCH, NULL, "by link only, not findable by name"},
+    {"piece-size", 0, FLAG_SIZE, "SIZE", "a power of two from 16K to 64M"},
+    {"out", 0, FLAG_PATH, "F.torrent", "write a .torrent file too"},
+    {"comment", 0, FLAG_TEXT, "TEXT", "in that .torrent file"},
+    {"no-announce", 0, FLAG_SWITCH, NULL, "tell no node of it"},
+    {"exclude", 0, FLAG_TEXT, "GLOB", "leave files out; may come many times"},
+    {0},
+};
+
+static const struct flag get_flags[] = {
+    {"output", 'o', FLAG_PATH, "DIR|FILE", "where it goes; else as configured"},
+    {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
+    {"from", 0, FLAG_ADDRESS, "HOST:PORT", "a peer that has it; may come many times"},
+    {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
+    {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
+    {"progress", 0, FLAG_CHOICE, "auto|bar|lines|none", "how progress is shown"},
+    {0},
+};
+
+static const struct flag search_flags[] = {
+    {"min-size", 0, FLAG_SIZE, "SIZE", "nothing smaller"},
+    {"type", 0, FLAG_TEXT, "EXT", "names that end so: pdf"},
+    {"limit", 0, FLAG_NUMBER, "N", "at most so many results"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to ask around (10s)"},
+    {0},
+};
+
+static const struct flag ls_flags[] = {
+    {"state", 0, FLAG_CHOICE,
+     "searching|metadata|queued|downloading|verifying|sharing|paused|complete|no_space|"
+     "missing_files|error",
+     "in that state only"},
+    {"sort", 0, FLAG_CHOICE, "id|name|state|size|down|up|ratio", "the order of the rows"},
+    {0},
+};
+
+static const struct flag all_flag[] = {
+    {"all", 0, FLAG_SWITCH, NULL, "every transfer"},
+    {0},
+};
+
+static const struct flag rm_flags[] = {
+    {"data", 0, FLAG_SWITCH, NULL, "delete its files too; asks first, or -y"},
+    {0},
+};
+
+static const struct flag create_flags[] = {
+    {"out", 0, FLAG_PATH, "F", "the file to write, '-' for stdout (NAME.torrent)"},
+    {"piece-size", 0, FLAG_SIZE, "SIZE", "a power of two from 16K to 64M"},
+    {"private", 0, FLAG_SWITCH, NULL, "peers come from trackers alone"},
+    {"comment", 0, FLAG_TEXT, "TEXT", "kept in the file"},
+    {"force", 0, FLAG_SWITCH, NULL, "replace an existing file"},
+    {0},
+};
+
+static const struct flag link_flags[] = {
+    {"peer", 0, FLAG_ADDRESS, "HOST:PORT", "a peer the link names; may come many times"},
+    {0},
+};
+
+static const struct flag join_flags[] = {
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to wait for an answer (10s)"},
+    {0},
+};
+
+static const struct flag find_flags[] = {
+    {"key", 0, FLAG_TEXT, "TEXT", "look for the key of a name instead"},
+    {0},
+};
+
+static const struct flag daemon_flags[] = {
+    {"port", 0, FLAG_NUMBER, "N", "UDP and TCP port, this one or none; 0: any free one"},
+    {"bind", 0, FLAG_ADDRESS, "ADDR", "listen there only; may come many times"},
+    {"background", 0, FLAG_SWITCH, NULL, NULL},
+    {"ready-fd", 0, FLAG_NUMBER, "FD", NULL},
+    {0},
+};
+
+static const struct flag stop_flags[] = {
+    {"now", 0, FLAG_SWITCH, NULL, "within 1 s instead of 5"},
+    {0},
+};
+
+static const struct flag logs_flags[] = {
+    {"follow", 'f', FLAG_SWITCH, NULL, "go on as more is written"},
+    {"lines", 'n', FLAG_NUMBER, "N", "the last N lines (200)"},
+    {"level", 0, FLAG_TEXT, "LEVEL", "what the running daemon writes: info,dht=debug"},
+    {0},
+};
+
+const struct command commands[] = {
+    {"share", "sharing", "PATH...", 1, WORDS_ANY, "Share files or folders in place; print links.",
+     share_flags,
+     "The daemon reads and hashes PATH, then offers it under a link that anybody can\n"
+     "fetch. Nothing is copied: the file has to stay where it is. The same content and\n"
+     "name gives the same link on every machine. Listed shares can be found by name and\n"
+     "by words of it (kadpeer search), and a file by what sha1sum prints; --unlisted\n"
+     "ones by link only. With -q the link alone is printed.\n",
+     verb_share},
+    {"unshare", "sharing", "ID...", 1, WORDS_ANY, "Stop sharing; the files stay.", no_flags,
+     "ID is the number, the hash, 6 or more of its first digits, or the exact name.\n",
+     verb_unshare},
+    {"shares", "sharing", "", 0, 0, "What is shared: size, peers, how much was sent.", no_flags,
+     NULL, verb_shares},
+    {"get", "sharing", "LINK|HASH|F.torrent|NAME...", 1, WORDS_ANY,
+     "Fetch files, verify them, go on sharing them.", get_flags,
+     "What is fetched:\n"
+     "  an existing .torrent file, or a magnet link (in quotes: it holds '&')\n"
+     "  40 hexadecimal digits: the hash of a share, or what sha1sum prints of a file\n"
+     "  digits only: a transfer's number; 6 to 39 digits: the start of its hash\n"
+     "  anything else: a name; name:X is one in any case\n"
+     "\n"
+     "It is written to NAME.part and gets its name when every piece has verified. -o is\n"
+     "a folder when it exists as one or ends in '/', else the file's name. The same link\n"
+     "twice joins the transfer that is there. Ctrl-C pauses it and tells how to resume;\n"
+     "with -d it goes on by itself. Names come from strangers: a name with several\n"
+     "matches is a choice on a terminal, else status 8 with the candidates.\n",
+     verb_get},
+    {"search", "sharing", "WORD...", 1, WORDS_ANY, "Look for shares by words of their names.",
+     search_flags,
+     "Results are printed as they come. SOURCES counts peers that have it, PUBLISHERS\n"
+     "the keys that gave it this name.\n",
+     verb_search},
+    {"ls", "transfers", "", 0, 0, "All transfers: state, progress, rates.", ls_flags,
+     "PEERS is how many send or receive of how many connected. States:\n"
+     "  searching metadata queued downloading verifying sharing paused complete\n"
+     "  no_space missing_files error\n",
+     verb_ls},
+    {"info", "transfers", "ID", 1, 1, "All that is known of one transfer.", no_flags, NULL,
+     verb_info},
+    {"files", "transfers", "ID", 1, 1, "Its files and how much of each is there.", no_flags, NULL,
+     verb_files},
+    {"peers", "transfers", "ID", 1, 1, "Its peers: what they have, send and get.", no_flags, NULL,
+     verb_peers},
+    {"pieces", "transfers", "ID", 1, 1, "A map of its pieces.", no_flags, NULL, verb_pieces},
+    {"pause", "transfers", "ID...|--all", 0, WORDS_ANY, "Stop fetching and sharing for now.",
+     all_flag, NULL, verb_pause},
+    {"resume", "transfers", "ID...|--all", 0, WORDS_ANY, "Go on with what is paused.", all_flag,
+     "After a restart or a crash of the daemon nothing has to be resumed by hand.\n", verb_resume},
+    {"rm", "transfers", "ID...", 1, WORDS_ANY, "Forget transfers; --data deletes files too.",
+     rm_flags, NULL, verb_rm},
+    {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",
+     no_flags, "Status 10 when a piece is not right; it is then fetched again.\n", verb_verify},
+    {"torrent create", "torrents", "PATH", 1, 1, "Make a .torrent of a file or folder.",
+     create_flags, "Needs no daemon and shares nothing.\n", verb_torrent_create},
+    {"torrent show", "torrents", "F", 1, 1, "What a .torrent says.", no_flags,
+     "F may be '-' for stdin.\n", verb_torrent_show},
+    {"torrent link", "torrents", "F", 1, 1, "The magnet link of a .torrent.", link_flags,
+     "F may be '-' for stdin.\n", verb_torrent_link},
+    {"torrent verify", "torrents", "F PATH", 2, 2, "Compare files with a .torrent.", no_flags,
+     "F may be '-' for stdin. PATH is the content or the folder it lies in. Status 10\n"
+     "when something is wrong or missing.\n",
+     verb_torrent_verify},
+    {"join", "network", "HOST:PORT...", 1, WORDS_ANY, "Join the network by a node that is in it.",
+     join_flags,
+     "Any node will do, and one is enough: nodes are remembered. Nodes to try at every\n"
+     "start: kadpeer bootstrap add, or network.bootstrap in the config.\n",
+     verb_join},
+    {"node status", "network", "", 0, 0, "Our node: id, address, table, counters.", no_flags, NULL,
+     verb_node_status},
+    {"node table", "network", "", 0, 0, "The nodes we know.", no_flags, NULL, verb_node_table},
+    {"node ping", "network", "HOST:PORT", 1, 1, "Ask one node whether it is there.", no_flags, NULL,
+     verb_node_ping},
+    {"node find", "network", "ID|--key TEXT", 0, 1, "The nodes nearest to an id or key.",
+     find_flags, NULL, verb_node_find},
+    {"bootstrap ls", "network", "", 0, 0, "The list of nodes to join by.", no_flags,
+     "The profile's own bootstrap_nodes.txt, else the installed one.\n", verb_bootstrap_ls},
+    {"bootstrap add", "network", "HOST:PORT...", 1, WORDS_ANY, "Put nodes on the list.", no_flags,
+     NULL, verb_bootstrap_add},
+    {"bootstrap rm", "network", "HOST:PORT...", 1, WORDS_ANY, "Take nodes off the list.", no_flags,
+     NULL, verb_bootstrap_rm},
+    {"bootstrap reset", "network", "", 0, 0, "Back to the installed list.", no_flags, NULL,
+     verb_bootstrap_reset},
+    {"daemon", "program", "", 0, 0, "Run the daemon in the foreground.", daemon_flags,
+     "Commands that need a daemon start one by themselves, in the background. The well\n"
+     "known node of a network is an ordinary daemon on a known port. Without --port the\n"
+     "configured one is tried, then the next free one. Ends on Ctrl-C or SIGTERM.\n",
+     verb_daemon},
+    {"start", "program", "", 0, 0, "Start the daemon in the background.", no_flags,
+     "Running already is no failure (status 0).\n", verb_start},
+    {"stop", "program", "", 0, 0, "End the daemon, its state saved.", stop_flags,
+     "Returns when the process has ended. Not running is no failure (status 0).\n", verb_stop},
+    {"status", "program", "", 0, 0, "Is the daemon running, and what does it do.", no_flags,
+     "Never starts one: status 5 when none is running.\n", verb_status},
+    {"logs", "program", "", 0, 0, "What the daemon has written.", logs_flags,
+     "Of a daemon in the background; one in the foreground writes to its terminal.\n"
+     "Levels: error warn info debug trace, one per subsystem if wanted.\n",
+     verb_logs},
+    {"config get", "program", "KEY", 1, 1, "One setting.", no_flags, NULL, verb_config_get},
+    {"config set", "program", "KEY VALUE", 2, 2, "Change a setting in the config file.", no_flags,
+     "Comments stay. A setting that is a list gets one value more; 'config unset' empties\n"
+     "it. A running daemon takes it up at its next start.\n",
+     verb_config_set},
+    {"config unset", "program", "KEY", 1, 1, "Back to the default.", no_flags, NULL,
+     verb_config_unset},
+    {"config ls", "program", "", 0, 0, "Every setting, its value and where it comes from.",
+     no_flags, NULL, verb_config_ls},
+    {"config edit", "program", "", 0, 0, "Open the config file in $VISUAL or $EDITOR.", no_flags,
+     NULL, verb_config_edit},
+    {"config check", "program", "", 0, 0, "Is the config file right.", no_flags, NULL,
+     verb_config_check},
+    {"config path", "program", "", 0, 0, "Where the config file is.", no_flags, NULL,
+     verb_config_path},
+    {"version", "program", "", 0, 0, "Print the version.", no_flags, NULL, verb_version},
+    {"help", "program", "[COMMAND|TOPIC]", 0, 2, "Help; topics: exit files environment flags.",
+     no_flags, NULL, verb_help},
+    {0},
+};
+
+const struct alias aliases[] = {
+    {"add", "get", "detach"},
+    {"list", "ls", NULL},
+    {"seed", "share", NULL},
+    {"id", "node status", NULL},
+    {0},
+};

@@ -1,0 +1,430 @@
+/* get: one or many transfers, followed to their end.
+ *
+ * All arguments are added first, then all are followed at once on the one connection, as many as
+ * the daemon allows; the others as soon as one has ended. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "cli/params.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+#include "cli/wanted.h"
+
+enum stage { STAGE_READY, STAGE_FOLLOWED, STAGE_ENDED };
+
+struct fetch {
+    struct wanted wanted;
+    enum stage stage;
+    uint32_t msgid;
+    bool hash_shown;
+};
+
+struct get {
+    struct cli *cli;
+    struct fetch *fetches;
+    size_t count;
+    struct progress *progress;
+    struct outcome outcome;
+    int interrupt; /* descriptor, or -1 */
+};
+
+/* ---- the end of one ---- */
+
+static void fail(struct get *get, struct fetch *fetch, json_t *error)
+{
+    size_t index = (size_t)(fetch - get->fetches);
+    fetch->stage = STAGE_ENDED;
+    progress_end(get->progress, index);
+    if (get->cli->json && get->count > 1)
+        json_object_set_new(error, "argument", json_string(fetch->wanted.word));
+    outcome_add(&get->outcome, cli_fail_stream(get->cli, error));
+}
+
+/* The folder we stand in is left out, the home folder is "~". */
+static char *short_path(const char *path)
+{
+    char folder[PATHS_SIZE], text[PATHS_SIZE + 8];
+    const char *home = getenv("HOME");
+    size_t folder_len = getcwd(folder, sizeof folder) != NULL ? strlen(folder) : 0;
+    size_t home_len = home != NULL ? strlen(home) : 0;
+    if (folder_len > 1 && strncmp(path, folder, folder_len) == 0 && path[folder_len] == '/')
+        return text_printable(path + folder_len + 1);
+    if (home_len > 1 && strncmp(path, home, home_len) == 0 && path[home_len] == '/') {
+        snprintf(text, sizeof text, "~%s", path + home_len);
+        return text_printable(text);
+    }
+    return text_printable(path);
+}
+
+static void print_done(struct cli *cli, const struct fetch *fetch, const json_t *result)
+{
+    char size_text[TEXT_SIZE], seconds_text[TEXT_SIZE], rate[TEXT_SIZE], unshare[COMMAND_TEXT_SIZE];
+    double size = json_decimal(result, "transfer.size", 0);
+    double seconds = json_decimal(result, "seconds", 0);
+    char *path = short_path(
+        json_text(result, "path", json_text(result, "transfer.path", fetch->wanted.label)));
+    bool shared = strcmp(json_text(result, "transfer.state", ""), "sharing") == 0;
+    fprintf(cli->out, "done  %s  %s", path, text_bytes(size_text, size));
+    if (seconds > 0)
+        fprintf(cli->out, " in %s (%s)", text_elapsed(seconds_text, seconds),
+                text_rate(rate, size / seconds));
+    fprintf(cli->out, ", verified");
+    if (shared)
+        fprintf(cli->out, ", now sharing it ('%s' stops)",
+                cli_command_text(cli, unshare, "unshare %lld",
+                                 (long long)json_whole(result, "transfer.id", 0)));
+    fprintf(cli->out, "\n");
+    fflush(cli->out);
+    free(path);
+}
+
+/* The same facts first as in the other events, then the rest of what the daemon said. */
+static void json_done(struct cli *cli, const json_t *result)
+{
+    json_t *fields = json_object();
+    json_object_set(fields, "id", json_object_get(json_at(result, "transfer"), "id"));
+    json_object_set(fields, "hash", json_object_get(json_at(result, "transfer"), "hash"));
+    json_object_update_missing(fields, (json_t *)(uintptr_t)result);
+    json_t *line = json_envelope("done", true, fields);
+    json_write_line(cli->out, line);
+    json_decref(line);
+    json_decref(fields);
+}
+
+static void finish(struct get *get, struct fetch *fetch, const json_t *result)
+{
+    fetch->stage = STAGE_ENDED;
+    progress_end(get->progress, (size_t)(fetch - get->fetches));
+    outcome_add(&get->outcome, EXIT_DONE);
+    if (get->cli->json)
+        json_done(get->cli, result);
+    else
+        print_done(get->cli, fetch, result);
+}
+
+/* ---- one of several matches ---- */
+
+static size_t ask_which(struct get *get, const json_t *matches)
+{
+    struct table *table = table_new(">|HASH|>SIZE|>SOURCES|>PUBLISHERS|FIRST SEEN|NAME");
+    size_t index, count = json_array_size(matches);
+    json_t *match;
+    char answer[16], text[TEXT_SIZE];
+    json_array_foreach(matches, index, match)
+    {
+        table_cell_format(table, "%zu", index + 1);
+        table_cell(table, json_text(match, "hash", "-"));
+        table_cell(table, text_bytes(text, json_decimal(match, "size", -1)));
+        table_cell_format(table, "%lld", (long long)json_whole(match, "sources", 0));
+        table_cell_format(table, "%lld", (long long)json_whole(match, "publishers", 0));
+        table_cell(table, json_text(match, "first_seen", "-"));
+        table_cell(table, json_text(match, "name", "-"));
+    }
+    table_print(table, get->cli->err, get->cli->err_colour);
+    table_free(table);
+    fprintf(get->cli->err, "which one? [1-%zu] ", count);
+    fflush(get->cli->err);
+    if (!terminal_read_line(answer, sizeof answer, get->interrupt))
+        return 0;
+    unsigned long number = strtoul(answer, NULL, 10);
+    return number <= count ? number : 0;
+}
+
+static void show_hash(struct get *get, struct fetch *fetch, const char *hash)
+{
+    if (!fetch->wanted.by_name || fetch->hash_shown || hash == NULL)
+        return;
+    fetch->hash_shown = true;
+    progress_hide(get->progress);
+    cli_note(get->cli, "%s is %s", fetch->wanted.label, hash);
+}
+
+/* True: a match was chosen and is fetched in place of the name. */
+static bool choose_match(struct get *get, struct fetch *fetch, const json_t *error)
+{
+    json_t *matches = json_list(error, "candidates");
+    if (matches == NULL || get->cli->json || get->cli->yes || !terminal_can_ask())
+        return false;
+    progress_hide(get->progress);
+    size_t number = ask_which(get, matches);
+    if (number == 0)
+        return false;
+    struct wanted chosen;
+    json_t *failure = wanted_add_match(get->cli, json_array_get(matches, number - 1), &chosen);
+    chosen.word = fetch->wanted.word;
+    if (failure != NULL) {
+        wanted_dispose(&chosen);
+        fail(get, fetch, failure);
+        return true;
+    }
+    wanted_dispose(&fetch->wanted);
+    fetch->wanted = chosen;
+    fetch->stage = STAGE_READY;
+    return true;
+}
+
+/* ---- following ---- */
+
+static void start_follow(struct get *get, struct fetch *fetch)
+{
+    struct request request;
+    request_init(&request, "transfer.follow");
+    request_text(&request, "id", fetch->wanted.id);
+    request_double(&request, "wait", arguments_number(get->cli->arguments, "wait", GET_WAIT_S));
+    enum status status = client_send(get->cli->client, &request, &fetch->msgid);
+    request_dispose(&request);
+    fetch->stage = STAGE_FOLLOWED;
+    if (status != STATUS_OK)
+        fail(get, fetch, failure_of_client(get->cli, status));
+}
+
+/* Returns how many are under way. */
+static size_t start_some(struct get *get)
+{
+    size_t under_way = 0;
+    for (size_t i = 0; i < get->count; i++)
+        under_way += get->fetches[i].stage == STAGE_FOLLOWED;
+    for (size_t i = 0; i < get->count && under_way < GET_FOLLOW_MAX; i++) {
+        if (get->fetches[i].stage != STAGE_READY)
+            continue;
+        start_follow(get, &get->fetches[i]);
+        under_way += get->fetches[i].stage == STAGE_FOLLOWED;
+    }
+    return under_way;
+}
+
+/* What is said while nothing moves. */
+static char *waiting_text(const struct fetch *fetch, const char *event, const json_t *params)
+{
+    char *text = NULL, elapsed[TEXT_SIZE];
+    const char *said = json_text(params, "text", NULL);
+    int len = 0;
+    if (strcmp(event, "metadata") == 0)
+        len = asprintf(&text, "fetching the list of pieces: %lld of %lld parts, %lld peers",
+                       (long long)json_whole(params, "have", 0),
+                       (long long)json_whole(params, "total", 0),
+                       (long long)json_whole(params, "peers", 0));
+    else if (strcmp(event, "state") == 0)
+        len = asprintf(&text, "%s%s%s", json_text(params, "state", "waiting"),
+                       json_text(params, "reason", NULL) != NULL ? ": " : "",
+                       json_text(params, "reason", ""));
+    else if (said != NULL)
+        len = asprintf(&text, "%s, %s", said,
+                       text_duration(elapsed, json_decimal(params, "elapsed", 0)));
+    else
+        len = asprintf(&text, "searching: %lld nodes asked, %lld answered, %lld sources, %s",
+                       (long long)json_whole(params, "asked", 0),
+                       (long long)json_whole(params, "answered", 0),
+                       (long long)json_whole(params, "sources", 0),
+                       text_duration(elapsed, json_decimal(params, "elapsed", 0)));
+    (void)fetch;
+    if (len < 0)
+        abort();
+    char *safe = text_printable(text);
+    free(text);
+    return safe;
+}
+
+static void show_progress(struct get *get, struct fetch *fetch, const char *event,
+                          const json_t *params)
+{
+    struct progress_facts facts = {
+        .name = fetch->wanted.label,
+        .done = json_whole(params, "done", 0),
+        .size = json_whole(params, "size", -1),
+        .rate_bps = json_decimal(params, "rate_down", 0),
+        .eta_s = json_decimal(params, "eta", -1),
+        .pieces_have = json_whole(params, "pieces.have", 0),
+        .pieces_total = json_whole(params, "pieces.total", 0),
+        .peers = json_whole(params, "peers", -1),
+        .sending = json_whole(params, "sending", 0),
+    };
+    char *text = strcmp(event, "progress") == 0 ? NULL : waiting_text(fetch, event, params);
+    facts.text = text;
+    if (text != NULL)
+        facts.size = -1;
+    progress_update(get->progress, (size_t)(fetch - get->fetches), &facts, client_now_ms());
+    free(text);
+}
+
+/* A download that runs has nothing to say but its progress. */
+static bool is_dull(const char *event, const json_t *params)
+{
+    const char *state = json_text(params, "state", "");
+    return strcmp(event, "state") == 0 && json_text(params, "reason", NULL) == NULL &&
+           (strcmp(state, "downloading") == 0 || strcmp(state, "sharing") == 0);
+}
+
+static void on_notification(struct get *get, struct fetch *fetch, const struct message *message)
+{
+    if (get->cli->json) {
+        if (json_object_get(message->body, "id") == NULL)
+            json_object_set_new(message->body, "id",
+                                json_integer(strtoll(fetch->wanted.id, NULL, 10)));
+        cli_json_event(get->cli, message->event, message->body);
+        return;
+    }
+    show_hash(get, fetch, json_text(message->body, "hash", NULL));
+    if (json_text(message->body, "name", NULL) != NULL) {
+        free(fetch->wanted.label);
+        fetch->wanted.label = text_printable(json_text(message->body, "name", ""));
+    }
+    if (!is_dull(message->event, message->body))
+        show_progress(get, fetch, message->event, message->body);
+}
+
+static void on_response(struct get *get, struct fetch *fetch, struct message *message)
+{
+    if (message->error == NULL) {
+        finish(get, fetch, message->body);
+    } else if (!choose_match(get, fetch, message->error)) {
+        json_t *error = message->error;
+        message->error = NULL;
+        fail(get, fetch, error);
+    }
+}
+
+static void on_message(struct get *get, struct message *message)
+{
+    for (size_t i = 0; i < get->count; i++) {
+        struct fetch *fetch = &get->fetches[i];
+        if (fetch->stage != STAGE_FOLLOWED || fetch->msgid != message->msgid)
+            continue;
+        if (message->response)
+            on_response(get, fetch, message);
+        else
+            on_notification(get, fetch, message);
+        break;
+    }
+}
+
+/* ---- ending early ---- */
+
+static json_t *pause_transfer(struct cli *cli, const struct wanted *wanted, int status)
+{
+    struct request request;
+    json_t *error;
+    char resume[COMMAND_TEXT_SIZE];
+    request_init(&request, "transfer.pause");
+    request_text(&request, "id", wanted->id);
+    json_t *result = cli_ask(cli, &request, NULL, &error);
+    if (result == NULL)
+        return error;
+    json_decref(result);
+    return failure_new("interrupted", status,
+                       cli_command_text(cli, resume, "resume %s", wanted->id), "%s is paused",
+                       wanted->label);
+}
+
+/* Ctrl-C: what is under way is paused, and how to go on is said. */
+static int pause_all(struct get *get)
+{
+    int signal = interrupt_take(get->interrupt);
+    int status = signal == SIGTERM ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+    client_watch(get->cli->client, -1);
+    get->cli->deadline_ms = client_now_ms() + STOP_NOW_WAIT_MS;
+    for (size_t i = 0; i < get->count; i++) {
+        if (get->fetches[i].stage == STAGE_ENDED)
+            continue;
+        progress_end(get->progress, i);
+        cli_fail_stream(get->cli, pause_transfer(get->cli, &get->fetches[i].wanted, status));
+    }
+    return status;
+}
+
+static void fail_all(struct get *get, enum status status)
+{
+    for (size_t i = 0; i < get->count; i++) {
+        struct fetch *fetch = &get->fetches[i];
+        char hint[COMMAND_TEXT_SIZE];
+        if (fetch->stage == STAGE_ENDED)
+            continue;
+        if (status == STATUS_TIMED_OUT)
+            fail(get, fetch,
+                 failure_new("timed_out", EXIT_TIMED_OUT,
+                             cli_command_text(get->cli, hint, "get %s", fetch->wanted.id),
+                             "%s is not done within --timeout %s; the daemon goes on with it",
+                             fetch->wanted.label,
+                             arguments_text(get->cli->arguments, "timeout", "")));
+        else
+            fail(get, fetch, failure_of_client(get->cli, status));
+    }
+}
+
+static int follow_all(struct get *get)
+{
+    while (start_some(get) > 0) {
+        struct message message;
+        enum status status = client_next(get->cli->client, get->cli->deadline_ms, &message);
+        if (status == STATUS_CANCELLED)
+            return pause_all(get);
+        if (status != STATUS_OK) {
+            fail_all(get, status);
+            break;
+        }
+        on_message(get, &message);
+        message_dispose(&message);
+    }
+    return outcome_status(&get->outcome);
+}
+
+/* ---- the verb ---- */
+
+static int get_attached(struct cli *cli, const struct arguments *arguments)
+{
+    struct get get = {
+        .cli = cli,
+        .fetches = calloc(arguments->word_count, sizeof get.fetches[0]),
+        .count = arguments->word_count,
+        .progress =
+            progress_new(cli_progress_style(cli, arguments_text(arguments, "progress", "auto")),
+                         cli->err, arguments->word_count),
+        .interrupt = -1,
+    };
+    if (get.fetches == NULL)
+        abort();
+    for (size_t i = 0; i < get.count; i++) {
+        json_t *error = wanted_add(cli, arguments->words[i], &get.fetches[i].wanted);
+        if (error != NULL)
+            fail(&get, &get.fetches[i], error);
+    }
+    if (cli->client != NULL) {
+        get.interrupt = interrupt_open();
+        client_watch(cli->client, get.interrupt);
+    }
+    int status = follow_all(&get);
+    interrupt_close(get.interrupt);
+    progress_free(get.progress);
+    for (size_t i = 0; i < get.count; i++)
+        wanted_dispose(&get.fetches[i].wanted);
+    free(get.fetches);
+    return status;
+}
+
+static json_t *add_one(struct cli *cli, const char *word, json_t **error)
+{
+    struct wanted wanted;
+    *error = wanted_add(cli, word, &wanted);
+    json_t *result = *error == NULL ? json_incref(wanted.added) : NULL;
+    if (result != NULL && !cli->json)
+        fprintf(cli->out, "%s\n", wanted.id);
+    if (result != NULL)
+        cli_note(cli, "%s: %s in the background; 'kadpeer ls' shows it", wanted.label,
+                 wanted.attached ? "was there already, goes on" : "is fetched");
+    wanted_dispose(&wanted);
+    return result;
+}
+
+int verb_get(struct cli *cli, const struct arguments *arguments)
+{
+    if (arguments_has(arguments, "detach"))
+        return cli_each(cli, arguments->words, arguments->word_count, add_one);
+    return get_attached(cli, arguments);
+}

@@ -1,0 +1,173 @@
+/* share: hash in the daemon, say what the next person has to type. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/json.h"
+#include "cli/params.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+
+#define EXCLUDE_MAX 100
+
+struct sharing {
+    struct progress *progress;
+    char *name;
+};
+
+static void on_shared(void *user, const char *event, json_t *params)
+{
+    struct sharing *sharing = user;
+    if (strcmp(event, "progress") != 0)
+        return;
+    struct progress_facts facts = {
+        .name = sharing->name,
+        .done = json_whole(params, "done", 0),
+        .size = json_whole(params, "size", -1),
+        .rate_bps = json_decimal(params, "rate", 0),
+        .eta_s = json_decimal(params, "eta", -1),
+        .peers = -1,
+    };
+    progress_update(sharing->progress, 0, &facts, client_now_ms());
+}
+
+/* Below 0: not known. */
+static double ask_piece_length(struct cli *cli, const json_t *transfer)
+{
+    struct request request;
+    json_t *error;
+    request_init(&request, "transfer.info");
+    request_number(&request, "id", json_whole(transfer, "id", 0));
+    json_t *result = cli_ask(cli, &request, NULL, &error);
+    double piece_length = json_decimal(result, "info.piece_length", -1);
+    json_decref(result);
+    json_decref(result == NULL ? error : NULL);
+    return piece_length;
+}
+
+static void print_what(struct cli *cli, const json_t *transfer)
+{
+    char size[TEXT_SIZE], pieces[TEXT_SIZE], each[TEXT_SIZE], files[TEXT_SIZE];
+    char *name = text_printable(json_text(transfer, "name", "-"));
+    int64_t total = json_whole(transfer, "pieces.total", 0);
+    int64_t count = json_whole(transfer, "files", 1);
+    double piece_length = ask_piece_length(cli, transfer);
+    fprintf(cli->out, "sharing  %s   %s", name,
+            text_bytes(size, json_decimal(transfer, "size", 0)));
+    if (count > 1)
+        fprintf(cli->out, " in %s", text_count(files, count, "file", "files"));
+    fprintf(cli->out, ", %s", text_count(pieces, total, "piece", "pieces"));
+    if (piece_length > 0)
+        fprintf(cli->out, " of %s", text_bytes(each, piece_length));
+    fprintf(cli->out, ", shared in place\n");
+    free(name);
+}
+
+static void print_announced(struct cli *cli, const json_t *result)
+{
+    char nodes[TEXT_SIZE];
+    int64_t announced = json_whole(result, "announced", 0);
+    bool listed = json_yes(result, "listed", true);
+    const char *note = json_text(result, "note", NULL);
+    if (announced > 0 && listed)
+        fprintf(cli->out, "announced to %s, findable by name ('--unlisted' shares by link only)\n",
+                text_count(nodes, announced, "node", "nodes"));
+    else if (announced > 0)
+        fprintf(cli->out, "announced to %s, by link only\n",
+                text_count(nodes, announced, "node", "nodes"));
+    if (note != NULL)
+        cli_note(cli, "%s", note);
+}
+
+static void print_share(struct cli *cli, const json_t *result)
+{
+    const char *link = json_text(result, "link", "");
+    if (cli->quiet) {
+        fprintf(cli->out, "%s\n", link);
+        return;
+    }
+    print_what(cli, json_at(result, "transfer"));
+    fprintf(cli->out, "link     %s\n", link);
+    fprintf(cli->out, "fetch    kadpeer get '%s'\n", link);
+    print_announced(cli, result);
+    fflush(cli->out);
+}
+
+static void add_flags(struct request *request, const struct arguments *arguments)
+{
+    const char *exclude[EXCLUDE_MAX];
+    size_t count = arguments_texts(arguments, "exclude", exclude, EXCLUDE_MAX);
+    request_text(request, "name", arguments_text(arguments, "name", NULL));
+    request_bool(request, "unlisted", arguments_has(arguments, "unlisted"));
+    request_bool(request, "announce", !arguments_has(arguments, "no-announce"));
+    if (arguments_has(arguments, "piece-size"))
+        request_number(request, "piece_size",
+                       (int64_t)arguments_number(arguments, "piece-size", 0));
+    if (count > 0)
+        request_texts(request, "exclude", exclude, count < EXCLUDE_MAX ? count : EXCLUDE_MAX);
+}
+
+/* The .torrent of what is shared now, for --out. */
+static json_t *save_torrent(struct cli *cli, const json_t *result, const char *path)
+{
+    struct request request;
+    json_t *error;
+    request_init(&request, "transfer.torrent");
+    request_number(&request, "id", json_whole(result, "transfer.id", 0));
+    request_text(&request, "comment", arguments_text(cli->arguments, "comment", NULL));
+    json_t *answer = cli_ask(cli, &request, "the torrent file", &error);
+    if (answer == NULL)
+        return error;
+    struct buffer torrent;
+    buffer_init(&torrent);
+    bool ok = json_bytes(answer, "torrent", &torrent);
+    enum status status =
+        ok ? file_write_new(path, buffer_bytes(&torrent), cli->yes) : STATUS_MALFORMED;
+    buffer_dispose(&torrent);
+    json_decref(answer);
+    if (status == STATUS_EXISTS)
+        return failure_new("conflict", EXIT_CONFLICT, "-y replaces it", "%s exists", path);
+    return status == STATUS_OK ? NULL : failure_of_errno("write", path);
+}
+
+static json_t *share_one(struct cli *cli, const char *path, json_t **error)
+{
+    char absolute[PATHS_SIZE];
+    struct request request;
+    const char *out = arguments_text(cli->arguments, "out", NULL);
+    if (access(path, F_OK) != 0 || !cli_absolute(path, absolute)) {
+        *error = failure_of_errno("share", path);
+        return NULL;
+    }
+    struct sharing sharing = {.progress =
+                                  progress_new(cli_progress_style(cli, "auto"), cli->err, 1),
+                              .name = text_printable(text_basename(path))};
+    request_init(&request, "share.add");
+    request_text(&request, "path", absolute);
+    add_flags(&request, cli->arguments);
+    json_t *result =
+        cli_ask_stream(cli, &request, "the daemon to read it", on_shared, &sharing, error);
+    progress_free(sharing.progress);
+    free(sharing.name);
+    if (result != NULL && !cli->json)
+        print_share(cli, result);
+    if (result != NULL && out != NULL)
+        *error = save_torrent(cli, result, out);
+    if (*error != NULL) {
+        json_decref(result);
+        return NULL;
+    }
+    return result;
+}
+
+int verb_share(struct cli *cli, const struct arguments *arguments)
+{
+    if (arguments->word_count > 1 &&
+        (arguments_has(arguments, "name") || arguments_has(arguments, "out")))
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL,
+                                         "--name and --out go with one path, not several"));
+    return cli_each(cli, arguments->words, arguments->word_count, share_one);
+}

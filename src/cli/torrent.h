@@ -1,0 +1,15 @@
+/* Inside the torrent verbs. */
+#pragma once
+
+#include "base/bootstrap_file.h"
+#include "cli/cli.h"
+#include "content/magnet.h"
+#include "content/metainfo.h"
+
+/* "-" is stdin. NULL; or why not. Dispose of *out when it was read; of `data`, which gets the
+ * file's bytes, always. */
+json_t *torrent_read(const char *path, struct buffer *data, struct torrent_file *out);
+json_t *torrent_load(const char *path, struct torrent_file *out); /* without the bytes */
+/* The magnet link; allocates, never NULL. */
+char *torrent_magnet(const struct metainfo *metainfo, const struct magnet_peer *peers,
+                     size_t peer_count);

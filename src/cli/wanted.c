@@ -1,0 +1,207 @@
+#include "cli/wanted.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/text.h"
+#include "cli/torrent.h"
+
+#define FROM_MAX 64
+
+static json_t *cannot_read(struct cli *cli, const char *word, const char *why)
+{
+    char hint[COMMAND_TEXT_SIZE], search[COMMAND_TEXT_SIZE];
+    bool is_link = strchr(word, ':') != NULL;
+    snprintf(hint, sizeof hint, "for a name use: %s",
+             cli_command_text(cli, search, "search %.100s", word));
+    return failure_new("bad_link", EXIT_BAD_INPUT,
+                       is_link ? "paste the whole link in quotes" : hint, "cannot read \"%s\": %s",
+                       word, why);
+}
+
+static bool starts_like_torrent(const char *path)
+{
+    struct stat info;
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "re") : NULL;
+    bool yes = file != NULL && fgetc(file) == 'd';
+    if (file != NULL)
+        fclose(file);
+    return yes;
+}
+
+static void set_label(struct wanted *wanted, const char *name, const struct id *hash)
+{
+    char hex[ID_HEX_SIZE], text[TEXT_SIZE];
+    free(wanted->label);
+    if (name != NULL && name[0] != 0) {
+        wanted->label = text_printable(name);
+        return;
+    }
+    id_to_hex(hash, hex);
+    wanted->label = text_printable(text_short_hash(text, hex));
+}
+
+/* Where it goes: an existing folder or one with '/' behind it; else, of one argument, the name the
+ * content gets. Not said: as the daemon is configured. */
+static json_t *add_place(struct request *request, const struct arguments *arguments)
+{
+    const char *out = arguments_text(arguments, "output", NULL);
+    char path[PATHS_SIZE];
+    struct stat info;
+    if (out == NULL)
+        return NULL;
+    if (out[0] == 0 || !cli_absolute(out, path))
+        return failure_new("usage", EXIT_USAGE, NULL, "-o \"%s\": a folder or file is wanted", out);
+    char *slash = strrchr(path, '/');
+    bool folder = slash[1] == 0 || arguments->word_count > 1 ||
+                  (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+    if (!folder) {
+        request_text(request, "out", slash + 1);
+        slash[slash == path] = 0;
+    } else if (slash[1] == 0 && slash != path) {
+        *slash = 0;
+    }
+    request_text(request, "dir", path);
+    return NULL;
+}
+
+static json_t *send_add(struct cli *cli, struct request *request, struct wanted *wanted)
+{
+    const struct arguments *arguments = cli->arguments;
+    const char *from[FROM_MAX];
+    size_t count = arguments_texts(arguments, "from", from, FROM_MAX);
+    json_t *error = add_place(request, arguments);
+    if (error != NULL) {
+        request_dispose(request);
+        return error;
+    }
+    if (count > 0)
+        request_texts(request, "from", from, count < FROM_MAX ? count : FROM_MAX);
+    if (arguments_has(arguments, "force"))
+        request_bool(request, "force", true);
+    if (arguments_has(arguments, "no-seed"))
+        request_bool(request, "no_seed", true);
+    wanted->added = cli_ask(cli, request, "the daemon", &error);
+    if (wanted->added == NULL)
+        return error;
+    snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
+    wanted->attached = json_yes(wanted->added, "attached", false);
+    return NULL;
+}
+
+static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct wanted *out)
+{
+    struct magnet magnet;
+    char why[MAGNET_ERROR_SIZE];
+    struct request request;
+    if (magnet_parse(word, &magnet, why) != STATUS_OK)
+        return cannot_read(cli, word, why);
+    if (magnet.bare)
+        cli_note(cli, "note: the link stops after the hash; in quotes it would carry the name and "
+                      "a peer");
+    set_label(out, magnet.name, &magnet.infohash);
+    request_init(&request, "transfer.add");
+    request_text(&request, "link", word);
+    request_bool(&request, "sha1_too", sha1_too);
+    return send_add(cli, &request, out);
+}
+
+static json_t *add_torrent(struct cli *cli, const char *path, struct wanted *out)
+{
+    struct torrent_file torrent;
+    struct request request;
+    struct buffer data;
+    buffer_init(&data);
+    json_t *error = torrent_read(path, &data, &torrent);
+    if (error == NULL) {
+        set_label(out, torrent.metainfo->name, &torrent.metainfo->infohash);
+        torrent_file_dispose(&torrent);
+        request_init(&request, "transfer.add");
+        request_bytes(&request, "torrent", buffer_bytes(&data));
+        error = send_add(cli, &request, out);
+    }
+    buffer_dispose(&data);
+    return error;
+}
+
+static json_t *add_name(struct cli *cli, const char *name, struct wanted *out)
+{
+    struct request request;
+    out->label = text_printable(name);
+    out->by_name = true;
+    request_init(&request, "transfer.add");
+    request_text(&request, "name", name);
+    return send_add(cli, &request, out);
+}
+
+/* A number or the start of a hash: a transfer that is there, which goes on if it was paused. */
+static json_t *add_known(struct cli *cli, const char *word, struct wanted *out)
+{
+    struct request request;
+    json_t *error;
+    char why[MAGNET_ERROR_SIZE];
+    struct magnet magnet;
+    request_init(&request, "transfer.resume");
+    request_text(&request, "id", word);
+    json_t *result = cli_ask(cli, &request, "the daemon", &error);
+    if (result == NULL && strcmp(failure_code(error), "not_found") == 0) {
+        json_decref(error);
+        magnet_parse(word, &magnet, why);
+        return cannot_read(cli, word, why);
+    }
+    if (result == NULL)
+        return error;
+    snprintf(out->id, sizeof out->id, "%s", word);
+    out->label = text_printable(word);
+    out->attached = true;
+    out->added = json_pack("{s:s,s:b}", "id", word, "attached", true);
+    json_decref(result);
+    return NULL;
+}
+
+json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
+{
+    const char *rest;
+    struct magnet magnet;
+    char why[MAGNET_ERROR_SIZE] = "it is neither a link nor a hash";
+    *out = (struct wanted){.word = word};
+    switch (link_classify(word, starts_like_torrent(word), &rest)) {
+    case LINK_MAGNET:
+        return add_link(cli, word, false, out);
+    case LINK_HASH:
+        return add_link(cli, word, true, out);
+    case LINK_TORRENT:
+        return add_torrent(cli, word, out);
+    case LINK_ID:
+    case LINK_PREFIX:
+        return add_known(cli, word, out);
+    case LINK_NAME:
+        return add_name(cli, rest, out);
+    case LINK_BAD:
+        break;
+    }
+    magnet_parse(word, &magnet, why);
+    return cannot_read(cli, word, why);
+}
+
+json_t *wanted_add_match(struct cli *cli, const json_t *match, struct wanted *out)
+{
+    struct request request;
+    *out = (struct wanted){.word = json_text(match, "hash", "")};
+    out->label = text_printable(json_text(match, "name", out->word));
+    request_init(&request, "transfer.add");
+    request_text(&request, "link", json_text(match, "link", out->word));
+    return send_add(cli, &request, out);
+}
+
+void wanted_dispose(struct wanted *wanted)
+{
+    free(wanted->label);
+    json_decref(wanted->added);
+    *wanted = (struct wanted){0};
+}
