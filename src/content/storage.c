@@ -197,6 +197,21 @@ void storage_file_path(const struct storage *storage, const char *root_name, uin
         snprintf(out, STORAGE_PATH_SIZE, "%s/%s", root_name, storage->metainfo->files[file].path);
 }
 
+static size_t folder_len(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? (size_t)(slash - path) : 0;
+}
+
+bool storage_ends_folder(const struct metainfo *metainfo, uint32_t file)
+{
+    if (file + 1 == metainfo->file_count)
+        return true;
+    const char *path = metainfo->files[file].path, *next = metainfo->files[file + 1].path;
+    size_t len = folder_len(path);
+    return folder_len(next) != len || memcmp(path, next, len) != 0;
+}
+
 char *storage_path(struct storage *storage)
 {
     pthread_rwlock_rdlock(&storage->lock);
@@ -365,9 +380,10 @@ static bool is_within(const struct storage *storage, uint64_t offset, uint64_t l
 enum status storage_read(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
                          struct storage_error *error)
 {
-    if (!is_within(storage, offset, len))
-        return storage_fail(error, 0, storage->target), STATUS_REFUSED;
     struct run run = {.storage = storage, .out = out, .error = error};
+    storage_fail(error, 0, storage->target);
+    if (!is_within(storage, offset, len))
+        return STATUS_REFUSED;
     pthread_rwlock_rdlock(&storage->lock);
     enum status status = move_run(&run, offset, len);
     pthread_rwlock_unlock(&storage->lock);
@@ -412,7 +428,7 @@ static uint8_t take_marks(struct storage *storage, uint32_t file)
     return marks;
 }
 
-int storage_sync_file(struct beneath *walk, const char *path, bool folders_too)
+static int sync_file(struct beneath *walk, const char *path)
 {
     int fd = beneath_open(walk, path, false, NULL);
     if (fd < 0)
@@ -420,23 +436,29 @@ int storage_sync_file(struct beneath *walk, const char *path, bool folders_too)
     int result = fsync(fd), error = errno;
     close(fd);
     errno = error;
-    return result == 0 && folders_too ? beneath_sync_folders(walk, path) : result;
+    return result;
 }
 
+/* Files of one folder lie side by side: the folders of new ones are synced behind the last. */
 static enum status sync_marked(struct storage *storage, struct beneath *walk,
                                struct storage_error *error)
 {
     char path[STORAGE_PATH_SIZE];
+    bool folder_due = false;
     for (uint32_t i = 0; i < storage->metainfo->file_count; i++) {
         uint8_t marks = take_marks(storage, i);
-        if (marks == 0)
+        folder_due = folder_due || (marks & STORAGE_MADE);
+        bool sync_folders = folder_due && storage_ends_folder(storage->metainfo, i);
+        if (marks == 0 && !sync_folders)
             continue;
         storage_file_path(storage, storage_root_name(storage), i, path);
-        if (storage_sync_file(walk, path, marks & STORAGE_MADE) != 0) {
+        if ((marks != 0 && sync_file(walk, path) != 0) ||
+            (sync_folders && beneath_sync_folders(walk, path) != 0)) {
             int failure = errno;
-            storage_mark(storage, i, marks);
+            storage_mark(storage, i, marks | (folder_due ? STORAGE_MADE : 0));
             return storage_fail(error, failure, path);
         }
+        folder_due = folder_due && !sync_folders;
     }
     return STATUS_OK;
 }

@@ -33,8 +33,8 @@ const char *storage_root_name(const struct storage *storage); /* as `partial` sa
 
 bool storage_have_marks(struct storage *storage); /* makes room for them; false: no memory */
 void storage_mark(struct storage *storage, uint32_t file, uint8_t marks);
-/* Writes one file to disk, and the folders that lead to it. 0, or -1 and errno. */
-int storage_sync_file(struct beneath *walk, const char *path, bool folders_too);
+/* Whether the next file lies in another folder: what is to be done once a folder is done then. */
+bool storage_ends_folder(const struct metainfo *metainfo, uint32_t file);
 
 /* A walk below DIR. `make`: DIR is made when missing. Its root is closed by storage_walk_end. */
 enum status storage_walk_begin(const struct storage *storage, bool make, struct beneath *out,

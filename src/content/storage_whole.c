@@ -32,28 +32,12 @@ static bool is_on_disk(const struct storage *storage, uint32_t file)
     return !storage->metainfo->files[file].padding;
 }
 
-static size_t folder_len(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? (size_t)(slash - path) : 0;
-}
-
-/* Whether the next file lies in another folder: what is done once a folder is done here. */
-static bool ends_folder(const struct metainfo *metainfo, uint32_t file)
-{
-    if (file + 1 == metainfo->file_count)
-        return true;
-    const char *path = metainfo->files[file].path, *next = metainfo->files[file + 1].path;
-    size_t len = folder_len(path);
-    return folder_len(next) != len || memcmp(path, next, len) != 0;
-}
-
 /* Those under the name the content has now. */
 static void remove_empty_folders(struct storage *storage, struct beneath *walk)
 {
     char path[STORAGE_PATH_SIZE];
     for (uint32_t i = storage->metainfo->file_count; i-- > 0;) {
-        if (!is_on_disk(storage, i) || !ends_folder(storage->metainfo, i))
+        if (!is_on_disk(storage, i) || !storage_ends_folder(storage->metainfo, i))
             continue;
         storage_file_path(storage, storage_root_name(storage), i, path);
         beneath_remove_folders(walk, path);
@@ -106,44 +90,36 @@ static struct storage_stat stat_of(const struct stat *stat)
                                  .inode = stat->st_ino};
 }
 
-enum status storage_stat_files(struct storage *storage, struct storage_stat out[],
-                               struct storage_error *error)
+static enum status stat_files(struct storage *storage, struct beneath *walk,
+                              struct storage_stat out[], struct storage_error *error)
 {
     const struct metainfo *metainfo = storage->metainfo;
-    struct beneath walk;
-    enum status status = begin_alone(storage, false, &walk, error);
-    bool dir_missing = status == STATUS_NOT_FOUND;
-    if (dir_missing)
-        status = STATUS_OK;
+    enum status status = STATUS_OK;
     for (uint32_t i = 0; i < metainfo->file_count && status == STATUS_OK; i++) {
         struct stat stat;
         out[i] = (struct storage_stat){.exists = false};
         if (!is_on_disk(storage, i))
             out[i] = (struct storage_stat){.exists = true, .size = metainfo->files[i].length};
-        else if (!dir_missing && stat_file(storage, &walk, i, &stat, &status, error))
+        else if (walk->root >= 0 && stat_file(storage, walk, i, &stat, &status, error))
             out[i] = stat_of(&stat);
     }
-    end_alone(storage, &walk);
     return status;
 }
 
-enum status storage_stat_file(struct storage *storage, uint32_t file, struct storage_stat *out,
-                              struct storage_error *error)
+enum status storage_stat_files(struct storage *storage, struct storage_stat out[],
+                               struct storage_error *error)
 {
     struct beneath walk;
-    struct stat stat;
-    *out = (struct storage_stat){.exists = false};
-    if (!is_on_disk(storage, file)) {
-        *out = (struct storage_stat){.exists = true, .size = storage->metainfo->files[file].length};
-        return STATUS_OK;
-    }
+    pthread_rwlock_wrlock(&storage->lock);
+    storage_cache_forget(storage->cache, storage);
+    pthread_rwlock_unlock(&storage->lock);
     pthread_rwlock_rdlock(&storage->lock);
     enum status status = storage_walk_begin(storage, false, &walk, error);
-    if (status == STATUS_OK && stat_file(storage, &walk, file, &stat, &status, error))
-        *out = stat_of(&stat);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = stat_files(storage, &walk, out, error);
     storage_walk_end(&walk);
     pthread_rwlock_unlock(&storage->lock);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    return status;
 }
 
 /* ---- space ---- */
@@ -287,7 +263,8 @@ static enum status settle_files(struct storage *storage, struct beneath *walk,
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < storage->metainfo->file_count && status == STATUS_OK; i++) {
         if (is_on_disk(storage, i))
-            status = settle_file(storage, walk, i, ends_folder(storage->metainfo, i), error);
+            status =
+                settle_file(storage, walk, i, storage_ends_folder(storage->metainfo, i), error);
     }
     return status;
 }
@@ -322,7 +299,7 @@ static enum status merge_file(struct storage *storage, struct beneath *from, str
     if (new_folder < 0 || renameat(folder, last, new_folder, new_last) != 0)
         return storage_fail(error, errno, new_path);
     const struct metainfo *metainfo = storage->metainfo;
-    if (ends_folder(metainfo, file) && beneath_sync_folders(to, new_path) != 0)
+    if (storage_ends_folder(metainfo, file) && beneath_sync_folders(to, new_path) != 0)
         return storage_fail(error, errno, new_path);
     return STATUS_OK;
 }
