@@ -189,6 +189,26 @@ void lookup_failed(struct lookup *lookup, const struct id *id)
     node->state = LOOKUP_FAILED;
 }
 
+bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id *now)
+{
+    struct lookup_node *node = lookup_find(lookup, id);
+    if (node == NULL || lookup_find(lookup, now) != NULL) {
+        lookup_failed(lookup, id);
+        return false;
+    }
+    struct lookup_node moved = *node;
+    size_t from = (size_t)(node - lookup->nodes);
+    lookup->count--;
+    memmove(node, node + 1, (lookup->count - from) * sizeof *node);
+    moved.id = *now;
+    moved.fits = node_id_fits(now, &moved.endpoint);
+    struct lookup_node *place = &lookup->nodes[position(lookup, now)];
+    memmove(place + 1, place, (size_t)(&lookup->nodes[lookup->count] - place) * sizeof *place);
+    *place = moved;
+    lookup->count++;
+    return true;
+}
+
 bool lookup_done(const struct lookup *lookup)
 {
     struct nearest_walk walk = nearest_walk(lookup, true);

@@ -67,6 +67,9 @@ const struct lookup_node *lookup_next(struct lookup *lookup);
 void lookup_answered(struct lookup *lookup, const struct id *id, bool improved);
 void lookup_late(struct lookup *lookup, const struct id *id);
 void lookup_failed(struct lookup *lookup, const struct id *id);
+/* Who was asked as `id` calls itself `now`: it goes to its true place. False: that one is in the
+ * list already; then `id` has failed. */
+bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id *now);
 
 /* NULL: not in the list. Borrowed until the next lookup_add. */
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id);

@@ -59,4 +59,64 @@
 #define ROUTING_FRESH_MS         (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K)      /* most contacts that one question gives */
 
-#define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */
+#define LOOKUP_NODES_MAX 128         /* of one shortlist: k, those farther, and the silent ones */
+#define LOOKUP_ALPHA     4           /* queries under way at a time [Kademlia 2.3: 3; targets.md] */
+#define REPLY_NODES_MAX  (2 * DHT_K) /* nodes believed from one answer */
+
+/* Queries. A second of silence is long on any path; what is slower than 2 s is of no use. */
+#define RPC_PENDING_MAX   2048
+#define RPC_LATE_FIRST_MS 500 /* before any round trip was measured */
+#define RPC_LATE_MIN_MS   250
+#define RPC_LATE_MAX_MS   1000 /* silent after twice that */
+
+/* Operations. */
+#define WALKS_RUNNING_MAX 256  /* of find and get; our own upkeep and publishing are few */
+#define WALKS_WAITING_MAX 1024 /* further ones wait their turn */
+#define GET_VALUES_MAX    2000 /* distinct values that one get tells of: two full keys' worth */
+#define GET_NODE_PAGES    3    /* further pages asked of one node: `c` continues */
+#define GET_PAGES_MAX     16   /* of all nodes together */
+
+/* Publishing: 1,000 files have some 10,000 records; their walks must not burst. */
+#define PUBLISHED_MAX         65536 /* records, about 1 KiB each at most */
+#define PUBLISH_WALKS_MAX     8
+#define PUBLISH_ROUND_MAX     256 /* records that one walk carries along */
+#define PUBLISH_NEAR_BITS     3 /* more than the k-th nearest node shares: same k nearest, nearly */
+#define PUBLISH_EARLY_PART    8 /* due within an eighth of its pace: may come along */
+#define PUBLISH_JITTER_PART   10          /* renewed up to a tenth earlier or later */
+#define PUBLISH_RETRY_MS      (30 * 1000) /* stored nowhere: again after this, doubling */
+#define PUBLISH_RETRY_DOUBLES 6
+
+/* Storing. A node with n others nearer to the key keeps it 2^-(n/k) as long [Kademlia 2.5]. */
+#define STORE_TOO_FAR_FACTOR 16 /* more than this times k nearer nodes: refused */
+#define STORE_FAR_LIFETIME_S (5 * 60)
+
+/* Joining. */
+#define JOIN_CANDIDATES_MAX 64 /* endpoints remembered for when the table is empty */
+#define JOIN_RETRY_MIN_MS   1000
+#define JOIN_RETRY_MAX_MS   (60 * 1000)
+#define SAVED_MAX           512 /* saved nodes pinged at a start */
+
+/* Our own address. Three agree before an id is given up for it: a bootstrap node alone may lie. */
+#define VOTES_MAX    16
+#define VOTES_FOR_ID 3
+
+/* Upkeep. */
+#define REFRESH_MIN_MS        (15 * 60 * 1000) /* an untouched bucket, while many nodes are silent */
+#define REFRESH_MAX_MS        (60 * 60 * 1000) /* [Kademlia 2.3: 1 h] */
+#define REFRESH_SILENT_PART   10               /* more than a tenth of those asked silent: many */
+#define REFRESH_AFTER_JOIN_MS 2000 /* all buckets, once the walk to our own id has ended */
+#define REFRESH_WALKS_MAX     2
+#define REFRESH_K             8 /* a refresh wants contacts, not the k nearest of nothing */
+#define SUSPECT_PAUSE_MS      (5 * 1000) /* a silent contact is asked again after this */
+#define SUSPECT_PINGS_MAX     8          /* of them at a time */
+#define NEWCOMER_PINGS_MAX    8          /* pings under way to nodes that asked us */
+#define PING_BYTES            80 /* no ping of ours is longer, with the longest version string */
+#define TRIM_AFTER_MS         (10 * 1000) /* idle this long: working memory is given back */
+
+/* What waits for the owner, who drains both after each input. */
+#define DATAGRAM_QUEUE_BYTES (512 * 1024)
+#define EVENT_QUEUE_BYTES    (4 * 1024 * 1024)
+
+/* Tokens that others gave us, which spare the padding of the next find or get. */
+#define TOKEN_CACHE_MAX    32
+#define TOKEN_CACHE_AGE_MS (5 * 60 * 1000) /* good for that long at least */

@@ -513,6 +513,20 @@ uint64_t routing_table_network_size(const struct routing_table *table)
     return (uint64_t)((double)(count - 1) / share) + 1; /* unbiased: k-1 nodes within the k-th */
 }
 
+uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(table, key, near, DHT_K);
+    size_t nearer = 0;
+    while (nearer < count && id_distance_compare(key, &near[nearer].id, &table->self) < 0)
+        nearer++;
+    if (nearer < DHT_K)
+        return nearer;
+    double estimate =
+        distance_share(&table->self, key) * (double)routing_table_network_size(table);
+    return estimate > DHT_K ? (uint64_t)estimate : DHT_K;
+}
+
 /* ---- refresh ---- */
 
 void routing_table_touch(struct routing_table *table, const struct id *target, uint64_t due_ms)
@@ -532,7 +546,7 @@ size_t routing_table_refresh_next(const struct routing_table *table, uint64_t *d
 
 void routing_table_refresh_all(struct routing_table *table, uint64_t due_ms)
 {
-    for (size_t b = 0; b + 1u < table->bucket_count; b++)
+    for (size_t b = 0; b < table->bucket_count; b++)
         if (table->buckets[b].refresh_s > due_ms / 1000)
             table->buckets[b].refresh_s = (uint32_t)(due_ms / 1000);
 }

@@ -88,13 +88,17 @@ size_t routing_table_closest(const struct routing_table *table, const struct id 
  * too few to tell. */
 uint64_t routing_table_network_size(const struct routing_table *table);
 
+/* How many nodes there seem to be nearer to `key` than we are: counted while they are fewer than k,
+ * else estimated. */
+uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key);
+
 /* ---- refresh [Kademlia 2.3] ---- */
 
 /* Somebody looked `target` up: its bucket is next due a refresh at `due_ms`. */
 void routing_table_touch(struct routing_table *table, const struct id *target, uint64_t due_ms);
 /* The bucket that is due first, and when. */
 size_t routing_table_refresh_next(const struct routing_table *table, uint64_t *due_ms);
-/* All buckets farther than that of our nearest neighbour are due at `due_ms` at the latest. */
+/* All buckets are due at `due_ms` at the latest. */
 void routing_table_refresh_all(struct routing_table *table, uint64_t due_ms);
 /* A random id in the range of a bucket. */
 struct id routing_table_random_id(const struct routing_table *table, size_t bucket,

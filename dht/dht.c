@@ -1,0 +1,362 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/codec_msgpack.h"
+#include "dht/node.h"
+#include "dht/node_id.h"
+#include "dht/record_kinds.h"
+
+/* ---- life ---- */
+
+static bool make_parts(struct dht *dht)
+{
+    struct record_store_config store = {.limit_local = dht->config.limit_local};
+    memcpy(store.secret, dht->config.secret, sizeof store.secret);
+    dht->table = routing_table_new(&dht->id, dht->config.family);
+    dht->store = record_store_new(&store);
+    dht->throttle = throttle_new(dht->config.secret, dht->config.limit_local);
+    return dht->table != NULL && dht->store != NULL && dht->throttle != NULL;
+}
+
+struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
+{
+    struct dht *dht = calloc(1, sizeof *dht);
+    if (dht == NULL)
+        return NULL;
+    dht->config = *config;
+    dht->rng = config->rng;
+    dht->id = id_is_zero(&config->id) ? node_id_random(&dht->rng) : config->id;
+    dht->now_ms = now_ms;
+    dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = UINT64_MAX;
+    dht->refresh_pause_ms = REFRESH_MIN_MS;
+    rpc_init(&dht->rpc);
+    votes_init(&dht->votes, config->family);
+    published_init(&dht->published);
+    token_cache_init(&dht->tokens);
+    byte_queue_init(&dht->datagrams, DATAGRAM_QUEUE_BYTES);
+    byte_queue_init(&dht->events, EVENT_QUEUE_BYTES);
+    if (make_parts(dht)) {
+        dht_upkeep_touch(dht, &dht->id);
+        return dht;
+    }
+    dht_free(dht);
+    return NULL;
+}
+
+void dht_free(struct dht *dht)
+{
+    if (dht == NULL)
+        return;
+    dht_walk_free_all(dht);
+    routing_table_free(dht->table);
+    record_store_free(dht->store);
+    throttle_free(dht->throttle);
+    rpc_dispose(&dht->rpc);
+    published_dispose(&dht->published);
+    token_cache_dispose(&dht->tokens);
+    byte_queue_dispose(&dht->datagrams);
+    byte_queue_dispose(&dht->events);
+    free(dht->join.candidates);
+    free(dht->borrowed);
+    free(dht);
+}
+
+void dht_set_unix_base(struct dht *dht, uint64_t unix_base_ms)
+{
+    dht->config.unix_base_ms = unix_base_ms;
+}
+
+/* ---- input ---- */
+
+void dht_begin(struct dht *dht, uint64_t now_ms)
+{
+    if (now_ms > dht->now_ms)
+        dht->now_ms = now_ms;
+}
+
+void dht_settle(struct dht *dht)
+{
+    dht_walk_begin_waiting(dht);
+    dht_publish_run(dht);
+}
+
+uint64_t dht_jitter(struct dht *dht, uint64_t ms, unsigned part)
+{
+    uint64_t most = ms / part;
+    return ms - most + rng_below(&dht->rng, 2 * most + 1);
+}
+
+static void ping_ended(struct dht *dht, const struct rpc_query *query, const struct id *id)
+{
+    struct dht_event event = {.type = DHT_EVENT_PING,
+                              .operation = query->operation,
+                              .status = id != NULL ? STATUS_OK : STATUS_TIMED_OUT,
+                              .endpoint = query->to};
+    if (id != NULL) {
+        event.id = *id;
+        event.rtt_ms = (uint32_t)(dht->now_ms - query->sent_ms);
+    }
+    dht_emit(dht, &event);
+}
+
+static void on_answer(struct dht *dht, const struct message *answer, const struct endpoint *from)
+{
+    struct rpc_query query;
+    if (!rpc_take(&dht->rpc, message_txid(answer), from, dht->now_ms, &query)) {
+        dht->counted.unknown_answers++;
+        return;
+    }
+    dht_upkeep_answered(dht, &query, answer);
+    if (query.purpose == RPC_PING_HAND)
+        ping_ended(dht, &query, &answer->id);
+    else if (query.purpose >= RPC_WALK_ASK)
+        dht_walk_answered(dht, &query, answer);
+}
+
+void dht_on_datagram(struct dht *dht, const struct endpoint *from, struct bytes data,
+                     uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    dht->counted.datagrams_in++;
+    dht->counted.bytes_in += data.len;
+    struct message message;
+    enum decode_result decoded =
+        from->family == dht->config.family ? codec_msgpack.decode(data, &message) : DECODE_DROP;
+    if (decoded != DECODE_OK)
+        dht->counted.malformed++;
+    if (decoded == DECODE_REFUSED)
+        dht_server_refuse(dht, &message, from, data.len);
+    else if (decoded == DECODE_OK && message.type == MESSAGE_QUERY)
+        dht_server_query(dht, &message, from, data.len);
+    else if (decoded == DECODE_OK)
+        on_answer(dht, &message, from);
+    dht_settle(dht);
+}
+
+static void on_due(struct dht *dht, enum rpc_due due, const struct rpc_query *query)
+{
+    bool of_walk = query->purpose >= RPC_WALK_ASK;
+    if (due == RPC_LATE && of_walk) {
+        dht_walk_late(dht, query);
+    } else if (due == RPC_LATE) {
+        dht_send_again(dht, query);
+    } else {
+        dht->counted.timeouts++;
+        dht_upkeep_silent(dht, query);
+        if (of_walk)
+            dht_walk_silent(dht, query);
+        else if (query->purpose == RPC_PING_HAND)
+            ping_ended(dht, query, NULL);
+    }
+}
+
+/* Idle: what the last burst needed is given back. */
+static void trim(struct dht *dht)
+{
+    if (dht->now_ms < dht->trim_ms)
+        return;
+    bool busy = dht->rpc.count > 0 || !byte_queue_is_empty(&dht->datagrams);
+    dht->trim_ms = busy ? dht->now_ms + TRIM_AFTER_MS : UINT64_MAX;
+    rpc_trim(&dht->rpc);
+    byte_queue_trim(&dht->datagrams);
+    byte_queue_trim(&dht->events);
+    token_cache_trim(&dht->tokens, dht->now_ms);
+}
+
+void dht_on_time(struct dht *dht, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    struct rpc_query query;
+    for (enum rpc_due due; (due = rpc_next_due(&dht->rpc, dht->now_ms, &query)) != RPC_NOTHING_DUE;)
+        on_due(dht, due, &query);
+    dht_join_run(dht);
+    dht_upkeep_run(dht);
+    if (dht->now_ms >= record_store_deadline(dht->store))
+        record_store_expire(dht->store, dht->now_ms);
+    trim(dht);
+    dht_settle(dht);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t dht_deadline(const struct dht *dht)
+{
+    uint64_t due_ms = earlier(rpc_deadline(&dht->rpc), dht_join_deadline(dht));
+    due_ms = earlier(due_ms, dht_upkeep_deadline(dht));
+    due_ms = earlier(due_ms, dht_publish_deadline(dht));
+    due_ms = earlier(due_ms, record_store_deadline(dht->store));
+    return earlier(due_ms, dht->trim_ms);
+}
+
+/* ---- output ---- */
+
+bool dht_next_datagram(struct dht *dht, struct endpoint *to, struct bytes *data)
+{
+    return byte_queue_pop(&dht->datagrams, to, sizeof *to, data);
+}
+
+void dht_emit(struct dht *dht, const struct dht_event *event)
+{
+    struct bytes body = event->type == DHT_EVENT_FOUND
+                            ? bytes_of(event->nodes, event->node_count * sizeof *event->nodes)
+                            : event->value;
+    if (!byte_queue_push(&dht->events, event, sizeof *event, body))
+        dht->counted.queue_dropped++;
+}
+
+bool dht_next_event(struct dht *dht, struct dht_event *event)
+{
+    struct bytes body;
+    free(dht->borrowed);
+    dht->borrowed = NULL;
+    if (!byte_queue_pop(&dht->events, event, sizeof *event, &body))
+        return false;
+    event->nodes = NULL;
+    event->value = (struct bytes){0};
+    if (body.len == 0 || (dht->borrowed = malloc(body.len)) == NULL) {
+        event->node_count = 0;
+        return true;
+    }
+    memcpy(dht->borrowed, body.data, body.len);
+    if (event->type == DHT_EVENT_FOUND)
+        event->nodes = (const struct dht_contact *)(const void *)dht->borrowed;
+    else
+        event->value = bytes_of(dht->borrowed, body.len);
+    return true;
+}
+
+/* ---- requests ---- */
+
+static uint32_t request(struct dht *dht, enum walk_purpose purpose, const struct id *target,
+                        unsigned kind, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    uint32_t operation = dht_walk_start(dht, purpose, target, kind);
+    dht_settle(dht);
+    return operation;
+}
+
+uint32_t dht_find(struct dht *dht, const struct id *target, uint64_t now_ms)
+{
+    return request(dht, WALK_FIND, target, 0, now_ms);
+}
+
+uint32_t dht_get(struct dht *dht, const struct id *key, enum record_kind kind, uint64_t now_ms)
+{
+    if (record_rules(kind) == NULL)
+        return 0;
+    return request(dht, WALK_GET, key, kind, now_ms);
+}
+
+uint32_t dht_ping(struct dht *dht, const struct endpoint *endpoint, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    if (endpoint->family != dht->config.family || !endpoint_is_usable(endpoint))
+        return 0;
+    uint32_t operation = dht_walk_next_operation(dht);
+    return dht_send_ping(dht, RPC_PING_HAND, endpoint, NULL, operation) ? operation : 0;
+}
+
+void dht_cancel(struct dht *dht, uint32_t operation)
+{
+    dht_walk_cancel(dht, operation);
+    dht_settle(dht);
+}
+
+enum status dht_restore_record(struct dht *dht, const struct id *key, enum record_kind kind,
+                               struct bytes value, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    struct record_put put = {
+        .key = *key, .kind = kind, .value = value, .lifetime_cap_s = UINT32_MAX};
+    enum message_code code = record_store_put(dht->store, &put, dht->now_ms, dht_now_unix_s(dht));
+    switch (code) {
+    case CODE_OK:
+        return STATUS_OK;
+    case CODE_QUOTA:
+        return STATUS_FULL;
+    case CODE_OLDER:
+        return STATUS_EXISTS;
+    case CODE_TOO_BIG:
+        return STATUS_TOO_BIG;
+    default:
+        return STATUS_MALFORMED;
+    }
+}
+
+size_t dht_next_record(const struct dht *dht, size_t cursor, struct id *key, enum record_kind *kind,
+                       struct bytes *value)
+{
+    unsigned number = 0;
+    size_t next = record_store_next(dht->store, cursor, key, &number, value);
+    *kind = (enum record_kind)number;
+    return next;
+}
+
+/* ---- questions ---- */
+
+static int compare_common_bits(const void *a, const void *b)
+{
+    const struct dht_contact *left = a, *right = b;
+    return (int)left->common_bits - (int)right->common_bits;
+}
+
+size_t dht_contacts(const struct dht *dht, struct dht_contact out[], size_t cap)
+{
+    size_t count = 0;
+    struct contact contact;
+    while (count < cap && routing_table_at(dht->table, count, &contact))
+        out[count++] =
+            (struct dht_contact){.id = contact.id,
+                                 .endpoint = contact.endpoint,
+                                 .seen_ms = contact.seen_ms,
+                                 .rtt_ms = contact.rtt_ms,
+                                 .failures = (uint16_t)contact.failures,
+                                 .common_bits = (uint16_t)id_common_bits(&dht->id, &contact.id)};
+    qsort(out, count, sizeof out[0], compare_common_bits);
+    return count;
+}
+
+static size_t answering(const struct dht *dht)
+{
+    size_t count = 0;
+    struct contact contact;
+    for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++)
+        count += contact.failures == 0;
+    return count;
+}
+
+void dht_stats(const struct dht *dht, struct dht_stats *out)
+{
+    const struct record_store_stats *store = record_store_stats(dht->store);
+    *out = dht->counted;
+    out->id = dht->id;
+    out->external = *votes_winner(&dht->votes);
+    out->contacts = routing_table_count(dht->table);
+    out->buckets = routing_table_buckets(dht->table);
+    out->answering = answering(dht);
+    out->stored_records = store->records;
+    out->stored_bytes = store->bytes;
+    out->stored_keys = store->keys;
+    out->published = dht->published.count;
+    out->operations = dht->walks.count;
+    out->pending = dht->rpc.count;
+    out->network_size = routing_table_network_size(dht->table);
+    out->limited = throttle_dropped(dht->throttle);
+    out->bad_values = store->bad_values;
+    out->bad_signatures = store->bad_signatures;
+    out->over_quota = store->over_quota;
+    out->older = store->older;
+    out->evicted = store->evicted;
+    out->expired = store->expired;
+}
+
+bool dht_valid(const struct dht *dht)
+{
+    return routing_table_valid(dht->table) && rpc_valid(&dht->rpc) &&
+           published_valid(&dht->published) && dht_walk_valid(dht) &&
+           record_store_valid(dht->store) && throttle_valid(dht->throttle);
+}

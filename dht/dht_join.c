@@ -1,0 +1,183 @@
+/* Finding the network, and our place in it.
+ *
+ * - Endpoints that may be nodes (configured, saved, once contacts) are all asked at once, and again
+ *   with growing pauses for as long as the table is empty.
+ * - The first contact starts a walk to our own id. When it ends we have joined: all buckets are
+ *   refreshed, our own too, for others may have come with us; and all we publish is stored anew.
+ * - When the last contact is gone we are alone, and it begins again.
+ * - Whoever answers says from where we come. Once VOTES_FOR_ID of them agree on a public address
+ *   that our id does not fit [BEP 42], we take an id that does, and walk to that. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/node.h"
+#include "dht/node_id.h"
+
+/* ---- candidates ---- */
+
+void dht_join_remember(struct dht *dht, const struct endpoint *endpoint)
+{
+    struct join *join = &dht->join;
+    if (join->candidates == NULL)
+        join->candidates = malloc(JOIN_CANDIDATES_MAX * sizeof *join->candidates);
+    if (join->candidates == NULL)
+        return;
+    size_t at = 0;
+    while (at < join->count && !endpoint_equal(&join->candidates[at], endpoint))
+        at++;
+    if (at == join->count && join->count == JOIN_CANDIDATES_MAX)
+        at = 0;
+    if (at < join->count) { /* out with the same one, or with the oldest */
+        join->count--;
+        memmove(&join->candidates[at], &join->candidates[at + 1],
+                (join->count - at) * sizeof join->candidates[0]);
+    }
+    join->candidates[join->count++] = *endpoint;
+}
+
+static bool can_be_asked(const struct dht *dht, const struct endpoint *endpoint)
+{
+    return endpoint->family == dht->config.family && endpoint_is_usable(endpoint);
+}
+
+static void ask(struct dht *dht, const struct endpoint *endpoint)
+{
+    if (!rpc_is_asking(&dht->rpc, endpoint))
+        dht_send_ping(dht, RPC_PING_JOIN, endpoint, NULL, 0);
+}
+
+static void retry_from_now(struct dht *dht)
+{
+    dht->join.pause_ms = JOIN_RETRY_MIN_MS;
+    dht->join.retry_ms = dht->now_ms + JOIN_RETRY_MIN_MS;
+}
+
+void dht_bootstrap(struct dht *dht, const struct endpoint *endpoints, size_t count, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    for (size_t i = 0; i < count; i++) {
+        if (!can_be_asked(dht, &endpoints[i]))
+            continue;
+        dht_join_remember(dht, &endpoints[i]);
+        ask(dht, &endpoints[i]);
+    }
+    if (routing_table_count(dht->table) == 0)
+        retry_from_now(dht);
+    dht_settle(dht);
+}
+
+/* They fill the places that configured endpoints leave. */
+void dht_add_saved(struct dht *dht, const struct dht_contact contacts[], size_t count,
+                   uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    for (size_t i = 0; i < count && i < SAVED_MAX; i++) {
+        if (!can_be_asked(dht, &contacts[i].endpoint))
+            continue;
+        if (dht->join.count < JOIN_CANDIDATES_MAX)
+            dht_join_remember(dht, &contacts[i].endpoint);
+        ask(dht, &contacts[i].endpoint);
+    }
+    if (routing_table_count(dht->table) == 0)
+        retry_from_now(dht);
+    dht_settle(dht);
+}
+
+void dht_join_run(struct dht *dht)
+{
+    struct join *join = &dht->join;
+    if (dht->now_ms < join->retry_ms)
+        return;
+    if (routing_table_count(dht->table) > 0) {
+        join->retry_ms = UINT64_MAX;
+        return;
+    }
+    for (size_t i = 0; i < join->count; i++)
+        ask(dht, &join->candidates[i]);
+    uint32_t doubled_ms = join->pause_ms * 2;
+    join->pause_ms = doubled_ms < JOIN_RETRY_MAX_MS ? doubled_ms : JOIN_RETRY_MAX_MS;
+    join->retry_ms = dht->now_ms + dht_jitter(dht, join->pause_ms, 4);
+}
+
+uint64_t dht_join_deadline(const struct dht *dht)
+{
+    return dht->join.retry_ms;
+}
+
+/* ---- in and out of the network ---- */
+
+static void walk_to_ourselves(struct dht *dht)
+{
+    struct walk *walk = dht_walk_new(dht, WALK_SELF, &dht->id, 0);
+    if (walk == NULL)
+        return;
+    dht->join.walk = walk->operation;
+    dht_walk_begin(dht, walk);
+}
+
+void dht_join_contact(struct dht *dht, const struct contact *contact)
+{
+    if (dht->join.walk != 0) {
+        dht_walk_add_contact(dht, dht->join.walk, contact);
+    } else if (!dht->join.joined) {
+        dht->join.retry_ms = UINT64_MAX;
+        walk_to_ourselves(dht);
+    }
+}
+
+void dht_join_walk_done(struct dht *dht)
+{
+    dht->join.walk = 0;
+    if (routing_table_count(dht->table) == 0)
+        return;
+    routing_table_refresh_all(dht->table, dht->now_ms + REFRESH_AFTER_JOIN_MS);
+    if (dht->join.joined)
+        return;
+    dht->join.joined = true;
+    dht_emit(dht, &(struct dht_event){.type = DHT_EVENT_JOINED, .id = dht->id});
+    dht_publish_all_now(dht);
+}
+
+void dht_join_lost(struct dht *dht)
+{
+    if (routing_table_count(dht->table) > 0)
+        return;
+    if (dht->join.joined)
+        dht_emit(dht, &(struct dht_event){.type = DHT_EVENT_ALONE, .id = dht->id});
+    dht->join.joined = false;
+    retry_from_now(dht);
+}
+
+/* ---- our address and id ---- */
+
+/* The contacts stay; each falls into another bucket. */
+static void change_id(struct dht *dht, const struct endpoint *external)
+{
+    struct id id = node_id_of_address(external, &dht->rng);
+    struct routing_table *table = routing_table_new(&id, dht->config.family);
+    if (table == NULL)
+        return;
+    struct contact contact, oldest;
+    for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++)
+        routing_table_seen(table, &contact, &oldest);
+    routing_table_free(dht->table);
+    dht->table = table;
+    dht->id = id;
+    if (dht->join.walk == 0 && routing_table_count(table) > 0)
+        walk_to_ourselves(dht);
+}
+
+void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim)
+{
+    if (claim->family == 0)
+        return;
+    bool changed = votes_add(&dht->votes, voter, claim);
+    const struct endpoint *external = votes_winner(&dht->votes);
+    if (!node_id_fits(&dht->id, external) && votes_support(&dht->votes) >= VOTES_FOR_ID) {
+        change_id(dht, external);
+        changed = true;
+    }
+    if (changed)
+        dht_emit(dht, &(struct dht_event){
+                          .type = DHT_EVENT_ADDRESS, .id = dht->id, .endpoint = *external});
+}

@@ -1,0 +1,320 @@
+/* Rounds of storing.
+ *
+ * A record that is due starts a walk towards its key, which brings the k nearest and a token of
+ * each. Records whose keys lie so near that the same nodes are their nearest come along, and all of
+ * ours do while the whole network is smaller than k. Then each of the nearest is given all of them,
+ * one datagram after the other. At most PUBLISH_WALKS_MAX walks run at a time, so that a thousand
+ * files do not burst; the others wait in the order they are due. While nobody else is known a round
+ * ends at once: we keep our own records and answer for them. The first contact makes all due. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/node.h"
+#include "dht/record_kinds.h"
+
+/* ---- told by the owner ---- */
+
+static enum status keep(struct dht *dht, const struct id *key, enum record_kind kind,
+                        struct bytes value, bool last)
+{
+    if (record_check(kind, key, value, dht_now_unix_s(dht)) != CODE_OK)
+        return STATUS_MALFORMED;
+    struct published_record *record = published_put(&dht->published, key, kind, value);
+    if (record == NULL)
+        return STATUS_FULL;
+    record->last = last;
+    if (!record->busy)
+        published_set_due(&dht->published, record, dht->now_ms);
+    return STATUS_OK;
+}
+
+enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind kind,
+                        struct bytes value, uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    enum status status = keep(dht, key, kind, value, false);
+    dht_settle(dht);
+    return status;
+}
+
+/* A busy one goes at the end of its round. */
+static void stop(struct dht *dht, struct published_record *record)
+{
+    record->last = true;
+    record->changed = false;
+    if (!record->busy)
+        published_remove(&dht->published, record);
+}
+
+void dht_withdraw(struct dht *dht, const struct id *key, enum record_kind kind, struct bytes last,
+                  uint64_t now_ms)
+{
+    dht_begin(dht, now_ms);
+    size_t at = published_position(&dht->published, key, kind);
+    while (published_is_of(&dht->published, at, key, kind)) {
+        struct published_record *record = dht->published.sorted[at];
+        bool busy = record->busy;
+        if (last.data == NULL) {
+            stop(dht, record);
+            at += busy;
+        } else if (record_same_place(kind, published_value(record), last)) {
+            if (keep(dht, key, kind, last, true) != STATUS_OK)
+                stop(dht, record);
+            break;
+        } else {
+            at++;
+        }
+    }
+    dht_settle(dht);
+}
+
+/* ---- when ---- */
+
+static uint64_t renew_ms(const struct published_record *record)
+{
+    return (uint64_t)record_rules(record->kind)->renew_s * 1000;
+}
+
+void dht_publish_all_now(struct dht *dht)
+{
+    for (size_t i = 0; i < dht->published.count; i++) {
+        struct published_record *record = dht->published.sorted[i];
+        if (!record->busy)
+            published_set_due(&dht->published, record, dht->now_ms);
+    }
+}
+
+/* Not while we are still finding our place: the k nearest could not be found yet. */
+static bool may_start(const struct dht *dht)
+{
+    return dht->join.walk == 0 && dht_walk_count(dht, WALK_PUBLISH) < PUBLISH_WALKS_MAX;
+}
+
+uint64_t dht_publish_deadline(const struct dht *dht)
+{
+    const struct published_record *first = published_first_due(&dht->published);
+    return first != NULL && may_start(dht) ? first->due_ms : UINT64_MAX;
+}
+
+static void set_next(struct dht *dht, struct published_record *record, bool kept)
+{
+    uint64_t pause_ms = renew_ms(record);
+    record->misses = kept ? 0 : (uint16_t)(record->misses + 1);
+    if (!kept) {
+        unsigned doubles = record->misses - 1u;
+        uint64_t retry_ms = (uint64_t)PUBLISH_RETRY_MS
+                            << (doubles < PUBLISH_RETRY_DOUBLES ? doubles : PUBLISH_RETRY_DOUBLES);
+        pause_ms = retry_ms < pause_ms ? retry_ms : pause_ms;
+    }
+    uint64_t due_ms = dht->now_ms + dht_jitter(dht, pause_ms, PUBLISH_JITTER_PART);
+    published_set_due(&dht->published, record, record->changed ? dht->now_ms : due_ms);
+    record->busy = record->changed = false;
+}
+
+/* ---- a round ---- */
+
+static void tell_published(struct dht *dht, const struct published_record *record,
+                           const struct dht_event *outcome)
+{
+    struct dht_event event = *outcome;
+    event.type = DHT_EVENT_PUBLISHED;
+    event.id = record->key;
+    event.kind = record->kind;
+    dht_emit(dht, &event);
+}
+
+static void end_of_round(struct dht *dht, struct published_record *record,
+                         const struct dht_event *outcome)
+{
+    tell_published(dht, record, outcome);
+    if (record->last && !record->changed)
+        published_remove(&dht->published, record);
+    else
+        set_next(dht, record, outcome->status == STATUS_OK);
+}
+
+static void store_alone(struct dht *dht, struct published_record *record)
+{
+    struct dht_event outcome = {.status = dht->config.read_only ? STATUS_UNREACHABLE : STATUS_OK,
+                                .values = !dht->config.read_only};
+    record->changed = false;
+    end_of_round(dht, record, &outcome);
+}
+
+static bool add_record(struct dht *dht, struct walk *walk, struct published_record *record)
+{
+    if (walk->records == NULL)
+        walk->records = malloc(PUBLISH_ROUND_MAX * sizeof *walk->records);
+    if (walk->records == NULL || walk->record_count == PUBLISH_ROUND_MAX)
+        return false;
+    walk->records[walk->record_count++] = (struct round_record){.record = record};
+    record->busy = true;
+    record->changed = false;
+    published_set_due(&dht->published, record, UINT64_MAX);
+    return true;
+}
+
+/* False: no room for now. */
+static bool start_round(struct dht *dht, struct published_record *record)
+{
+    struct walk *walk = dht_walk_new(dht, WALK_PUBLISH, &record->key, record->kind);
+    if (walk == NULL || !add_record(dht, walk, record)) {
+        published_set_due(&dht->published, record, dht->now_ms + PUBLISH_RETRY_MS);
+        return false;
+    }
+    dht_walk_begin(dht, walk);
+    return true;
+}
+
+void dht_publish_run(struct dht *dht)
+{
+    struct published_record *first;
+    while (may_start(dht) && (first = published_first_due(&dht->published)) != NULL &&
+           first->due_ms <= dht->now_ms) {
+        if (record_check(first->kind, &first->key, published_value(first), dht_now_unix_s(dht)) !=
+            CODE_OK)
+            published_remove(&dht->published, first); /* past its own expiry */
+        else if (routing_table_count(dht->table) == 0)
+            store_alone(dht, first);
+        else if (!start_round(dht, first))
+            return;
+    }
+}
+
+/* ---- who else comes along ---- */
+
+static bool comes_along(const struct dht *dht, const struct published_record *record)
+{
+    return !record->busy && record->due_ms <= dht->now_ms + renew_ms(record) / PUBLISH_EARLY_PART;
+}
+
+/* Neighbours in key order, from the walk's key outwards in one direction. */
+static void gather(struct dht *dht, struct walk *walk, size_t at, ptrdiff_t step, int near_bits)
+{
+    const struct published *published = &dht->published;
+    for (; at < published->count; at += (size_t)step) { /* below 0 it wraps, and is beyond too */
+        struct published_record *record = published->sorted[at];
+        if ((int)id_common_bits(&record->key, &walk->lookup.target) < near_bits)
+            return;
+        if (comes_along(dht, record) && !add_record(dht, walk, record))
+            return;
+    }
+}
+
+static void choose_targets(const struct dht *dht, struct walk *walk, const uint16_t nearest[],
+                           size_t count)
+{
+    const struct lookup *lookup = &walk->lookup;
+    walk->ourselves =
+        !dht->config.read_only &&
+        (count < DHT_K ||
+         id_distance_compare(&lookup->target, &dht->id, &lookup->nodes[nearest[count - 1]].id) < 0);
+    for (size_t i = 0; i < count; i++)
+        if (lookup->nodes[nearest[i]].token_len > 0)
+            walk->targets[walk->target_count++] = (struct round_target){.node = nearest[i]};
+}
+
+/* Bytes of a record in a put beside its value: array, key, kind, lengths [protocol.md]. */
+#define RECORD_OVERHEAD 32
+/* Bytes of a put's frame: txid, method, id, network, version, token. */
+#define PUT_OVERHEAD 128
+
+/* How many records of the round, from `first` on, one put carries. */
+static uint16_t fitting(const struct walk *walk, size_t first)
+{
+    size_t bytes = PUT_OVERHEAD;
+    uint16_t count = 0;
+    for (size_t i = first; i < walk->record_count && count < MESSAGE_RECORDS_MAX; i++) {
+        bytes += RECORD_OVERHEAD + walk->records[i].record->value_len;
+        if (count > 0 && bytes > DHT_DATAGRAM_MAX)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static void give_next(struct dht *dht, struct walk *walk, struct round_target *target)
+{
+    const struct lookup_node *node = &walk->lookup.nodes[target->node];
+    struct rpc_query query = {.operation = walk->operation,
+                              .to = node->endpoint,
+                              .id = node->id,
+                              .purpose = RPC_WALK_PUT,
+                              .method = METHOD_PUT,
+                              .first = target->next,
+                              .count = fitting(walk, target->next)};
+    if (query.count == 0 || !dht_send_query(dht, &query))
+        return;
+    walk->extra++;
+    target->next = (uint16_t)(target->next + query.count);
+}
+
+void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
+{
+    uint16_t nearest[DHT_K];
+    const struct lookup *lookup = &walk->lookup;
+    size_t count = lookup_result(lookup, nearest, DHT_K);
+    choose_targets(dht, walk, nearest, count);
+    if (walk->target_count > 0) {
+        const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;
+        bool whole_network = count < DHT_K;
+        int near_bits = (int)id_common_bits(farthest, &lookup->target) + PUBLISH_NEAR_BITS;
+        size_t at = published_position(&dht->published, &lookup->target, 0);
+        gather(dht, walk, at, 1, whole_network ? 0 : near_bits);
+        gather(dht, walk, at - 1, -1, whole_network ? 0 : near_bits);
+    }
+    for (size_t i = 0; i < walk->target_count; i++)
+        give_next(dht, walk, &walk->targets[i]);
+}
+
+/* ---- puts ---- */
+
+void dht_publish_fill(const struct walk *walk, const struct rpc_query *query,
+                      struct message *message)
+{
+    for (size_t i = query->first; i < (size_t)query->first + query->count; i++) {
+        const struct published_record *record = walk->records[i].record;
+        message->records[message->record_count++] = (struct message_record){
+            .key = record->key, .kind = record->kind, .value = published_value(record)};
+    }
+}
+
+static void take_codes(struct walk *walk, const struct rpc_query *query,
+                       const struct message *answer)
+{
+    for (size_t i = 0; i < query->count; i++) {
+        struct round_record *round = &walk->records[query->first + i];
+        bool stored = answer->type == MESSAGE_RESPONSE && i < answer->code_count &&
+                      answer->codes[i] == CODE_OK;
+        round->stored += stored;
+        round->refused += !stored;
+    }
+}
+
+void dht_publish_answered(struct dht *dht, struct walk *walk, const struct rpc_query *query,
+                          const struct message *answer)
+{
+    if (answer == NULL)
+        return; /* silent now: it is given nothing further */
+    take_codes(walk, query, answer);
+    for (size_t i = 0; i < walk->target_count; i++)
+        if (id_equal(&walk->lookup.nodes[walk->targets[i].node].id, &query->id))
+            give_next(dht, walk, &walk->targets[i]);
+}
+
+void dht_publish_done(struct dht *dht, struct walk *walk)
+{
+    for (size_t i = 0; i < walk->record_count; i++) {
+        const struct round_record *round = &walk->records[i];
+        enum status status = round->stored > 0           ? STATUS_OK
+                             : round->refused > 0        ? STATUS_REFUSED
+                             : walk->lookup.answered > 0 ? STATUS_NOT_FOUND
+                                                         : STATUS_UNREACHABLE;
+        struct dht_event outcome = {.status = status,
+                                    .asked = walk->lookup.asked,
+                                    .answered = walk->lookup.answered,
+                                    .values = round->stored + walk->ourselves,
+                                    .refused = round->refused};
+        end_of_round(dht, round->record, &outcome);
+    }
+}

@@ -1,0 +1,222 @@
+/* Answers queries.
+ *
+ * - A query of another network, or beyond its source's rate, is dropped and counted.
+ * - Who has not proven its address (by a token of ours, or by answering us) gets at most three
+ *   times what it sent, our ping to it included.
+ * - Only contacts that answered us are named, and never local ones to an asker who is not.
+ * - A put needs a token; each of its records gets a code of its own. A record whose key has many
+ *   nearer nodes is kept shorter, or refused. */
+#include <string.h>
+
+#include "dht/node.h"
+#include "dht/record_kinds.h"
+#include "dht/token.h"
+
+static void answer_init(const struct dht *dht, const struct message *query,
+                        const struct endpoint *from, struct message *answer)
+{
+    message_init(answer, MESSAGE_RESPONSE);
+    memcpy(answer->txid, query->txid, query->txid_len);
+    answer->txid_len = query->txid_len;
+    answer->id = dht->id;
+    answer->seen_address = *from;
+}
+
+static void add_nodes(const struct dht *dht, const struct message *query,
+                      const struct endpoint *from, struct message *answer)
+{
+    struct contact near[DHT_K + 1]; /* one more: the asker is left out */
+    size_t count = routing_table_closest(dht->table, &query->target, near, DHT_K + 1);
+    answer->has_nodes = true;
+    for (size_t i = 0; i < count && answer->node_count < DHT_K; i++) {
+        if (endpoint_equal(&near[i].endpoint, from) || id_equal(&near[i].id, &query->id) ||
+            (endpoint_is_local(&near[i].endpoint) && !endpoint_is_local(from)))
+            continue;
+        answer->nodes[answer->node_count++] =
+            (struct message_node){.id = near[i].id, .endpoint = near[i].endpoint};
+    }
+}
+
+/* ---- get ---- */
+
+size_t dht_server_own_values(const struct dht *dht, const struct id *key, unsigned kind,
+                             struct message_value out[], size_t cap)
+{
+    size_t count = 0;
+    const struct record_rules *rules = record_rules(kind);
+    size_t at = published_position(&dht->published, key, kind);
+    for (; count < cap && published_is_of(&dht->published, at, key, kind); at++) {
+        const struct published_record *record = dht->published.sorted[at];
+        if (record->last)
+            continue;
+        out[count] = (struct message_value){
+            .value = published_value(record), .with_from = rules->with_from, .order = count};
+        count++;
+    }
+    return count;
+}
+
+/* A cursor below this is the place of one of our own records, which come first. */
+#define OWN_ORDER_MAX PUBLISHED_MAX
+
+static void add_values(const struct dht *dht, const struct message *query,
+                       const struct endpoint *from, struct message *answer)
+{
+    answer->has_values = true;
+    if (record_rules(query->kind) == NULL)
+        return;
+    struct message_value *values = answer->values;
+    size_t own =
+        dht_server_own_values(dht, &query->target, query->kind, values, MESSAGE_VALUES_MAX);
+    answer->total = (uint32_t)own;
+    bool among_own = query->has_cursor && query->cursor < OWN_ORDER_MAX;
+    size_t skip = !query->has_cursor ? 0 : among_own ? (size_t)query->cursor + 1 : own;
+    skip = skip < own ? skip : own;
+    memmove(values, values + skip, (own - skip) * sizeof *values);
+    answer->value_count = (uint8_t)(own - skip);
+
+    struct record_get get = {.key = query->target,
+                             .kind = query->kind,
+                             .asker = *from,
+                             .has_cursor = query->has_cursor && !among_own,
+                             .cursor = query->cursor};
+    size_t room = MESSAGE_VALUES_MAX - answer->value_count;
+    struct record_sample sample =
+        record_store_get(dht->store, &get, values + answer->value_count, room, dht->now_ms);
+    answer->value_count += (uint8_t)sample.count;
+    answer->total += sample.total;
+    answer->has_cursor = sample.more;
+}
+
+/* Tells the newest seq, and leaves out what the asker has already. */
+static void mind_seq(const struct message *query, struct message *answer)
+{
+    const struct record_rules *rules = record_rules(query->kind);
+    if (rules == NULL || rules->owner != OWNER_SIGNER)
+        return;
+    uint8_t kept = 0;
+    for (size_t i = 0; i < answer->value_count; i++) {
+        struct record_facts facts;
+        if (!rules->inspect(answer->values[i].value, &facts))
+            continue;
+        if (!answer->has_seq || facts.seq > answer->seq)
+            answer->seq = facts.seq;
+        answer->has_seq = true;
+        if (!query->has_seq || facts.seq > query->seq)
+            answer->values[kept++] = answer->values[i];
+    }
+    answer->value_count = kept;
+}
+
+static void answer_get(const struct dht *dht, const struct message *query,
+                       const struct endpoint *from, struct message *answer)
+{
+    answer->token_len = TOKEN_BYTES;
+    token_make(dht->config.secret, from, dht->now_ms, answer->token);
+    add_values(dht, query, from, answer);
+    mind_seq(query, answer);
+    add_nodes(dht, query, from, answer);
+}
+
+/* ---- put ---- */
+
+/* Seconds that a key as far from us as this one is kept; 0: too far. */
+static uint32_t lifetime_cap_s(const struct dht *dht, const struct message_record *record,
+                               uint32_t lifetime_s)
+{
+    uint64_t nearer = routing_table_nearer(dht->table, &record->key);
+    if (nearer < DHT_K)
+        return UINT32_MAX;
+    if (nearer > (uint64_t)STORE_TOO_FAR_FACTOR * DHT_K)
+        return 0;
+    uint32_t cap_s = lifetime_s >> (nearer / DHT_K);
+    return cap_s > STORE_FAR_LIFETIME_S ? cap_s : STORE_FAR_LIFETIME_S;
+}
+
+static enum message_code store(struct dht *dht, const struct message_record *record,
+                               const struct endpoint *from)
+{
+    const struct record_rules *rules = record_rules(record->kind);
+    uint32_t cap_s = rules != NULL ? lifetime_cap_s(dht, record, rules->lifetime_s) : UINT32_MAX;
+    if (cap_s == 0) {
+        dht->counted.too_far++;
+        return CODE_TOO_FAR;
+    }
+    struct record_put put = {.key = record->key,
+                             .kind = record->kind,
+                             .value = record->value,
+                             .source = from,
+                             .lifetime_cap_s = cap_s};
+    return record_store_put(dht->store, &put, dht->now_ms, dht_now_unix_s(dht));
+}
+
+static void answer_put(struct dht *dht, const struct message *query, const struct endpoint *from,
+                       bool has_token, struct message *answer)
+{
+    answer->code_count = query->record_count;
+    for (size_t i = 0; i < query->record_count; i++)
+        answer->codes[i] =
+            (uint16_t)(has_token ? store(dht, &query->records[i], from) : CODE_BAD_TOKEN);
+    dht->counted.bad_tokens += !has_token;
+}
+
+/* ---- all of them ---- */
+
+/* The most that an answer may have, after `pinged` has taken its part. */
+static size_t answer_max(const struct dht *dht, const struct endpoint *from, size_t bytes,
+                         bool pinged)
+{
+    size_t most = throttle_reply_max(dht->throttle, from, bytes, dht->now_ms);
+    if (!pinged || throttle_proven(dht->throttle, from, dht->now_ms))
+        return most;
+    return most > PING_BYTES ? most - PING_BYTES : 0;
+}
+
+/* False: it is not served. */
+static bool admit(struct dht *dht, const struct message *query, const struct endpoint *from)
+{
+    if (query->network_id != dht->config.network_id) {
+        dht->counted.other_network++;
+        return false;
+    }
+    if (dht->config.read_only)
+        return false;
+    return throttle_query(dht->throttle, from, dht->now_ms);
+}
+
+void dht_server_query(struct dht *dht, const struct message *query, const struct endpoint *from,
+                      size_t bytes)
+{
+    if (!admit(dht, query, from))
+        return;
+    dht->counted.queries_in[query->method]++;
+    struct bytes token = bytes_of(query->token, query->token_len);
+    bool has_token = token_valid(dht->config.secret, from, token, dht->now_ms);
+    if (has_token)
+        throttle_prove(dht->throttle, from, dht->now_ms);
+
+    struct message answer;
+    answer_init(dht, query, from, &answer);
+    if (query->method == METHOD_FIND)
+        add_nodes(dht, query, from, &answer);
+    else if (query->method == METHOD_GET)
+        answer_get(dht, query, from, &answer);
+    else if (query->method == METHOD_PUT)
+        answer_put(dht, query, from, has_token, &answer);
+    bool pinged = !query->read_only && dht_upkeep_newcomer(dht, &query->id, from);
+    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, pinged));
+}
+
+void dht_server_refuse(struct dht *dht, const struct message *query, const struct endpoint *from,
+                       size_t bytes)
+{
+    if (dht->config.read_only || !throttle_query(dht->throttle, from, dht->now_ms))
+        return;
+    struct message answer;
+    message_init(&answer, MESSAGE_ERROR);
+    memcpy(answer.txid, query->txid, query->txid_len);
+    answer.txid_len = query->txid_len;
+    answer.error_code = query->error_code;
+    answer.error_text = query->error_text;
+    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, false));
+}

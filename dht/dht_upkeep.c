@@ -1,0 +1,153 @@
+/* Keeping the table true.
+ *
+ * - Whoever answers is seen; whoever is silent is counted, asked again after a pause, and dropped
+ *   in the end (routing_table.h says when). An answer under another id than expected drops the one
+ *   we knew.
+ * - A node that asks us is pinged before it counts, if the table has a use for it; what it sends
+ *   changes nothing by itself, for its address may be forged.
+ * - A bucket nobody looked into is refreshed after 15 to 60 minutes: sooner while many of those we
+ *   ask are silent, for then the table ages fast. */
+#include "dht/node.h"
+
+/* ---- contacts ---- */
+
+static void ask_contact(struct dht *dht, const struct contact *contact)
+{
+    if (!rpc_is_asking(&dht->rpc, &contact->endpoint))
+        dht_send_ping(dht, RPC_PING_CONTACT, &contact->endpoint, &contact->id, 0);
+}
+
+static void see(struct dht *dht, const struct rpc_query *query, const struct id *id)
+{
+    uint64_t trip_ms = dht->now_ms - query->sent_ms;
+    struct contact oldest, who = {.id = *id, .endpoint = query->to, .seen_ms = dht->now_ms};
+    if (!query->late)
+        who.rtt_ms = (uint32_t)(trip_ms > 0 ? trip_ms : 1);
+    enum seen_result seen = routing_table_seen(dht->table, &who, &oldest);
+    if (seen == SEEN_ADDED)
+        dht_join_contact(dht, &who);
+    else if (seen == SEEN_ASK_OLDEST)
+        ask_contact(dht, &oldest);
+}
+
+/* Only the endpoint that an id is known at can lose it. */
+static void forget(struct dht *dht, const struct id *id, const struct endpoint *at)
+{
+    struct contact known;
+    if (!routing_table_find(dht->table, id, &known) || !endpoint_equal(&known.endpoint, at))
+        return;
+    routing_table_remove(dht->table, id);
+    dht_join_lost(dht);
+}
+
+void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
+                         const struct message *answer)
+{
+    throttle_prove(dht->throttle, &query->to, dht->now_ms);
+    if (answer->type != MESSAGE_RESPONSE)
+        return; /* alive, but nothing to be learned */
+    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id))
+        forget(dht, &query->id, &query->to);
+    token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
+                    dht->now_ms);
+    see(dht, query, &answer->id);
+    dht_join_vote(dht, &query->to, &answer->seen_address);
+}
+
+void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
+{
+    struct contact known;
+    if (!routing_table_find(dht->table, &query->id, &known) ||
+        !endpoint_equal(&known.endpoint, &query->to))
+        return;
+    enum failed_result failed = routing_table_failed(dht->table, &query->id);
+    if (failed == FAILED_COUNTED) {
+        uint64_t again_ms = dht->now_ms + SUSPECT_PAUSE_MS;
+        dht->suspects_ms = again_ms < dht->suspects_ms ? again_ms : dht->suspects_ms;
+        return;
+    }
+    dht_join_remember(dht, &query->to); /* it may come back when we know nobody else */
+    dht_join_lost(dht);
+}
+
+bool dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
+{
+    if (!endpoint_is_usable(from) || from->family != dht->config.family ||
+        !routing_table_wants(dht->table, id, dht->now_ms) ||
+        rpc_count_of(&dht->rpc, RPC_PING_NEW) >= NEWCOMER_PINGS_MAX ||
+        rpc_is_asking(&dht->rpc, from))
+        return false;
+    return dht_send_ping(dht, RPC_PING_NEW, from, NULL, 0);
+}
+
+/* ---- those that were silent ---- */
+
+static void ask_suspects(struct dht *dht)
+{
+    size_t asked = 0, suspects = 0;
+    struct contact contact;
+    for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++) {
+        if (contact.failures == 0)
+            continue;
+        suspects++;
+        if (asked < SUSPECT_PINGS_MAX && !rpc_is_asking(&dht->rpc, &contact.endpoint)) {
+            ask_contact(dht, &contact);
+            asked++;
+        }
+    }
+    dht->suspects_ms = suspects > 0 ? dht->now_ms + SUSPECT_PAUSE_MS : UINT64_MAX;
+}
+
+/* ---- refresh ---- */
+
+void dht_upkeep_touch(struct dht *dht, const struct id *target)
+{
+    uint64_t pause_ms = dht_jitter(dht, dht->refresh_pause_ms, 5);
+    routing_table_touch(dht->table, target, dht->now_ms + pause_ms);
+}
+
+void dht_upkeep_walk_done(struct dht *dht, const struct walk *walk)
+{
+    if (walk->purpose != WALK_REFRESH || walk->lookup.asked == 0)
+        return;
+    uint32_t longer_ms = dht->refresh_pause_ms * 2;
+    if (walk->silent * REFRESH_SILENT_PART > walk->lookup.asked)
+        dht->refresh_pause_ms = REFRESH_MIN_MS;
+    else
+        dht->refresh_pause_ms = longer_ms < REFRESH_MAX_MS ? longer_ms : REFRESH_MAX_MS;
+}
+
+static bool may_refresh(const struct dht *dht)
+{
+    return dht->join.walk == 0 && routing_table_count(dht->table) > 0 &&
+           dht_walk_count(dht, WALK_REFRESH) < REFRESH_WALKS_MAX;
+}
+
+static void refresh(struct dht *dht)
+{
+    uint64_t due_ms;
+    size_t bucket;
+    while (may_refresh(dht) &&
+           (bucket = routing_table_refresh_next(dht->table, &due_ms), due_ms <= dht->now_ms)) {
+        struct id target = routing_table_random_id(dht->table, bucket, &dht->rng);
+        if (dht_walk_start(dht, WALK_REFRESH, &target, 0) == 0)
+            dht_upkeep_touch(dht, &target); /* no room: at its next turn */
+    }
+}
+
+/* ---- when ---- */
+
+void dht_upkeep_run(struct dht *dht)
+{
+    if (dht->now_ms >= dht->suspects_ms)
+        ask_suspects(dht);
+    refresh(dht);
+}
+
+uint64_t dht_upkeep_deadline(const struct dht *dht)
+{
+    uint64_t due_ms = UINT64_MAX;
+    if (may_refresh(dht))
+        routing_table_refresh_next(dht->table, &due_ms);
+    return due_ms < dht->suspects_ms ? due_ms : dht->suspects_ms;
+}

@@ -1,0 +1,352 @@
+/* What all operations that look something up have in common.
+ *
+ * A walk starts from the k nearest contacts, asks as its lookup says, and is over when the lookup
+ * is done and nothing extra (pages of a get, puts of a round) is under way. Finds and gets wait
+ * their turn when too many run; our own upkeep and publishing are few and never wait. A silent node
+ * is asked a second time when the lookup knows so few that each of them counts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/node.h"
+
+/* ---- the list of walks ---- */
+
+struct walk *dht_walk_find(const struct dht *dht, uint32_t operation)
+{
+    for (uint32_t i = 0; i < dht->walks.count; i++)
+        if (dht->walks.entries[i].operation == operation)
+            return dht->walks.entries[i].walk;
+    return NULL;
+}
+
+size_t dht_walk_count(const struct dht *dht, enum walk_purpose purpose)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < dht->walks.count; i++)
+        count += dht->walks.entries[i].walk->purpose == purpose;
+    return count;
+}
+
+static bool takes_a_turn(const struct walk *walk)
+{
+    return walk->purpose == WALK_FIND || walk->purpose == WALK_GET;
+}
+
+static bool reserve_one(struct walks *walks)
+{
+    if (walks->count < walks->cap)
+        return true;
+    uint32_t cap = walks->cap > 0 ? walks->cap * 2 : 4;
+    struct walk_entry *grown = realloc(walks->entries, cap * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    walks->entries = grown;
+    walks->cap = cap;
+    return true;
+}
+
+uint32_t dht_walk_next_operation(struct dht *dht)
+{
+    if (++dht->walks.last_operation == 0)
+        dht->walks.last_operation = 1;
+    return dht->walks.last_operation;
+}
+
+struct walk *dht_walk_new(struct dht *dht, enum walk_purpose purpose, const struct id *target,
+                          unsigned kind)
+{
+    struct walks *walks = &dht->walks;
+    struct walk *walk = NULL;
+    if (walks->count < WALKS_RUNNING_MAX + WALKS_WAITING_MAX && reserve_one(walks))
+        walk = calloc(1, sizeof *walk);
+    if (walk == NULL)
+        return NULL;
+    walk->operation = dht_walk_next_operation(dht);
+    walk->purpose = (uint8_t)purpose;
+    walk->kind = (uint8_t)kind;
+    lookup_init(&walk->lookup, target, purpose == WALK_REFRESH ? REFRESH_K : DHT_K, LOOKUP_ALPHA);
+    walks->entries[walks->count++] = (struct walk_entry){walk->operation, walk};
+    return walk;
+}
+
+static void walk_free(struct walk *walk)
+{
+    lookup_dispose(&walk->lookup);
+    free(walk->values.hashes);
+    free(walk->records);
+    free(walk);
+}
+
+void dht_walk_free_all(struct dht *dht)
+{
+    for (uint32_t i = 0; i < dht->walks.count; i++)
+        walk_free(dht->walks.entries[i].walk);
+    free(dht->walks.entries);
+}
+
+static void remove_walk(struct dht *dht, struct walk *walk)
+{
+    struct walks *walks = &dht->walks;
+    uint32_t at = 0;
+    while (walks->entries[at].walk != walk)
+        at++;
+    walks->count--;
+    memmove(&walks->entries[at], &walks->entries[at + 1],
+            (walks->count - at) * sizeof walks->entries[0]);
+    rpc_forget(&dht->rpc, walk->operation);
+    walks->running -= takes_a_turn(walk) && !walk->waiting;
+    walks->waiting -= walk->waiting;
+    walk_free(walk);
+}
+
+void dht_walk_cancel(struct dht *dht, uint32_t operation)
+{
+    struct walk *walk = dht_walk_find(dht, operation);
+    if (walk != NULL && takes_a_turn(walk))
+        remove_walk(dht, walk);
+}
+
+/* ---- its life ---- */
+
+/* When all contacts were silent lately, they are still better than nobody. */
+static void seed(struct dht *dht, struct walk *walk)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(dht->table, &walk->lookup.target, near, DHT_K);
+    for (size_t i = 0; i < count; i++)
+        lookup_add(&walk->lookup, &near[i].id, &near[i].endpoint, 0);
+    struct contact contact;
+    for (size_t i = 0; count == 0 && routing_table_at(dht->table, i, &contact); i++)
+        lookup_add(&walk->lookup, &contact.id, &contact.endpoint, 0);
+}
+
+void dht_walk_begin(struct dht *dht, struct walk *walk)
+{
+    walk->waiting = takes_a_turn(walk) && dht->walks.running >= WALKS_RUNNING_MAX;
+    dht->walks.waiting += walk->waiting;
+    if (walk->waiting)
+        return;
+    dht->walks.running += takes_a_turn(walk);
+    dht_upkeep_touch(dht, &walk->lookup.target);
+    seed(dht, walk);
+    if (walk->purpose == WALK_GET)
+        dht_get_own_values(dht, walk);
+    dht_walk_go_on(dht, walk);
+}
+
+static struct walk *first_waiting(const struct dht *dht)
+{
+    uint32_t at = 0;
+    while (!dht->walks.entries[at].walk->waiting)
+        at++;
+    return dht->walks.entries[at].walk;
+}
+
+void dht_walk_begin_waiting(struct dht *dht)
+{
+    while (dht->walks.waiting > 0 && dht->walks.running < WALKS_RUNNING_MAX) {
+        dht->walks.waiting--;
+        dht_walk_begin(dht, first_waiting(dht));
+    }
+}
+
+uint32_t dht_walk_start(struct dht *dht, enum walk_purpose purpose, const struct id *target,
+                        unsigned kind)
+{
+    struct walk *walk = dht_walk_new(dht, purpose, target, kind);
+    if (walk == NULL)
+        return 0;
+    uint32_t operation = walk->operation;
+    dht_walk_begin(dht, walk);
+    return operation;
+}
+
+static void found(struct dht *dht, const struct walk *walk)
+{
+    const struct lookup *lookup = &walk->lookup;
+    struct dht_contact nodes[DHT_K];
+    uint16_t result[DHT_K];
+    size_t count = lookup_result(lookup, result, DHT_K);
+    for (size_t i = 0; i < count; i++) {
+        const struct lookup_node *node = &lookup->nodes[result[i]];
+        struct contact known;
+        bool in_table = routing_table_find(dht->table, &node->id, &known);
+        nodes[i] =
+            (struct dht_contact){.id = node->id,
+                                 .endpoint = node->endpoint,
+                                 .seen_ms = dht->now_ms,
+                                 .rtt_ms = in_table ? known.rtt_ms : 0,
+                                 .common_bits = (uint16_t)id_common_bits(&dht->id, &node->id)};
+    }
+    struct dht_event event = {.type = DHT_EVENT_FOUND,
+                              .operation = walk->operation,
+                              .status = count > 0 ? STATUS_OK : STATUS_UNREACHABLE,
+                              .id = lookup->target,
+                              .asked = lookup->asked,
+                              .answered = lookup->answered,
+                              .nodes = nodes,
+                              .node_count = count,
+                              .hops = count > 0 ? lookup->nodes[result[0]].hops : 0};
+    dht_emit(dht, &event);
+}
+
+static void end(struct dht *dht, struct walk *walk)
+{
+    dht_upkeep_walk_done(dht, walk);
+    enum walk_purpose purpose = walk->purpose;
+    if (purpose == WALK_FIND)
+        found(dht, walk);
+    else if (purpose == WALK_GET)
+        dht_get_done(dht, walk);
+    else if (purpose == WALK_PUBLISH)
+        dht_publish_done(dht, walk);
+    remove_walk(dht, walk);
+    if (purpose == WALK_SELF)
+        dht_join_walk_done(dht);
+}
+
+static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_node *node)
+{
+    bool gets = walk->purpose == WALK_GET || walk->purpose == WALK_PUBLISH;
+    struct rpc_query query = {.operation = walk->operation,
+                              .to = node->endpoint,
+                              .id = node->id,
+                              .purpose = RPC_WALK_ASK,
+                              .method = gets ? METHOD_GET : METHOD_FIND};
+    return dht_send_query(dht, &query);
+}
+
+void dht_walk_go_on(struct dht *dht, struct walk *walk)
+{
+    const struct lookup_node *node;
+    while (!walk->storing && (node = lookup_next(&walk->lookup)) != NULL)
+        if (!ask(dht, walk, node))
+            lookup_failed(&walk->lookup, &node->id); /* no room for another query */
+    if (!walk->storing && lookup_done(&walk->lookup) && walk->purpose == WALK_PUBLISH) {
+        walk->storing = true;
+        dht_publish_lookup_done(dht, walk);
+    }
+    if (walk->extra == 0 && (walk->storing || lookup_done(&walk->lookup)))
+        end(dht, walk);
+}
+
+/* ---- answers ---- */
+
+/* A node of the wide world has no business naming addresses of a LAN, or of this machine. */
+static bool may_name(const struct endpoint *who, const struct endpoint *named)
+{
+    if (endpoint_is_loopback(named))
+        return endpoint_is_loopback(who);
+    return !endpoint_is_local(named) || endpoint_is_local(who);
+}
+
+/* True when one of them is nearer than anybody before. */
+static bool take_nodes(const struct dht *dht, struct walk *walk, const struct endpoint *from,
+                       unsigned hops, const struct message *answer)
+{
+    struct lookup *lookup = &walk->lookup;
+    struct id nearest = lookup->nodes[0].id; /* the one who answers is in the list */
+    const struct endpoint *ourselves = votes_winner(&dht->votes);
+    for (size_t i = 0; i < answer->node_count && i < REPLY_NODES_MAX; i++) {
+        const struct message_node *node = &answer->nodes[i];
+        if (node->endpoint.family == dht->config.family && endpoint_is_usable(&node->endpoint) &&
+            !id_equal(&node->id, &dht->id) && !endpoint_equal(&node->endpoint, ourselves) &&
+            may_name(from, &node->endpoint))
+            lookup_add(lookup, &node->id, &node->endpoint, hops + 1);
+    }
+    return !id_equal(&nearest, &lookup->nodes[0].id);
+}
+
+static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_query *query,
+                         const struct message *answer)
+{
+    struct lookup *lookup = &walk->lookup;
+    bool renamed = !id_equal(&query->id, &answer->id);
+    if (walk->storing || lookup_find(lookup, &query->id) == NULL ||
+        (renamed && !lookup_renamed(lookup, &query->id, &answer->id)))
+        return;
+    struct lookup_node *node = lookup_find(lookup, &answer->id);
+    if (answer->token_len <= sizeof node->token) {
+        node->token_len = answer->token_len;
+        memcpy(node->token, answer->token, answer->token_len);
+    }
+    bool improved = take_nodes(dht, walk, &query->to, node->hops, answer);
+    lookup_answered(lookup, &answer->id, improved);
+    if (walk->purpose == WALK_GET)
+        dht_get_values(dht, walk, query, answer);
+}
+
+void dht_walk_answered(struct dht *dht, const struct rpc_query *query,
+                       const struct message *answer)
+{
+    struct walk *walk = dht_walk_find(dht, query->operation);
+    if (walk == NULL)
+        return;
+    bool good = answer->type == MESSAGE_RESPONSE && !id_equal(&answer->id, &dht->id);
+    if (query->purpose == RPC_WALK_ASK && good) {
+        ask_answered(dht, walk, query, answer);
+    } else if (query->purpose == RPC_WALK_ASK) {
+        lookup_failed(&walk->lookup, &query->id);
+    } else {
+        walk->extra--;
+        if (query->purpose == RPC_WALK_PUT)
+            dht_publish_answered(dht, walk, query, answer);
+        else if (good)
+            dht_get_values(dht, walk, query, answer);
+    }
+    dht_walk_go_on(dht, walk);
+}
+
+void dht_walk_late(struct dht *dht, const struct rpc_query *query)
+{
+    struct walk *walk = dht_walk_find(dht, query->operation);
+    if (walk == NULL)
+        return;
+    bool again = query->purpose == RPC_WALK_PUT || walk->lookup.count <= DHT_K;
+    if (again)
+        dht_send_again(dht, query);
+    if (query->purpose != RPC_WALK_ASK)
+        return;
+    lookup_late(&walk->lookup, &query->id);
+    dht_walk_go_on(dht, walk);
+}
+
+void dht_walk_silent(struct dht *dht, const struct rpc_query *query)
+{
+    struct walk *walk = dht_walk_find(dht, query->operation);
+    if (walk == NULL)
+        return;
+    if (query->purpose == RPC_WALK_ASK) {
+        walk->silent++;
+        lookup_failed(&walk->lookup, &query->id);
+    } else {
+        walk->extra--;
+        if (query->purpose == RPC_WALK_PUT)
+            dht_publish_answered(dht, walk, query, NULL);
+    }
+    dht_walk_go_on(dht, walk);
+}
+
+void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct contact *contact)
+{
+    struct walk *walk = dht_walk_find(dht, operation);
+    if (walk == NULL || walk->waiting || walk->storing)
+        return;
+    lookup_add(&walk->lookup, &contact->id, &contact->endpoint, 0);
+    dht_walk_go_on(dht, walk);
+}
+
+bool dht_walk_valid(const struct dht *dht)
+{
+    const struct walks *walks = &dht->walks;
+    uint32_t running = 0, waiting = 0;
+    for (uint32_t i = 0; i < walks->count; i++) {
+        const struct walk *walk = walks->entries[i].walk;
+        running += takes_a_turn(walk) && !walk->waiting;
+        waiting += walk->waiting;
+        bool over = walk->extra == 0 && (walk->storing || lookup_done(&walk->lookup));
+        if (!lookup_valid(&walk->lookup) || (over && !walk->waiting))
+            return false;
+    }
+    return running == walks->running && waiting == walks->waiting;
+}

@@ -1,0 +1,209 @@
+/* The inside of struct dht, and what its parts call of each other:
+ *
+ *   dht.c          bytes, time, queues and questions; hands each input to its part
+ *   dht_send.c     queries and answers on their way out; who is asked a second time
+ *   dht_server.c   answers queries, stores records
+ *   dht_walk.c     lookups: what all operations have in common
+ *   dht_get.c      the values a get brings
+ *   dht_publish.c  rounds of storing
+ *   dht_join.c     the first contact, the walk to our own id, our address and id
+ *   dht_upkeep.c   contacts that answer or do not, newcomers, refresh */
+#pragma once
+
+#include "dht/byte_queue.h"
+#include "dht/lookup.h"
+#include "dht/message.h"
+#include "dht/published.h"
+#include "dht/record_store.h"
+#include "dht/routing_table.h"
+#include "dht/rpc.h"
+#include "dht/throttle.h"
+#include "dht/token_cache.h"
+#include "dht/votes.h"
+#include "kadpeer/dht.h"
+
+enum walk_purpose { WALK_FIND, WALK_GET, WALK_PUBLISH, WALK_SELF, WALK_REFRESH };
+
+/* Hashes of the values a get has told of: a set by open addressing. */
+struct value_set {
+    uint64_t *hashes; /* 0: empty */
+    uint32_t count, cap;
+};
+
+/* A record on its round. */
+struct round_record {
+    struct published_record *record; /* busy, and so not freed before the round has ended */
+    uint16_t stored, refused;        /* nodes */
+};
+
+/* A node of the k nearest, on the way to having all records of the round. */
+struct round_target {
+    uint16_t node; /* index into lookup.nodes */
+    uint16_t next; /* first record it was not given yet */
+};
+
+struct walk {
+    uint32_t operation;
+    uint8_t purpose; /* enum walk_purpose */
+    uint8_t kind;    /* enum record_kind; 0: none asked for */
+    bool waiting;    /* for its turn; nothing was asked yet */
+    bool storing;    /* WALK_PUBLISH: the lookup has ended */
+    uint16_t extra;  /* pages and puts under way */
+    uint16_t pages;  /* asked for in all */
+    uint16_t silent; /* nodes */
+    uint32_t held;   /* the largest total a node told of */
+    struct lookup lookup;
+    struct value_set values;
+    struct round_record *records;
+    uint16_t record_count;
+    uint8_t target_count;
+    bool ourselves; /* we are one of the nearest */
+    struct round_target targets[DHT_K];
+};
+
+struct walks {
+    struct walk_entry {
+        uint32_t operation;
+        struct walk *walk;
+    } * entries; /* in the order they were started */
+    uint32_t count, cap;
+    uint32_t last_operation;
+    uint32_t running, waiting; /* of find and get */
+};
+
+struct join {
+    struct endpoint *candidates; /* oldest first; NULL until there is one */
+    uint8_t count;
+    bool joined;
+    uint32_t walk;     /* operation of the walk to our own id; 0: none */
+    uint64_t retry_ms; /* ask all candidates again; UINT64_MAX: not while there are contacts */
+    uint32_t pause_ms;
+};
+
+struct dht {
+    struct dht_config config; /* its rng and id are the initial ones */
+    struct rng rng;
+    struct id id;
+    uint64_t now_ms;
+    struct routing_table *table;
+    struct record_store *store;
+    struct throttle *throttle;
+    struct rpc rpc;
+    struct token_cache tokens;
+    struct votes votes;
+    struct published published;
+    struct walks walks;
+    struct join join;
+    struct byte_queue datagrams; /* head: struct endpoint */
+    struct byte_queue events;    /* head: struct dht_event; body: its value or nodes */
+    uint8_t *borrowed;           /* what the last event points to */
+    uint64_t suspects_ms;        /* when silent contacts are asked again; UINT64_MAX: none */
+    uint32_t refresh_pause_ms;   /* of an untouched bucket */
+    uint64_t trim_ms;
+    struct dht_stats counted; /* the counters of it that no part keeps */
+};
+
+static inline uint64_t dht_now_unix_s(const struct dht *dht)
+{
+    return (dht->config.unix_base_ms + dht->now_ms) / 1000;
+}
+
+/* ---- dht.c ---- */
+
+/* Each input begins and ends with these. */
+void dht_begin(struct dht *dht, uint64_t now_ms);
+void dht_settle(struct dht *dht); /* starts what has found room */
+
+/* Queues an event and copies what it points to; a full queue is counted. */
+void dht_emit(struct dht *dht, const struct dht_event *event);
+/* `ms` more or less a part of it. */
+uint64_t dht_jitter(struct dht *dht, uint64_t ms, unsigned part);
+
+/* ---- dht_send.c ---- */
+
+/* Sends the query described by `query`; what it says follows from its purpose. False: no room for
+ * one more. */
+bool dht_send_query(struct dht *dht, const struct rpc_query *query);
+/* The same datagram once more. */
+void dht_send_again(struct dht *dht, const struct rpc_query *query);
+bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,
+                   const struct id *id, uint32_t operation);
+/* Encodes into at most `cap` bytes and queues. */
+void dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
+                      size_t cap);
+
+/* ---- dht_server.c ---- */
+
+void dht_server_query(struct dht *dht, const struct message *query, const struct endpoint *from,
+                      size_t bytes);
+void dht_server_refuse(struct dht *dht, const struct message *query, const struct endpoint *from,
+                       size_t bytes);
+/* Our own record stands among those of others: fills `out` from published ones. */
+size_t dht_server_own_values(const struct dht *dht, const struct id *key, unsigned kind,
+                             struct message_value out[], size_t cap);
+
+/* ---- dht_walk.c ---- */
+
+/* 0: no room. Starts it, or lets it wait; it may have ended when this returns. */
+uint32_t dht_walk_start(struct dht *dht, enum walk_purpose purpose, const struct id *target,
+                        unsigned kind);
+/* NULL: no room. */
+struct walk *dht_walk_new(struct dht *dht, enum walk_purpose purpose, const struct id *target,
+                          unsigned kind);
+void dht_walk_begin(struct dht *dht, struct walk *walk); /* the walk may be freed in it */
+void dht_walk_begin_waiting(struct dht *dht);            /* as many as there is room for */
+struct walk *dht_walk_find(const struct dht *dht, uint32_t operation); /* NULL: ended */
+size_t dht_walk_count(const struct dht *dht, enum walk_purpose purpose);
+/* Asks on, and ends the walk when nothing is left: do not touch it afterwards. */
+void dht_walk_go_on(struct dht *dht, struct walk *walk);
+void dht_walk_answered(struct dht *dht, const struct rpc_query *query,
+                       const struct message *answer);
+void dht_walk_late(struct dht *dht, const struct rpc_query *query);
+void dht_walk_silent(struct dht *dht, const struct rpc_query *query);
+void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct contact *contact);
+void dht_walk_cancel(struct dht *dht, uint32_t operation);
+void dht_walk_free_all(struct dht *dht);
+uint32_t dht_walk_next_operation(struct dht *dht);
+bool dht_walk_valid(const struct dht *dht);
+
+/* ---- dht_get.c ---- */
+
+void dht_get_own_values(struct dht *dht, struct walk *walk);
+void dht_get_values(struct dht *dht, struct walk *walk, const struct rpc_query *query,
+                    const struct message *answer);
+void dht_get_done(struct dht *dht, const struct walk *walk);
+
+/* ---- dht_publish.c ---- */
+
+void dht_publish_run(struct dht *dht); /* starts what is due, as far as there is room */
+uint64_t dht_publish_deadline(const struct dht *dht);
+void dht_publish_all_now(struct dht *dht);
+void dht_publish_lookup_done(struct dht *dht, struct walk *walk);
+void dht_publish_answered(struct dht *dht, struct walk *walk, const struct rpc_query *query,
+                          const struct message *answer); /* NULL: silent */
+void dht_publish_done(struct dht *dht, struct walk *walk);
+/* The records of a put, as they are to be sent. */
+void dht_publish_fill(const struct walk *walk, const struct rpc_query *query,
+                      struct message *message);
+
+/* ---- dht_join.c ---- */
+
+void dht_join_run(struct dht *dht);
+uint64_t dht_join_deadline(const struct dht *dht);
+void dht_join_remember(struct dht *dht, const struct endpoint *endpoint);
+void dht_join_contact(struct dht *dht, const struct contact *contact); /* a new one in the table */
+void dht_join_lost(struct dht *dht);                                   /* one has left the table */
+void dht_join_walk_done(struct dht *dht);
+void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim);
+
+/* ---- dht_upkeep.c ---- */
+
+void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
+                         const struct message *answer);
+void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query);
+/* A node asked us: asked back if the table could use it. True: a ping goes out. */
+bool dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
+void dht_upkeep_touch(struct dht *dht, const struct id *target);
+void dht_upkeep_walk_done(struct dht *dht, const struct walk *walk);
+void dht_upkeep_run(struct dht *dht);
+uint64_t dht_upkeep_deadline(const struct dht *dht);

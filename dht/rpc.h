@@ -1,0 +1,73 @@
+/* The queries we wait for: who was asked what, until when, and how long answers take.
+ *
+ * A query is first late, then silent. Late comes after the round trip that is usual (RFC 6298's
+ * mean and deviation, over all nodes), RPC_LATE_MIN_MS to RPC_LATE_MAX_MS; silent after twice
+ * that. Only the endpoint that was asked can answer. Holds one slot per query under way, grows by
+ * doubling up to RPC_PENDING_MAX. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dht/message.h"
+#include "kadpeer/endpoint.h"
+#include "kadpeer/id.h"
+#include "kadpeer/rng.h"
+
+enum rpc_purpose {
+    RPC_PING_HAND,    /* dht_ping */
+    RPC_PING_JOIN,    /* an endpoint that may be a node: bootstrap, saved, once a contact */
+    RPC_PING_CONTACT, /* does this contact still answer? */
+    RPC_PING_NEW,     /* it asked us: can it also be asked? */
+    RPC_WALK_ASK,     /* find or get, a step of a walk */
+    RPC_WALK_PAGE,    /* get: more values from a node that answered */
+    RPC_WALK_PUT,
+};
+
+struct rpc_query {
+    uint32_t txid;      /* chosen by rpc_add */
+    uint32_t operation; /* the walk's, or that of dht_ping; 0: nobody's */
+    struct endpoint to;
+    struct id id; /* whom we expect there; all zero: anybody */
+    uint8_t purpose;
+    uint8_t method;
+    bool late;
+    uint16_t first, count; /* RPC_WALK_PUT: which records of the round it carries */
+    uint64_t cursor;       /* RPC_WALK_PAGE */
+    uint64_t sent_ms, due_ms;
+};
+
+struct rpc {
+    struct rpc_query *slots; /* open addressing by txid, which is random; 0: empty */
+    uint32_t cap, count;
+    uint32_t scan;    /* where rpc_next_due goes on */
+    uint64_t due_ms;  /* no query is due before; may be too early, never too late */
+    uint32_t mean_us; /* smoothed round trip; 0: none measured */
+    uint32_t deviation_us;
+};
+
+void rpc_init(struct rpc *rpc);
+void rpc_dispose(struct rpc *rpc);
+void rpc_trim(struct rpc *rpc); /* gives memory back when nothing is under way */
+
+/* Adds a copy of `query` with a fresh txid and times. NULL: full. Borrowed until the next call. */
+const struct rpc_query *rpc_add(struct rpc *rpc, const struct rpc_query *query, struct rng *rng,
+                                uint64_t now_ms);
+
+/* An answer with this txid came: takes its query out and measures. False: nobody waits for it, or
+ * not from there. */
+bool rpc_take(struct rpc *rpc, uint32_t txid, const struct endpoint *from, uint64_t now_ms,
+              struct rpc_query *out);
+
+enum rpc_due { RPC_NOTHING_DUE, RPC_LATE, RPC_SILENT };
+
+/* The next query that became late (it stays) or silent (it is taken out). */
+enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *out);
+uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited for */
+
+bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
+size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
+void rpc_forget(struct rpc *rpc, uint32_t operation); /* its answers are no longer waited for */
+
+bool rpc_valid(const struct rpc *rpc); /* all invariants hold; for tests */

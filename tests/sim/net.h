@@ -1,0 +1,115 @@
+/* A virtual network and clock around the real dht: datagrams and timers are events in the order
+ * of (time, sequence), all randomness comes from one seed, and hours pass in seconds.
+ *
+ * What happens to a datagram on its way is decided by parts that are stacked: each may delay it or
+ * drop it. Nodes come and go by net_stop and net_start, or by themselves with net_churn. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/dht.h"
+#include "kadpeer/rng.h"
+
+#define NET_NONE SIZE_MAX
+
+enum net_addresses {
+    NET_PUBLIC,      /* a random public address for each node */
+    NET_ONE_ADDRESS, /* all on the loopback address, with different ports */
+    NET_LAN,         /* private addresses */
+};
+
+struct net_config {
+    uint64_t seed;
+    uint8_t family;
+    enum net_addresses addresses;
+    uint32_t network_id;
+};
+
+struct net_packet {
+    size_t from, to; /* nodes; `to` NET_NONE: nobody has that address */
+    struct endpoint source, destination;
+    size_t bytes;
+    uint64_t delay_ms; /* so far */
+};
+
+struct net;
+
+struct net *net_new(const struct net_config *config);
+void net_free(struct net *net);
+struct rng *net_rng(struct net *net);
+uint64_t net_now_ms(const struct net *net);
+uint64_t net_unix_s(const struct net *net);
+
+/* ---- parts ---- */
+
+void net_add_delay(struct net *net, uint32_t min_ms, uint32_t max_ms);
+void net_add_loss(struct net *net, double share);
+/* Datagrams reach a node behind a NAT only from whom it sent one within the last minute. */
+void net_add_nat(struct net *net);
+void net_set_behind_nat(struct net *net, size_t node);
+/* What a part of a test's own does: false drops the datagram. */
+void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
+                  void *state);
+
+/* ---- nodes ---- */
+
+struct net_node_options {
+    bool read_only;
+    bool same_address; /* as the node before, with another port */
+};
+
+/* Adds one that is not running yet. Returns its number; they count from 0. */
+size_t net_add_node(struct net *net, const struct net_node_options *options); /* NULL: none set */
+size_t net_node_count(const struct net *net);
+/* Starts it, with the id and the contacts it had when it was stopped, and asks `bootstrap` (NET_NONE:
+ * nobody). */
+void net_start(struct net *net, size_t node, size_t bootstrap);
+void net_stop(struct net *net, size_t node); /* without a word to anybody */
+bool net_is_up(const struct net *net, size_t node);
+struct dht *net_dht(struct net *net, size_t node); /* NULL: not running. See net_touched */
+struct endpoint net_endpoint(const struct net *net, size_t node);
+/* To be called after any dht_ call on a node. */
+void net_touched(struct net *net, size_t node);
+/* Each node, but those below `from`, stays up and down for exponential times of these means. A node
+ * that returns asks node 0, if that is up, and those it knew. */
+void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms);
+/* A random running node with a number of at least `from`. */
+size_t net_random_up(struct net *net, size_t from);
+
+/* ---- time ---- */
+
+void net_run_for(struct net *net, uint64_t ms);
+/* Runs until outcome number `outcome` is done; false: not within `ms`. */
+bool net_run_until_done(struct net *net, size_t outcome, uint64_t ms);
+
+/* ---- lookups, and what came of them ---- */
+
+struct net_outcome {
+    size_t node;
+    uint32_t operation;
+    bool done;
+    bool found;               /* the value asked for was among the values */
+    struct bytes expected;    /* borrowed */
+    struct dht_event event;   /* the last one; value and nodes are gone */
+    struct endpoint endpoint; /* of the value that was expected */
+    struct id nodes[DHT_K];   /* of a find */
+    uint64_t started_ms, ended_ms;
+};
+
+/* Start one, and give the number of its outcome. `expected` is borrowed until the net is freed. */
+size_t net_get(struct net *net, size_t node, const struct id *key, enum record_kind kind,
+               struct bytes expected);
+size_t net_find(struct net *net, size_t node, const struct id *target);
+const struct net_outcome *net_outcome(const struct net *net, size_t outcome);
+
+/* ---- figures ---- */
+
+uint64_t net_trace(const struct net *net); /* hash of all that was delivered, and when */
+uint64_t net_delivered(const struct net *net);
+size_t net_events_of(const struct net *net, size_t node, enum dht_event_type type); /* so far */
+const struct dht_event *net_last_event(const struct net *net, size_t node,
+                                       enum dht_event_type type); /* no value, no nodes */
+/* The running nodes nearest to `target`, nearest first. Returns how many. */
+size_t net_nearest(const struct net *net, const struct id *target, size_t out[], size_t cap);
