@@ -11,3 +11,98 @@
 #define PEER_RETRY_DUPLICATE_MS (10 * 60000) /* its other connection tells when it ends */
 #define PEER_RETRY_SEED_MS      (30 * 60000) /* seeds have no use for each other */
 #define PEER_LASTED_MS          60000        /* connected that long: earlier failures forgotten */
+
+/* ---- wire ---- */
+
+#define BLOCK_BYTES       16384      /* the only safe request size [interop 1.5] */
+#define MESSAGE_BYTES_MAX (1u << 20) /* longer frames end the connection [interop 4] */
+#define REQUEST_BYTES_MAX                                                                          \
+    (128u << 10)              /* what we serve in one block; some clients ask for more             \
+                                 than 16 KiB [interop 4] */
+#define WIRE_SMALL_BYTES 4096 /* gathered per connection: 240 requests in one read */
+#define EXTENDED_BYTES_MAX                                                                         \
+    (128u << 10)            /* longer extended messages are skipped: a part of                     \
+                               metadata is 16 KiB, a first exchange a few KiB */
+#define PIECES_MAX 1572864u /* METAINFO_BYTES_MAX / 20: hashes that fit */
+
+/* ---- peers and connections ---- */
+
+#define PEERS_MAX           200         /* connections of one transfer */
+#define PEERS_CLOSING_MAX   40          /* more whose owner has yet to remove them */
+#define KEEP_ALIVE_MS       100000      /* of silence from us; a tick later at most [interop 5] */
+#define PEER_SILENT_MS      200000      /* without a byte from it: closed */
+#define BOTH_SEEDS_MS       5000        /* a moment for the last peer exchange */
+#define USELESS_MS          60000       /* without interest either way: makes way when full */
+#define STRIKES_MAX         64          /* small offences until the connection ends */
+#define CHOKED_REQUESTS_MAX 500         /* asked while choked, until the connection ends */
+#define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
+#define BACKLOG_FATAL_BYTES (32u << 20) /* in the owner's queue: the same */
+#define PAST_PEERS_MAX      512         /* addresses of peers that left, for a late verdict */
+#define ACTIONS_FOUND_MAX   1000        /* ACTION_FOUND waiting; more are dropped */
+
+/* ---- requests ---- */
+
+#define REQUESTS_MIN         4      /* in flight at least, when it may be asked at all */
+#define REQUESTS_UNSAID      250    /* a peer that says no reqq takes [BEP 10] */
+#define REQUESTS_FOREIGN_MAX 511    /* more make some clients reject [interop 4] */
+#define REQUESTS_OURS_MAX    2000   /* between two of ours: 32 MiB in flight */
+#define REQUESTS_TAKEN       512    /* reqq we tell others */
+#define REQUESTS_BATCH_MAX   64     /* topped up in runs of at most this many */
+#define REQUESTS_AHEAD_MS    1000   /* worth of its rate asked ahead */
+#define SNUBBED_MS           10000  /* asked, and no payload came: its blocks go to others */
+#define UNANSWERED_MS        120000 /* the same without a sign: closed */
+#define REJECT_PAUSE_MS      1000   /* after a REJECT while unchoked, doubled up to … */
+#define REJECT_PAUSE_MAX_MS  16000
+#define CANCELLED_KEPT       256 /* cancelled requests remembered for what crosses them */
+#define ENDGAME_COPIES       3   /* peers asked for one block at most */
+#define STEAL_PAUSE_MS       100 /* between two vain looks for a block to ask twice */
+#define ALLOWED_FAST_COUNT   5   /* pieces given to a choked newcomer [BEP 6] */
+#define ALLOWED_FAST_MAX     32  /* of theirs that we remember */
+
+/* ---- memory ---- */
+
+#define MEMORY_DEFAULT_BYTES (64u << 20) /* piece buffers of one transfer */
+#define MEMORY_PIECES_MIN    3 /* whatever the budget: one coming, one checked, one more */
+
+/* ---- serving ---- */
+
+#define UPLOAD_SLOTS_DEFAULT 14           /* on a LAN a small group is served all at once */
+#define CHOKER_ROUND_MS      10000        /* [BEP 3]; some clients drop who flips faster */
+#define OPTIMISTIC_MS        30000        /* [BEP 3] */
+#define NEWCOMER_MS          60000        /* is three times as likely to be the optimistic one */
+#define SEED_TURN_MS         30000        /* served by a seed for at least that long */
+#define BACKLOG_BYTES        (1u << 20)   /* blocks waiting in the owner's queue … */
+#define BACKLOG_MAX_BYTES    (4u << 20)   /* … or 10 ms of the upload rate, up to this */
+#define METADATA_OUT_BYTES   (256u << 10) /* metadata waiting to be sent; more is rejected */
+
+/* ---- metadata [BEP 9] ---- */
+
+#define METADATA_PART_BYTES 16384
+#define METADATA_AHEAD      4     /* parts asked of one peer at a time */
+#define METADATA_WAIT_MS    10000 /* for one part; then others are asked */
+#define METADATA_PAUSE_MS   20000 /* a peer that rejected or was silent is left alone */
+
+/* ---- exchange [BEP 11] ---- */
+
+#define PEX_FIRST_MS        2000 /* after the extension handshake */
+#define PEX_PERIOD_MS       60000
+#define PEX_PERIOD_MIN_MS   45000 /* theirs; faster ones are ignored */
+#define PEX_ADDED_MAX       50
+#define PEX_FIRST_ADDED_MAX 200
+
+/* ---- availability records ---- */
+
+#define HOLDERS_MAX       500          /* as many as a key of the network holds */
+#define HOLDERS_BYTES_MAX (8u << 20)   /* of bitfields of holders */
+#define HOLDER_LIFE_MS    (30 * 60000) /* kind 2, docs/protocol.md section 2 */
+
+/* ---- judge ---- */
+
+#define SUSPECTS_MAX 64 /* failed pieces remembered, oldest out first */
+
+/* ---- time ---- */
+
+#define TICK_BUSY_MS        1000 /* while blocks or metadata are on their way */
+#define TICK_IDLE_MS        10000
+#define RATE_SECONDS        20 /* averaged over */
+#define RATE_RECENT_SECONDS 3

@@ -1,0 +1,108 @@
+#include "swarm/choker.h"
+
+#include "swarm/params.h"
+
+/* Whether `a` deserves a slot more than `b`. */
+static bool goes_before(const struct choker *choker, const struct choker_peer *a,
+                        const struct choker_peer *b, uint64_t now_ms)
+{
+    if (choker->seeding) {
+        bool a_has_turn = a->unchoked && now_ms - a->turn_ms < SEED_TURN_MS;
+        bool b_has_turn = b->unchoked && now_ms - b->turn_ms < SEED_TURN_MS;
+        if (a_has_turn != b_has_turn)
+            return a_has_turn;
+        if (a->turn_ms != b->turn_ms)
+            return a->turn_ms < b->turn_ms;
+    } else {
+        if (a->rate_bps != b->rate_bps)
+            return a->rate_bps > b->rate_bps;
+        if (a->unchoked != b->unchoked)
+            return a->unchoked;
+    }
+    return a->joined_ms < b->joined_ms;
+}
+
+/* Gives up to `slots` more of them their slot, best first. Returns how many are left over. */
+static size_t give(const struct choker *choker, const struct choker_peer peers[], size_t count,
+                   size_t slots, uint64_t now_ms, bool unchoke[])
+{
+    for (; slots > 0; slots--) {
+        size_t best = count;
+        for (size_t i = 0; i < count; i++)
+            if (peers[i].interested && !unchoke[i] &&
+                (best == count || goes_before(choker, &peers[i], &peers[best], now_ms)))
+                best = i;
+        if (best == count)
+            break;
+        unchoke[best] = true;
+    }
+    return slots;
+}
+
+static size_t find(const struct choker_peer peers[], size_t count, uint32_t peer)
+{
+    size_t i = 0;
+    while (i < count && peers[i].peer != peer)
+        i++;
+    return i;
+}
+
+/* A random one of those without a slot; newcomers count three times. `count`: nobody. */
+static size_t pick_optimistic(const struct choker_peer peers[], size_t count, struct rng *rng,
+                              uint64_t now_ms, const bool unchoke[])
+{
+    size_t chosen = count;
+    uint64_t seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!peers[i].interested || unchoke[i])
+            continue;
+        uint64_t weight = now_ms - peers[i].joined_ms < NEWCOMER_MS ? 3 : 1;
+        seen += weight;
+        if (rng_below(rng, seen) < weight)
+            chosen = i;
+    }
+    return chosen;
+}
+
+static void give_optimistic(struct choker *choker, const struct choker_peer peers[], size_t count,
+                            struct rng *rng, uint64_t now_ms, bool unchoke[])
+{
+    size_t current = find(peers, count, choker->optimistic);
+    bool stays = current < count && peers[current].interested && !unchoke[current] &&
+                 now_ms - choker->optimistic_ms < OPTIMISTIC_MS;
+    if (!stays) {
+        current = pick_optimistic(peers, count, rng, now_ms, unchoke);
+        choker->optimistic = current < count ? peers[current].peer : 0;
+        choker->optimistic_ms = now_ms;
+    }
+    if (current < count)
+        unchoke[current] = true;
+}
+
+void choker_round(struct choker *choker, const struct choker_peer peers[], size_t count,
+                  struct rng *rng, uint64_t now_ms, bool unchoke[])
+{
+    for (size_t i = 0; i < count; i++)
+        unchoke[i] = false;
+    if (choker->slots == 0)
+        return;
+    if (choker->seeding) {
+        choker->optimistic = 0;
+        give(choker, peers, count, choker->slots, now_ms, unchoke);
+        return;
+    }
+    give(choker, peers, count, choker->slots - 1, now_ms, unchoke);
+    give_optimistic(choker, peers, count, rng, now_ms, unchoke);
+}
+
+void choker_admit(const struct choker *choker, const struct choker_peer peers[], size_t count,
+                  bool unchoke[])
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        unchoke[i] = peers[i].unchoked;
+        taken += peers[i].unchoked && peers[i].interested;
+    }
+    if (taken < choker->slots)
+        give(choker, peers, count, choker->slots - taken, 0, unchoke);
+}

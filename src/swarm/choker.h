@@ -1,0 +1,37 @@
+/* Whom to serve. Values in, values out; it never sees a connection.
+ *
+ * While we fetch, those who give us most are served, and one more, picked at random and kept for
+ * OPTIMISTIC_MS, newcomers three times as likely: so new peers get a start and better ones are
+ * found [BEP 3]. A seed gives turns of at least SEED_TURN_MS, to those who have waited longest.
+ * Between rounds nobody is put out; a free slot is filled at once. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/rng.h"
+
+struct choker_peer {
+    uint32_t peer;
+    uint64_t rate_bps; /* from it to us */
+    bool interested;   /* others are never served */
+    bool unchoked;
+    uint64_t joined_ms;
+    uint64_t turn_ms; /* when it was last unchoked; 0: never */
+};
+
+struct choker {
+    size_t slots;
+    bool seeding;
+    uint32_t optimistic; /* peer; 0: none. Kept from round to round */
+    uint64_t optimistic_ms;
+};
+
+/* A round, every CHOKER_ROUND_MS: unchoke[i] says whether peers[i] is to be served from now on. */
+void choker_round(struct choker *choker, const struct choker_peer peers[], size_t count,
+                  struct rng *rng, uint64_t now_ms, bool unchoke[]);
+
+/* Between rounds: those served stay, free slots go to whom the next round would prefer. */
+void choker_admit(const struct choker *choker, const struct choker_peer peers[], size_t count,
+                  bool unchoke[]);

@@ -1,0 +1,46 @@
+/* Fetching the info dictionary in parts of 16 KiB from several peers [BEP 9].
+ *
+ * Rules. The size most peers name is believed; parts are asked of those who name it, a few at a
+ * time, the least asked part first. A part that does not come in METADATA_WAIT_MS is asked of
+ * another, and its peer left alone for a while. When all is there its SHA-1 must be the infohash:
+ * if not, everything is thrown away. Did it all come from one peer, that one lied; did it come from
+ * several, then from now on one peer at a time is asked for the whole, until one gives the right
+ * one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/bytes.h"
+#include "kadpeer/id.h"
+
+struct metadata;
+
+struct metadata *metadata_new(const struct id *infohash); /* NULL: no memory */
+void metadata_free(struct metadata *metadata);            /* NULL is allowed */
+
+/* `peer` has it and says how long it is. Again: its size has changed. */
+void metadata_offer(struct metadata *metadata, uint32_t peer, uint32_t size, uint64_t now_ms);
+void metadata_leave(struct metadata *metadata, uint32_t peer);
+
+/* The next part to ask `peer` for; counts as asked. False: nothing now. */
+bool metadata_next_request(struct metadata *metadata, uint32_t peer, uint64_t now_ms,
+                           uint32_t *part);
+
+enum metadata_result {
+    METADATA_KEPT,
+    METADATA_UNASKED,  /* not asked of this peer, or not of the length it must have */
+    METADATA_COMPLETE, /* the SHA-1 is right: metadata_bytes */
+    METADATA_WRONG,    /* wrong SHA-1, all of it thrown away, *liar gave all of it or is 0 */
+};
+enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, uint32_t part,
+                                      struct bytes data, uint32_t *liar);
+void metadata_reject(struct metadata *metadata, uint32_t peer, uint32_t part, uint64_t now_ms);
+
+/* Gives up on what is late. True when there may be something to ask now. */
+bool metadata_on_time(struct metadata *metadata, uint64_t now_ms);
+
+bool metadata_is_complete(const struct metadata *metadata);
+struct bytes metadata_bytes(const struct metadata *metadata); /* once complete; borrowed */
+void metadata_progress(const struct metadata *metadata, uint32_t *have, uint32_t *total);

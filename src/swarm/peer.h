@@ -1,0 +1,106 @@
+/* One connection: what the peer has, what either side has said, what is on its way. Only data; the
+ * transfer_*.c act on it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/buffer.h"
+#include "kadpeer/endpoint.h"
+#include "swarm/bitfield.h"
+#include "swarm/extension.h"
+#include "swarm/handshake.h"
+#include "swarm/params.h"
+#include "swarm/pex.h"
+#include "swarm/rate.h"
+#include "swarm/request_queue.h"
+#include "swarm/upload_queue.h"
+#include "swarm/wire.h"
+
+struct peer_block {
+    uint32_t piece, block;
+};
+
+struct peer {
+    uint32_t handle;
+    struct endpoint remote;
+    struct endpoint listen; /* family 0: not known */
+    struct handshake theirs;
+    bool incoming, ours, fast; /* ours: a -KP client; fast: both set the bit */
+    bool closing;              /* ACTION_CLOSE has been given out */
+    uint64_t joined_ms, received_ms, sent_ms;
+
+    struct wire wire;
+    struct buffer out;  /* protocol bytes not given out yet */
+    struct buffer lent; /* given out by the last transfer_next_output */
+    bool output_due;    /* an ACTION_OUTPUT waits in the queue */
+
+    /* What it has. Before the number of pieces is known `has` grows with each HAVE. */
+    struct bitfield has;
+    bool has_all;         /* said HAVE_ALL before that */
+    uint32_t early_bytes; /* of the BITFIELD that came before that; 0: none */
+    bool seed;            /* counted in transfer.seeds, not in the picker */
+    uint32_t useful;      /* pieces it has that we need */
+
+    bool we_choke, they_choke, we_want, they_want;
+
+    /* What we ask of it. */
+    struct request_queue requests;
+    struct piece *receiving; /* the block whose payload is coming; NULL: none, or thrown away */
+    uint32_t receiving_block;
+    bool receiving_aside; /* into `aside`, since another peer fills its place */
+    uint8_t *aside;       /* BLOCK_BYTES, NULL until needed */
+    struct peer_block cancelled[CANCELLED_KEPT]; /* a ring */
+    uint32_t cancelled_count;
+    bool snubbed;
+    uint64_t progress_ms; /* payload came, or the first request went out */
+    uint64_t paused_until_ms, pause_ms;
+    uint64_t steal_after_ms;
+    uint64_t vain_generation;           /* of the candidates, when none was found for it */
+    uint32_t allowed[ALLOWED_FAST_MAX]; /* pieces it gives although it chokes */
+    uint32_t allowed_count;
+
+    /* What it asks of us. */
+    struct upload_queue uploads;
+    struct upload block_due; /* its head has been given out, the block comes next; length 0: none */
+    size_t backlog_bytes;
+    uint64_t turn_ms;                     /* when last unchoked; 0: never */
+    uint32_t granted[ALLOWED_FAST_COUNT]; /* pieces we give although we choke */
+    uint32_t granted_count;
+    uint32_t choked_requests;
+
+    struct extension_peer extension;
+    bool extension_sent_pex; /* our last handshake offered it */
+    struct pex_memory pex;
+    uint64_t pex_due_ms, pex_received_ms;
+    uint32_t metadata_served; /* parts */
+    uint64_t both_seeds_ms;   /* since when; 0: not */
+    uint64_t wanted_ms;       /* when either was last interested in the other */
+
+    struct rate down, up;
+    uint64_t bytes_down, bytes_up;
+    uint32_t bad_pieces, strikes;
+};
+
+struct peer *peer_new(uint32_t handle, const struct endpoint *remote, const struct endpoint *listen,
+                      const struct handshake *theirs, bool incoming, uint64_t now_ms);
+void peer_free(struct peer *peer);
+
+/* Whether it is known to have the piece. */
+static inline bool peer_has(const struct peer *peer, uint32_t piece)
+{
+    return peer->seed || bitfield_has(&peer->has, piece);
+}
+
+/* Whether it gives the piece although it chokes us. */
+bool peer_allows(const struct peer *peer, uint32_t piece);
+/* Whether we give it the piece although we choke it. */
+bool peer_is_granted(const struct peer *peer, uint32_t piece);
+
+void peer_remember_cancelled(struct peer *peer, uint32_t piece, uint32_t block);
+/* True when it was cancelled not long ago; it is forgotten. */
+bool peer_forget_cancelled(struct peer *peer, uint32_t piece, uint32_t block);
+
+/* Name and version, printable: as it says, else from its peer id. */
+void peer_client(const struct peer *peer, char out[48]);

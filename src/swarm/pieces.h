@@ -1,0 +1,79 @@
+/* The pieces begun and not verified yet: which blocks are there, asked for, free to be asked for;
+ * who gave which; their buffers, within a budget of memory and used again.
+ *
+ * The life of one: pieces_begin → blocks taken, put back, received → every one received: it is
+ * with the owner to be checked → pieces_end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+enum block_state {
+    BLOCK_FREE,     /* to be asked for */
+    BLOCK_ASKED,    /* of `asked` peers */
+    BLOCK_RECEIVED, /* whole, from `giver` */
+};
+
+struct block {
+    uint32_t giver;
+    uint8_t state; /* enum block_state */
+    uint8_t asked; /* peers that owe it */
+    uint8_t stale; /* peers that were asked and given up on, and may yet send it */
+};
+
+struct piece {
+    uint32_t index;
+    uint32_t size; /* bytes */
+    uint32_t block_count, free_count, received_count;
+    uint32_t first_free;               /* no free block before it */
+    uint32_t asked_total, stale_total; /* sums over the blocks */
+    uint32_t only_peer; /* asked of one peer alone, to find a liar; 0: not chosen yet */
+    bool one_at_a_time; /* only_peer counts */
+    bool checking;      /* the owner reads `data` */
+    uint8_t *data;
+    struct block *blocks;
+    struct piece *prev, *next; /* in pieces.open, or next in pieces.spare */
+    UT_hash_handle hh;
+};
+
+struct pieces {
+    struct piece *by_index; /* uthash */
+    struct piece *open;     /* utlist: with free blocks, oldest first */
+    struct piece *spare;    /* ended, their buffers kept */
+    uint32_t piece_length;
+    uint32_t limit; /* pieces at a time */
+    uint32_t allocated;
+};
+
+void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes);
+void pieces_dispose(struct pieces *pieces);
+
+uint32_t pieces_count(const struct pieces *pieces);
+bool pieces_are_full(const struct pieces *pieces);
+size_t pieces_memory(const struct pieces *pieces); /* bytes of buffers, spare ones included */
+struct piece *pieces_find(const struct pieces *pieces, uint32_t index);
+
+struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size); /* NULL: full */
+void pieces_end(struct pieces *pieces, struct piece *piece); /* its buffer becomes spare */
+void pieces_trim(struct pieces *pieces);                     /* frees the spare ones */
+
+uint32_t piece_block_size(const struct piece *piece, uint32_t block);
+
+/* The lowest free block, now asked for. The piece must have one. */
+uint32_t pieces_take(struct pieces *pieces, struct piece *piece);
+void pieces_take_block(struct pieces *pieces, struct piece *piece, uint32_t block); /* a free one */
+/* One more peer asked for a block that is asked for already. */
+void pieces_take_again(struct piece *piece, uint32_t block);
+/* A peer that owed the block has been given up on (`stale`: it may yet send it); it becomes free
+ * when no other owes it. */
+void pieces_put_back(struct pieces *pieces, struct piece *piece, uint32_t block, bool stale);
+/* One that was given up on has answered, or never will. */
+void pieces_forget_stale(struct piece *piece, uint32_t block);
+/* All of it is in `data`. The requests of those that owed it are to be put back or forgotten then:
+ * it does not become free any more. */
+void pieces_receive(struct pieces *pieces, struct piece *piece, uint32_t block, uint32_t giver);
+
+bool pieces_valid(const struct pieces *pieces);

@@ -1,0 +1,160 @@
+#include "swarm/transfer_private.h"
+
+/* One connection's bytes become messages, messages become calls. */
+
+static void on_choke(struct transfer *transfer, struct peer *peer)
+{
+    peer->they_choke = true;
+    /* With the fast extension each request is still answered; without, they are gone. Either way
+     * others may be asked now. */
+    if (peer->fast)
+        requests_release_all(transfer, peer);
+    else
+        requests_drop_all(transfer, peer);
+}
+
+static void on_unchoke(struct transfer *transfer, struct peer *peer)
+{
+    requests_forget_released(transfer, peer);
+    peer->they_choke = false;
+    peer->snubbed = false;
+    peer->vain_generation = 0;
+}
+
+static void on_interest(struct transfer *transfer, struct peer *peer, bool interested)
+{
+    if (peer->they_want == interested)
+        return;
+    peer->they_want = interested;
+    peer->wanted_ms = transfer->now_ms;
+    serve_admit(transfer);
+}
+
+static const char *on_allowed_fast(const struct transfer *transfer, struct peer *peer,
+                                   uint32_t piece)
+{
+    if (transfer->metainfo != NULL && piece >= transfer->have.count)
+        return "piece that does not exist";
+    if (peer->allowed_count < ALLOWED_FAST_MAX && !peer_allows(peer, piece))
+        peer->allowed[peer->allowed_count++] = piece;
+    peer->vain_generation = 0;
+    return NULL;
+}
+
+/* NULL, or how it broke the protocol. */
+static const char *on_message(struct transfer *transfer, struct peer *peer,
+                              const struct wire_message *message)
+{
+    switch (message->type) {
+    case WIRE_CHOKE:
+        on_choke(transfer, peer);
+        return NULL;
+    case WIRE_UNCHOKE:
+        on_unchoke(transfer, peer);
+        return NULL;
+    case WIRE_INTERESTED:
+    case WIRE_NOT_INTERESTED:
+        on_interest(transfer, peer, message->type == WIRE_INTERESTED);
+        return NULL;
+    case WIRE_HAVE:
+        return holdings_have(transfer, peer, message->piece);
+    case WIRE_BITFIELD:
+        return holdings_bitfield(transfer, peer, message->body);
+    case WIRE_HAVE_ALL:
+    case WIRE_HAVE_NONE:
+        return holdings_all(transfer, peer, message->type == WIRE_HAVE_ALL);
+    case WIRE_REQUEST:
+        return serve_request(transfer, peer, message);
+    case WIRE_CANCEL:
+        serve_cancel(transfer, peer, message);
+        return NULL;
+    case WIRE_REJECT:
+        requests_rejected(transfer, peer, message->piece, message->begin);
+        return NULL;
+    case WIRE_ALLOWED_FAST:
+        return on_allowed_fast(transfer, peer, message->piece);
+    case WIRE_EXTENDED:
+        extension_message(transfer, peer, message->extended_id, message->body);
+        return NULL;
+    default: /* KEEP_ALIVE, PORT, SUGGEST (advice that rarest first does not need), unknown ones */
+        return NULL;
+    }
+}
+
+static void count_payload(struct transfer *transfer, struct peer *peer, uint64_t before)
+{
+    uint64_t bytes = peer->wire.payload_bytes - before;
+    if (bytes == 0)
+        return;
+    peer->bytes_down += bytes;
+    transfer->bytes_down += bytes;
+    rate_add(&peer->down, bytes, transfer->now_ms);
+    rate_add(&transfer->down, bytes, transfer->now_ms);
+    peer->progress_ms = transfer->now_ms;
+}
+
+/* Takes one event from the wire. False: there is none, or it was the last. */
+static bool take_event(struct transfer *transfer, struct peer *peer)
+{
+    struct wire_message message;
+    const char *error = NULL;
+    switch (wire_next(&peer->wire, &message)) {
+    case WIRE_MORE:
+        return false;
+    case WIRE_MESSAGE:
+        error = on_message(transfer, peer, &message);
+        break;
+    case WIRE_PIECE_BEGIN:
+        error = blocks_begin(transfer, peer, &message);
+        break;
+    case WIRE_PIECE_END:
+        blocks_end(transfer, peer, peer->wire.payload_len);
+        break;
+    case WIRE_SKIPPED:
+        peers_strike(transfer, peer, "too many extended messages that are too long");
+        break;
+    case WIRE_ERROR:
+        error = peer->wire.error;
+        break;
+    }
+    if (error != NULL)
+        peers_close(transfer, peer, CLOSE_PROTOCOL, error);
+    return !peer->closing;
+}
+
+void transfer_receive_space(struct transfer *transfer, uint32_t handle, uint8_t **space,
+                            size_t *len)
+{
+    struct peer *peer = peers_find(transfer, handle);
+    if (peer == NULL) {
+        *space = NULL;
+        *len = 0;
+        return;
+    }
+    if (peer->closing) { /* nobody looks at it */
+        *space = peer->wire.small;
+        *len = sizeof peer->wire.small;
+        return;
+    }
+    wire_space(&peer->wire, peer->requests.count > 0, space, len);
+}
+
+enum status transfer_received(struct transfer *transfer, uint32_t handle, size_t len,
+                              uint64_t now_ms)
+{
+    struct peer *peer = peers_find(transfer, handle);
+    transfer->now_ms = now_ms;
+    if (peer == NULL || peer->closing)
+        return STATUS_CLOSED;
+    uint64_t payload_before = peer->wire.payload_bytes;
+    peer->received_ms = now_ms;
+    wire_received(&peer->wire, len);
+    while (take_event(transfer, peer))
+        ;
+    count_payload(transfer, peer, payload_before);
+    if (peer->out.len > OUT_BYTES_MAX)
+        peers_close(transfer, peer, CLOSE_TIMEOUT, "does not read what it is sent");
+    requests_fill(transfer, peer);
+    transfer_settle(transfer);
+    return peer->closing ? STATUS_MALFORMED : STATUS_OK;
+}

@@ -1,0 +1,288 @@
+#include <stdlib.h>
+
+#include "swarm/transfer_private.h"
+
+/* What to ask of whom. Rules:
+ *
+ * - A peer is asked for so many blocks at a time that they last it REQUESTS_AHEAD_MS, topped up in
+ *   runs, never more than it says it takes, nor more than its share of the memory for pieces.
+ * - Pieces begun come first, the oldest of them first; then a new one: the very first at random,
+ *   then the rarest, or in order.
+ * - When neither is to be had, blocks that another peer owes are asked for twice, those from the
+ *   tail of the slowest queue first, where this peer would be sooner. While pieces are left to
+ *   begin (memory is full, or this peer has none of them) it must be much sooner; at the end of
+ *   the whole (end game) just sooner.
+ * - Who was asked and sent nothing for SNUBBED_MS, is asked for one block at a time. */
+
+enum { RATE_FLOOR_BPS = BLOCK_BYTES, STEAL_FACTOR = 2, STEAL_MARGIN_MS = 2000 };
+
+struct asked_block {
+    struct piece *piece;
+    uint32_t block;
+};
+
+static uint32_t at_most(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Those who would give us blocks now. */
+static uint32_t count_givers(const struct transfer *transfer)
+{
+    uint32_t givers = 0;
+    FOR_EACH_PEER(transfer, i, peer)
+    givers += peer->useful > 0 && !peer->they_choke;
+    return givers;
+}
+
+static uint32_t limit_of(const struct transfer *transfer, const struct peer *peer)
+{
+    if (peer->snubbed)
+        return 1;
+    uint32_t takes = peer->extension.requests;
+    uint32_t limit = at_most(peer->requests.target, takes > 0 ? takes : REQUESTS_UNSAID);
+    limit = at_most(limit, peer->ours ? REQUESTS_OURS_MAX : REQUESTS_FOREIGN_MAX);
+    if (limit <= REQUESTS_MIN)
+        return limit;
+    uint64_t blocks = (uint64_t)transfer->pieces.limit *
+                      ((transfer->pieces.piece_length + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    uint32_t givers = count_givers(transfer);
+    uint64_t share = givers > 1 ? blocks / givers : blocks;
+    share = share < REQUESTS_MIN ? REQUESTS_MIN : share;
+    return share < limit ? (uint32_t)share : limit;
+}
+
+static bool may_be_asked(const struct transfer *transfer, const struct peer *peer)
+{
+    return transfer->metainfo != NULL && transfer->fetch && !peer->closing && peer->useful > 0 &&
+           peer->we_want && (!peer->they_choke || peer->allowed_count > 0) &&
+           transfer->now_ms >= peer->paused_until_ms;
+}
+
+static bool may_be_asked_for(const struct peer *peer, const struct piece *piece)
+{
+    return peer_has(peer, piece->index) &&
+           (!piece->one_at_a_time || piece->only_peer == 0 || piece->only_peer == peer->handle) &&
+           (!peer->they_choke || peer_allows(peer, piece->index));
+}
+
+/* ---- beginning a piece ---- */
+
+void requests_set_candidate(struct transfer *transfer, uint32_t piece)
+{
+    bool candidate =
+        bitfield_has(&transfer->needed, piece) && pieces_find(&transfer->pieces, piece) == NULL;
+    picker_set_candidate(transfer->picker, piece, candidate);
+    transfer->generation += candidate;
+}
+
+static bool somebody_gives(const struct transfer *transfer, const struct piece *piece)
+{
+    FOR_EACH_PEER(transfer, i, peer)
+    if (may_be_asked(transfer, peer) && may_be_asked_for(peer, piece))
+        return true;
+    return false;
+}
+
+/* Gives up the least complete piece that nobody here can go on with. */
+static bool make_room(struct transfer *transfer)
+{
+    struct piece *victim = NULL;
+    for (struct piece *piece = transfer->pieces.open; piece != NULL; piece = piece->next)
+        if (piece->asked_total == 0 && !somebody_gives(transfer, piece) &&
+            (victim == NULL || piece->received_count < victim->received_count))
+            victim = piece;
+    if (victim == NULL)
+        return false;
+    blocks_abandon(transfer, victim);
+    return true;
+}
+
+static bool pick_allowed(const struct transfer *transfer, const struct peer *peer, uint32_t *index)
+{
+    for (uint32_t i = 0; i < peer->allowed_count; i++) {
+        *index = peer->allowed[i];
+        if (peer_has(peer, *index) && picker_is_candidate(transfer->picker, *index))
+            return true;
+    }
+    return false;
+}
+
+static bool pick(const struct transfer *transfer, const struct peer *peer, uint32_t *index)
+{
+    if (peer->they_choke)
+        return pick_allowed(transfer, peer, index);
+    enum picker_order order = transfer->sequential      ? PICK_SEQUENTIAL
+                              : transfer->have.set == 0 ? PICK_RANDOM
+                                                        : PICK_RAREST;
+    return picker_next(transfer->picker, peer->seed ? NULL : &peer->has, order, index);
+}
+
+static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
+{
+    uint32_t index;
+    if (peer->vain_generation == transfer->generation)
+        return NULL;
+    if (!pick(transfer, peer, &index)) {
+        peer->vain_generation = transfer->generation;
+        return NULL;
+    }
+    if (pieces_are_full(&transfer->pieces) && !make_room(transfer)) {
+        transfer->starving = true;
+        return NULL;
+    }
+    struct piece *piece =
+        pieces_begin(&transfer->pieces, index, transfer_piece_size(transfer, index));
+    if (piece == NULL)
+        return NULL;
+    piece->one_at_a_time = judge_suspects(transfer->judge, index);
+    requests_set_candidate(transfer, index);
+    return piece;
+}
+
+static bool take_free(struct transfer *transfer, struct peer *peer, struct asked_block *out)
+{
+    struct piece *piece = transfer->pieces.open;
+    while (piece != NULL && !may_be_asked_for(peer, piece))
+        piece = piece->next;
+    if (piece == NULL)
+        piece = begin_piece(transfer, peer);
+    if (piece == NULL)
+        return false;
+    *out = (struct asked_block){piece, pieces_take(&transfer->pieces, piece)};
+    return true;
+}
+
+/* ---- asking twice ---- */
+
+/* Milliseconds until a peer has worked off `requests` of its queue. */
+static uint64_t eta_ms(const struct transfer *transfer, const struct peer *peer, uint32_t requests)
+{
+    uint64_t rate = rate_recent_bps(&peer->down, transfer->now_ms);
+    rate = rate < RATE_FLOOR_BPS ? RATE_FLOOR_BPS : rate;
+    uint64_t idle_ms = peer->requests.count > 0 ? transfer->now_ms - peer->progress_ms : 0;
+    return (uint64_t)requests * BLOCK_BYTES * 1000 / rate + idle_ms;
+}
+
+static bool may_be_doubled(const struct peer *peer, const struct request *request)
+{
+    const struct block *block = &request->piece->blocks[request->block];
+    return !request->released && block->state == BLOCK_ASKED && block->asked < ENDGAME_COPIES &&
+           may_be_asked_for(peer, request->piece) &&
+           (block->asked + block->stale == 1 ||
+            request_queue_find(&peer->requests, request->piece, request->block) ==
+                peer->requests.count);
+}
+
+/* The last one `victim` owes that `peer` would bring sooner than `sooner_ms`. */
+static const struct request *steal_from(const struct transfer *transfer, const struct peer *peer,
+                                        const struct peer *victim, uint64_t sooner_ms)
+{
+    for (uint32_t i = victim->requests.count; i-- > 0;) {
+        if (eta_ms(transfer, victim, i + 1) <= sooner_ms)
+            return NULL;
+        const struct request *request = request_queue_at(&victim->requests, i);
+        if (may_be_doubled(peer, request))
+            return request;
+    }
+    return NULL;
+}
+
+static bool take_again(struct transfer *transfer, struct peer *peer, struct asked_block *out)
+{
+    if (transfer->now_ms < peer->steal_after_ms || peer->snubbed)
+        return false;
+    uint64_t sooner_ms = eta_ms(transfer, peer, peer->requests.count + 1);
+    if (picker_candidates(transfer->picker) > 0)
+        sooner_ms = sooner_ms * STEAL_FACTOR + STEAL_MARGIN_MS;
+    const struct request *best = NULL;
+    uint64_t best_ms = 0;
+    FOR_EACH_PEER(transfer, i, victim)
+    {
+        uint64_t last_ms = eta_ms(transfer, victim, victim->requests.count);
+        if (victim == peer || victim->requests.count == 0 || last_ms <= best_ms)
+            continue;
+        const struct request *request = steal_from(transfer, peer, victim, sooner_ms);
+        if (request != NULL) {
+            best = request;
+            best_ms = last_ms;
+        }
+    }
+    if (best == NULL) {
+        peer->steal_after_ms = transfer->now_ms + STEAL_PAUSE_MS;
+        return false;
+    }
+    pieces_take_again(best->piece, best->block);
+    *out = (struct asked_block){best->piece, best->block};
+    return true;
+}
+
+/* ---- filling ---- */
+
+/* Asks for a block that was just taken for this peer; one it still owes counts again instead. */
+static bool ask(struct transfer *transfer, struct peer *peer, struct asked_block wanted)
+{
+    struct piece *piece = wanted.piece;
+    if (piece->blocks[wanted.block].stale > 0) {
+        uint32_t i = request_queue_find(&peer->requests, piece, wanted.block);
+        if (i < peer->requests.count) {
+            request_queue_revive(&peer->requests, i);
+            pieces_forget_stale(piece, wanted.block);
+            return true;
+        }
+    }
+    if (!request_queue_push(&peer->requests, piece, wanted.block)) {
+        pieces_put_back(&transfer->pieces, piece, wanted.block, false);
+        return false;
+    }
+    if (peer->requests.count == 1)
+        peer->progress_ms = transfer->now_ms;
+    if (piece->one_at_a_time)
+        piece->only_peer = peer->handle;
+    wire_put_block(&peer->out, WIRE_REQUEST, piece->index, wanted.block * BLOCK_BYTES,
+                   piece_block_size(piece, wanted.block));
+    return true;
+}
+
+void requests_fill(struct transfer *transfer, struct peer *peer)
+{
+    if (!may_be_asked(transfer, peer))
+        return;
+    uint32_t limit = limit_of(transfer, peer), count = peer->requests.count;
+    uint32_t run = at_most(limit / 4, REQUESTS_BATCH_MAX);
+    if (count >= limit || (count > 0 && limit - count < run))
+        return;
+    struct asked_block wanted;
+    while (peer->requests.count < limit) {
+        bool taken = take_free(transfer, peer, &wanted) ||
+                     (peer->requests.count <= limit / 2 && take_again(transfer, peer, &wanted));
+        if (!taken || !ask(transfer, peer, wanted))
+            break;
+    }
+    if (peer->requests.count > count)
+        actions_output(transfer, peer);
+}
+
+/* Those with the shortest queues, in time, come first. */
+struct load {
+    struct peer *peer;
+    uint64_t load_ms;
+};
+
+static int by_load(const void *a, const void *b)
+{
+    const struct load *left = a, *right = b;
+    return left->load_ms < right->load_ms ? -1 : left->load_ms > right->load_ms;
+}
+
+void requests_fill_all(struct transfer *transfer)
+{
+    struct load loads[PEER_SLOTS];
+    size_t count = 0;
+    FOR_EACH_PEER(transfer, i, peer)
+    if (may_be_asked(transfer, peer))
+        loads[count++] = (struct load){peer, eta_ms(transfer, peer, peer->requests.count)};
+    qsort(loads, count, sizeof loads[0], by_load);
+    for (size_t i = 0; i < count; i++)
+        requests_fill(transfer, loads[i].peer);
+}
