@@ -116,10 +116,10 @@ const struct command commands[] = {
     {"share", "sharing", "PATH...", 1, WORDS_ANY, "Share files or folders in place; print links.",
      share_flags,
      "The daemon reads and hashes PATH, then offers it under a link that anybody can\n"
-     "fetch. Nothing is copied: the file has to stay where it is. The same content and\n"
-     "name gives the same link on every machine. Listed shares can be found by name and\n"
-     "by words of it (kadpeer search), and a file by what sha1sum prints; --unlisted\n"
-     "ones by link only. With -q the link alone is printed.\n",
+     "fetch. Nothing is copied: the file has to stay where it is. The same content\n"
+     "and name gives the same link on every machine. Listed shares can be found by\n"
+     "name and by words of it (kadpeer search), a file also by what sha1sum prints;\n"
+     "--unlisted ones by link only. With -q the link alone is printed.\n",
      verb_share},
     {"unshare", "sharing", "ID...", 1, WORDS_ANY, "Stop sharing; the files stay.", no_flags,
      "ID is the number, the hash, 6 or more of its first digits, or the exact name.\n",
@@ -134,11 +134,11 @@ const struct command commands[] = {
      "  digits only: a transfer's number; 6 to 39 digits: the start of its hash\n"
      "  anything else: a name; name:X is one in any case\n"
      "\n"
-     "It is written to NAME.part and gets its name when every piece has verified. -o is\n"
-     "a folder when it exists as one or ends in '/', else the file's name. The same link\n"
-     "twice joins the transfer that is there. Ctrl-C pauses it and tells how to resume;\n"
-     "with -d it goes on by itself. Names come from strangers: a name with several\n"
-     "matches is a choice on a terminal, else status 8 with the candidates.\n",
+     "It is written to NAME.part and gets its name when every piece has verified.\n"
+     "-o is a folder when it exists as one or ends in '/', else the file's name. The\n"
+     "same link twice joins the transfer that is there. Ctrl-C pauses it and tells\n"
+     "how to resume; with -d it goes on by itself. Names come from strangers: a name\n"
+     "with several matches is a choice on a terminal, else status 8 and candidates.\n",
      verb_get},
     {"search", "sharing", "WORD...", 1, WORDS_ANY, "Look for shares by words of their names.",
      search_flags,
@@ -177,8 +177,8 @@ const struct command commands[] = {
      verb_torrent_verify},
     {"join", "network", "HOST:PORT...", 1, WORDS_ANY, "Join the network by a node that is in it.",
      join_flags,
-     "Any node will do, and one is enough: nodes are remembered. Nodes to try at every\n"
-     "start: kadpeer bootstrap add, or network.bootstrap in the config.\n",
+     "Any node will do, and one is enough: nodes are remembered. Nodes to try at\n"
+     "every start: kadpeer bootstrap add, or network.bootstrap in the config.\n",
      verb_join},
     {"node status", "network", "", 0, 0, "Our node: id, address, table, counters.", no_flags, NULL,
      verb_node_status},
@@ -196,9 +196,10 @@ const struct command commands[] = {
     {"bootstrap reset", "network", "", 0, 0, "Back to the installed list.", no_flags, NULL,
      verb_bootstrap_reset},
     {"daemon", "program", "", 0, 0, "Run the daemon in the foreground.", daemon_flags,
-     "Commands that need a daemon start one by themselves, in the background. The well\n"
-     "known node of a network is an ordinary daemon on a known port. Without --port the\n"
-     "configured one is tried, then the next free one. Ends on Ctrl-C or SIGTERM.\n",
+     "Commands that need a daemon start one by themselves, in the background. The\n"
+     "well-known node of a network is an ordinary daemon on a known port. Without\n"
+     "--port the configured one is tried, then the next free one. Ends on Ctrl-C or\n"
+     "SIGTERM.\n",
      verb_daemon},
     {"start", "program", "", 0, 0, "Start the daemon in the background.", no_flags,
      "Running already is no failure (status 0).\n", verb_start},
@@ -212,8 +213,8 @@ const struct command commands[] = {
      verb_logs},
     {"config get", "program", "KEY", 1, 1, "One setting.", no_flags, NULL, verb_config_get},
     {"config set", "program", "KEY VALUE", 2, 2, "Change a setting in the config file.", no_flags,
-     "Comments stay. A setting that is a list gets one value more; 'config unset' empties\n"
-     "it. A running daemon takes it up at its next start.\n",
+     "Comments stay. A setting that is a list gets one value more; 'config unset'\n"
+     "empties it. A running daemon takes it up at its next start.\n",
      verb_config_set},
     {"config unset", "program", "KEY", 1, 1, "Back to the default.", no_flags, NULL,
      verb_config_unset},
