@@ -125,8 +125,10 @@ void dht_join_contact(struct dht *dht, const struct contact *contact)
     }
 }
 
-void dht_join_walk_done(struct dht *dht)
+void dht_join_walk_done(struct dht *dht, uint32_t operation)
 {
+    if (operation != dht->join.walk)
+        return;
     dht->join.walk = 0;
     if (routing_table_count(dht->table) == 0)
         return;
@@ -163,8 +165,8 @@ static void change_id(struct dht *dht, const struct endpoint *external)
     routing_table_free(dht->table);
     dht->table = table;
     dht->id = id;
-    if (dht->join.walk == 0 && routing_table_count(table) > 0)
-        walk_to_ourselves(dht);
+    if (routing_table_count(table) > 0)
+        walk_to_ourselves(dht); /* one to the old id may be under way; it no longer counts */
 }
 
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim)

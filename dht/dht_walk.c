@@ -2,8 +2,8 @@
  *
  * A walk starts from the k nearest contacts, asks as its lookup says, and is over when the lookup
  * is done and nothing extra (pages of a get, puts of a round) is under way. Finds and gets wait
- * their turn when too many run; our own upkeep and publishing are few and never wait. A silent node
- * is asked a second time when the lookup knows so few that each of them counts. */
+ * their turn when too many run; our own upkeep and publishing are few and never wait. Who is late
+ * and one of the k nearest is asked a second time: a datagram may have been lost. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +84,7 @@ void dht_walk_free_all(struct dht *dht)
     free(dht->walks.entries);
 }
 
+/* What it still waits for is not forgotten: who stays silent is counted in the table. */
 static void remove_walk(struct dht *dht, struct walk *walk)
 {
     struct walks *walks = &dht->walks;
@@ -93,7 +94,6 @@ static void remove_walk(struct dht *dht, struct walk *walk)
     walks->count--;
     memmove(&walks->entries[at], &walks->entries[at + 1],
             (walks->count - at) * sizeof walks->entries[0]);
-    rpc_forget(&dht->rpc, walk->operation);
     walks->running -= takes_a_turn(walk) && !walk->waiting;
     walks->waiting -= walk->waiting;
     walk_free(walk);
@@ -194,6 +194,7 @@ static void end(struct dht *dht, struct walk *walk)
 {
     dht_upkeep_walk_done(dht, walk);
     enum walk_purpose purpose = walk->purpose;
+    uint32_t operation = walk->operation;
     if (purpose == WALK_FIND)
         found(dht, walk);
     else if (purpose == WALK_GET)
@@ -202,7 +203,7 @@ static void end(struct dht *dht, struct walk *walk)
         dht_publish_done(dht, walk);
     remove_walk(dht, walk);
     if (purpose == WALK_SELF)
-        dht_join_walk_done(dht);
+        dht_join_walk_done(dht, operation);
 }
 
 static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_node *node)
@@ -276,8 +277,7 @@ static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_qu
         dht_get_values(dht, walk, query, answer);
 }
 
-void dht_walk_answered(struct dht *dht, const struct rpc_query *query,
-                       const struct message *answer)
+void dht_walk_answered(struct dht *dht, const struct rpc_query *query, const struct message *answer)
 {
     struct walk *walk = dht_walk_find(dht, query->operation);
     if (walk == NULL)
@@ -302,8 +302,7 @@ void dht_walk_late(struct dht *dht, const struct rpc_query *query)
     struct walk *walk = dht_walk_find(dht, query->operation);
     if (walk == NULL)
         return;
-    bool again = query->purpose == RPC_WALK_PUT || walk->lookup.count <= DHT_K;
-    if (again)
+    if (query->purpose == RPC_WALK_PUT || lookup_is_near(&walk->lookup, &query->id))
         dht_send_again(dht, query);
     if (query->purpose != RPC_WALK_ASK)
         return;

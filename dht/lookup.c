@@ -95,23 +95,22 @@ struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id
 
 /* ---- who is next ---- */
 
-/* Walks over the k nearest, fitting ones first: start with *at = 0; the end is NULL. */
+/* Walks over the k nearest that are not silent, fitting ones first; the end is NULL. */
 struct nearest_walk {
     const struct lookup *lookup;
-    bool with_late; /* late ones take a place among the k */
     bool fitting;
     size_t at, given;
 };
 
-static struct nearest_walk nearest_walk(const struct lookup *lookup, bool with_late)
+static struct nearest_walk nearest_walk(const struct lookup *lookup)
 {
-    return (struct nearest_walk){.lookup = lookup, .with_late = with_late, .fitting = true};
+    return (struct nearest_walk){.lookup = lookup, .fitting = true};
 }
 
 static bool takes_place(const struct nearest_walk *walk, const struct lookup_node *node)
 {
     return node->fits == walk->fitting && node->state != LOOKUP_FAILED &&
-           (walk->with_late || node->state != LOOKUP_LATE);
+           node->state != LOOKUP_LATE;
 }
 
 static struct lookup_node *nearest_walk_next(struct nearest_walk *walk)
@@ -145,7 +144,7 @@ const struct lookup_node *lookup_next(struct lookup *lookup)
 {
     if (lookup->in_flight >= parallelism(lookup))
         return NULL;
-    struct nearest_walk walk = nearest_walk(lookup, false);
+    struct nearest_walk walk = nearest_walk(lookup);
     for (struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;) {
         if (node->state != LOOKUP_FRESH)
             continue;
@@ -209,13 +208,21 @@ bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id 
     return true;
 }
 
+bool lookup_is_near(const struct lookup *lookup, const struct id *id)
+{
+    size_t nearer = 0, at = position(lookup, id);
+    for (size_t i = 0; i < at; i++)
+        nearer += lookup->nodes[i].state != LOOKUP_FAILED;
+    return nearer < lookup->k;
+}
+
 bool lookup_done(const struct lookup *lookup)
 {
-    struct nearest_walk walk = nearest_walk(lookup, true);
+    struct nearest_walk walk = nearest_walk(lookup);
     for (const struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;)
         if (node->state != LOOKUP_ANSWERED)
             return false;
-    return true;
+    return walk.given == lookup->k || lookup->late == 0;
 }
 
 size_t lookup_result(const struct lookup *lookup, uint16_t out[], size_t cap)

@@ -7,10 +7,11 @@
  *   many as there are nodes among the k nearest once `alpha` answers in a row brought nobody
  *   nearer than the nearest known;
  * - a node that is late (first silence) stays in the running, but another takes its turn and its
- *   place among the k; only its second silence makes it fail;
+ *   place among the k; only its second silence makes it fail. It is waited for only while there are
+ *   not k others;
  * - nodes whose id does not fit their public address [BEP 42] are not counted among the k nearest
  *   while k fitting ones are known;
- * - done when the k nearest that have not failed have answered, or nobody is left to ask. Nobody
+ * - done when the k nearest that are not silent have answered, or nobody is left to ask. Nobody
  *   farther is waited for. */
 #pragma once
 
@@ -73,6 +74,9 @@ bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id 
 
 /* NULL: not in the list. Borrowed until the next lookup_add. */
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id);
+
+/* Is it one of the k nearest that may still answer? */
+bool lookup_is_near(const struct lookup *lookup, const struct id *id);
 
 bool lookup_done(const struct lookup *lookup);
 

@@ -193,7 +193,7 @@ uint64_t dht_join_deadline(const struct dht *dht);
 void dht_join_remember(struct dht *dht, const struct endpoint *endpoint);
 void dht_join_contact(struct dht *dht, const struct contact *contact); /* a new one in the table */
 void dht_join_lost(struct dht *dht);                                   /* one has left the table */
-void dht_join_walk_done(struct dht *dht);
+void dht_join_walk_done(struct dht *dht, uint32_t operation);
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim);
 
 /* ---- dht_upkeep.c ---- */

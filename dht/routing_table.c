@@ -522,8 +522,7 @@ uint64_t routing_table_nearer(const struct routing_table *table, const struct id
         nearer++;
     if (nearer < DHT_K)
         return nearer;
-    double estimate =
-        distance_share(&table->self, key) * (double)routing_table_network_size(table);
+    double estimate = distance_share(&table->self, key) * (double)routing_table_network_size(table);
     return estimate > DHT_K ? (uint64_t)estimate : DHT_K;
 }
 

@@ -190,17 +190,6 @@ size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose)
     return count;
 }
 
-void rpc_forget(struct rpc *rpc, uint32_t operation)
-{
-    for (uint32_t i = 0; i < rpc->cap;) {
-        if (rpc->slots[i].txid != 0 && rpc->slots[i].operation == operation) {
-            take_out(rpc, i); /* another may have moved in here */
-        } else {
-            i++;
-        }
-    }
-}
-
 bool rpc_valid(const struct rpc *rpc)
 {
     uint32_t count = 0;

@@ -68,6 +68,5 @@ uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited f
 
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
-void rpc_forget(struct rpc *rpc, uint32_t operation); /* its answers are no longer waited for */
 
 bool rpc_valid(const struct rpc *rpc); /* all invariants hold; for tests */

@@ -27,5 +27,5 @@ struct event_heap {
 
 void event_heap_dispose(struct event_heap *heap);
 void event_heap_push(struct event_heap *heap, const struct event *event, const uint8_t *data);
-uint64_t event_heap_next_ms(const struct event_heap *heap); /* UINT64_MAX: nothing left */
+uint64_t event_heap_next_ms(const struct event_heap *heap);          /* UINT64_MAX: nothing left */
 struct event event_heap_pop(struct event_heap *heap, uint8_t *data); /* copies the bytes out */

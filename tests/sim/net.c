@@ -8,13 +8,13 @@
 #include "kadpeer/siphash.h"
 #include "sim/event_heap.h"
 
-#define UNIX_BASE_MS  1700000000000ull
-#define EVENT_TYPES   (DHT_EVENT_PUBLISHED + 1)
-#define PARTS_MAX     8
-#define NAT_OPEN_MS   (60 * 1000)
-#define NAT_HOLES     512
-#define VALID_EVERY   64 /* inputs to a node between two checks of all its invariants */
-#define SAVED_NODES   64
+#define UNIX_BASE_MS 1700000000000ull
+#define EVENT_TYPES  (DHT_EVENT_PUBLISHED + 1)
+#define PARTS_MAX    8
+#define NAT_OPEN_MS  (60 * 1000)
+#define NAT_HOLES    512
+#define VALID_EVERY  64 /* inputs to a node between two checks of all its invariants */
+#define SAVED_NODES  64
 
 struct part {
     bool (*pass)(void *state, struct net_packet *packet);
@@ -37,7 +37,7 @@ struct node {
     size_t saved_count;
     uint64_t timer_ms; /* of the timer event that counts */
     uint64_t inputs;
-    uint32_t generation; /* counts starts: tells timers of an earlier life apart */
+    uint32_t generation;    /* counts starts: tells timers of an earlier life apart */
     struct nat_hole *holes; /* NULL: not behind a NAT */
     size_t next_hole;
     size_t events[EVENT_TYPES];
@@ -360,6 +360,7 @@ static void take_outcome(struct net *net, size_t number, const struct dht_event 
             return;
         outcome->found = true;
         outcome->endpoint = event->endpoint;
+        outcome->found_ms = net->now_ms;
         return;
     }
     for (size_t i = 0; i < event->node_count; i++)
@@ -427,8 +428,7 @@ static void come_or_go(struct net *net, size_t number)
     else
         net_start(net, number, net_is_up(net, 0) ? 0 : NET_NONE);
     uint64_t stay_ms = exponential_ms(net, up ? net->mean_down_ms : net->mean_up_ms);
-    struct event next = {
-        .at_ms = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
+    struct event next = {.at_ms = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
     event_heap_push(&net->heap, &next, NULL);
 }
 
@@ -543,8 +543,7 @@ size_t net_events_of(const struct net *net, size_t node, enum dht_event_type typ
     return net->nodes[node].events[type];
 }
 
-const struct dht_event *net_last_event(const struct net *net, size_t node,
-                                       enum dht_event_type type)
+const struct dht_event *net_last_event(const struct net *net, size_t node, enum dht_event_type type)
 {
     return &net->nodes[node].last[type];
 }

@@ -63,8 +63,8 @@ struct net_node_options {
 /* Adds one that is not running yet. Returns its number; they count from 0. */
 size_t net_add_node(struct net *net, const struct net_node_options *options); /* NULL: none set */
 size_t net_node_count(const struct net *net);
-/* Starts it, with the id and the contacts it had when it was stopped, and asks `bootstrap` (NET_NONE:
- * nobody). */
+/* Starts it, with the id and the contacts it had when it was stopped, and asks `bootstrap`
+ * (NET_NONE: nobody). */
 void net_start(struct net *net, size_t node, size_t bootstrap);
 void net_stop(struct net *net, size_t node); /* without a word to anybody */
 bool net_is_up(const struct net *net, size_t node);
@@ -95,7 +95,7 @@ struct net_outcome {
     struct dht_event event;   /* the last one; value and nodes are gone */
     struct endpoint endpoint; /* of the value that was expected */
     struct id nodes[DHT_K];   /* of a find */
-    uint64_t started_ms, ended_ms;
+    uint64_t started_ms, found_ms, ended_ms;
 };
 
 /* Start one, and give the number of its outcome. `expected` is borrowed until the net is freed. */

@@ -55,8 +55,7 @@ struct sample sample_entry_under(uint32_t number, const char *word, uint64_t exp
     uint8_t seed[ED25519_SEED_BYTES] = {0};
     write_u32(seed, number);
     struct id key = key_of_word(word);
-    enum status made =
-        entry_record_make(&key, seed, 1, expiry_unix_s, buffer_bytes(&body), &value);
+    enum status made = entry_record_make(&key, seed, 1, expiry_unix_s, buffer_bytes(&body), &value);
     assert(made == STATUS_OK);
     (void)made;
     buffer_dispose(&body);

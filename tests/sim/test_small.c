@@ -5,7 +5,6 @@
 #include "sim/net.h"
 #include "sim/samples.h"
 
-
 static struct net *new_net(uint8_t family, enum net_addresses addresses)
 {
     struct net_config config = {.seed = test_seed(1), .family = family, .addresses = addresses};

@@ -97,10 +97,45 @@ static void late_node_gives_its_turn_to_another(void **state)
     assert_string_equal(asked(&lookup), "c");
     answer(&lookup, "bc", false);
     assert_string_equal(asked(&lookup), "d"); /* stands in for the late one */
+    assert_false(lookup_done(&lookup));
     answer(&lookup, "d", false);
-    assert_false(lookup_done(&lookup)); /* it is still one of the three nearest */
-    answer(&lookup, "a", false);
     assert_true(lookup_done(&lookup));
+    answer(&lookup, "a", false); /* in time to be among the nearest */
+    uint16_t result[3];
+    assert_int_equal(lookup_result(&lookup, result, 3), 3);
+    assert_int_equal(lookup.nodes[result[0]].id.bytes[0], 'a');
+    lookup_dispose(&lookup);
+}
+
+static void late_node_is_waited_for_while_nobody_stands_in(void **state)
+{
+    (void)state;
+    struct lookup lookup = lookup_with(3, 2, "ab");
+    assert_string_equal(asked(&lookup), "ab");
+    struct id a = id_of('a');
+    lookup_late(&lookup, &a);
+    answer(&lookup, "b", false);
+    assert_false(lookup_done(&lookup));
+    lookup_failed(&lookup, &a);
+    assert_true(lookup_done(&lookup));
+    lookup_dispose(&lookup);
+}
+
+static void node_under_another_name_goes_to_its_place(void **state)
+{
+    (void)state;
+    struct lookup lookup = lookup_with(3, 2, "abc");
+    assert_string_equal(asked(&lookup), "abc");
+    struct id a = id_of('a'), b = id_of('b'), x = id_of('x');
+    assert_true(lookup_renamed(&lookup, &a, &x));
+    lookup_answered(&lookup, &x, false);
+    assert_false(lookup_renamed(&lookup, &b, &x)); /* two who say they are one */
+    answer(&lookup, "c", false);
+    assert_true(lookup_done(&lookup));
+    uint16_t result[3];
+    assert_int_equal(lookup_result(&lookup, result, 3), 2);
+    assert_int_equal(lookup.nodes[result[1]].id.bytes[0], 'x');
+    assert_true(lookup_valid(&lookup));
     lookup_dispose(&lookup);
 }
 
@@ -290,9 +325,9 @@ static void every_lookup_ends_with_its_nearest_answered(void **state)
         run_lookup(&world, &lookup);
         uint16_t result[DHT_K];
         size_t found = lookup_result(&lookup, result, DHT_K);
-        size_t n = 0; /* nobody nearer was left out but the failed */
+        size_t n = 0; /* nobody nearer was left out but the silent */
         for (size_t i = 0; i < lookup.count && n < found; i++)
-            if (lookup.nodes[i].state != LOOKUP_FAILED)
+            if (lookup.nodes[i].state != LOOKUP_FAILED && lookup.nodes[i].state != LOOKUP_LATE)
                 assert_int_equal(result[n++], i);
         for (size_t i = 0; i < lookup.count && found < DHT_K; i++)
             assert_in_range(lookup.nodes[i].state, LOOKUP_ANSWERED, LOOKUP_FAILED);
@@ -307,6 +342,8 @@ int main(void)
         cmocka_unit_test(nearer_news_is_asked_before_older),
         cmocka_unit_test(asks_all_of_the_nearest_once_nobody_nearer_turns_up),
         cmocka_unit_test(late_node_gives_its_turn_to_another),
+        cmocka_unit_test(late_node_is_waited_for_while_nobody_stands_in),
+        cmocka_unit_test(node_under_another_name_goes_to_its_place),
         cmocka_unit_test(failed_node_makes_room_among_the_nearest),
         cmocka_unit_test(nobody_farther_is_waited_for),
         cmocka_unit_test(lookup_without_anybody_is_done),
