@@ -1,18 +1,23 @@
 #include "dht/record_crowd.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "dht/params.h"
+
+enum { MAPPED_PREFIX = 12 }; /* bytes before an IPv4 address in its 16-byte form */
 
 size_t crowd_of(const struct record_group *group, const struct source_rules *rules,
                 const struct endpoint *source, enum source_scope scope)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        struct endpoint other = record_source(&group->records[i]);
-        count += source_same(rules, source, &other, scope);
-    }
+    struct record like;
+    size_t count = 0, prefix = source_prefix_bytes(rules, source, scope);
+    if (prefix == 0)
+        return 0;
+    if (source->family == ENDPOINT_IPV4)
+        prefix += MAPPED_PREFIX;
+    record_set_source(&like, source);
+    for (size_t i = 0; i < group->count; i++)
+        count += memcmp(group->records[i].address, like.address, prefix) == 0;
     return count;
 }
 
@@ -24,57 +29,57 @@ size_t crowd_of_signer(const struct record_group *group, uint32_t signer)
     return count;
 }
 
-static uint32_t network_of(const struct source_rules *rules, const struct endpoint *source,
+/* A number for the network, never 0: family and prefix, or a tag. */
+static uint64_t network_of(const struct source_rules *rules, const struct endpoint *source,
                            uint32_t place)
 {
     if (source->family == ENDPOINT_NONE)
-        return place;
-    bool counts = source_counts(rules, source, SOURCE_NETWORK);
-    return source_tag(rules, source, counts ? SOURCE_NETWORK : SOURCE_ADDRESS);
+        return (uint64_t)1 << 32 | place;
+    size_t prefix = source_prefix_bytes(rules, source, SOURCE_NETWORK);
+    if (prefix == 0)
+        return (uint64_t)2 << 32 | source_tag(rules, source, SOURCE_ADDRESS);
+    uint64_t network = source->family;
+    for (size_t i = 0; i < prefix; i++)
+        network = network << 8 | source->addr[i];
+    return network;
 }
 
-struct member {
-    uint32_t network; /* its tag */
-    uint32_t at;      /* in the group */
+static uint64_t network_of_record(const struct source_rules *rules, const struct record *record)
+{
+    struct endpoint source = record_source(record);
+    return network_of(rules, &source, record->place);
+}
+
+/* How many records each network has. */
+struct tally {
+    uint64_t salt; /* so that nobody can choose networks that crowd one place */
+    struct {
+        uint64_t network; /* 0: empty */
+        size_t count;
+    } slots[2 * RECORDS_PER_KEY_MAX];
 };
 
-static int compare_networks(const void *a, const void *b)
+static size_t *tally_of(struct tally *tally, uint64_t network)
 {
-    const struct member *x = a, *y = b;
-    return (x->network > y->network) - (x->network < y->network);
+    size_t slot_count = sizeof tally->slots / sizeof tally->slots[0];
+    uint64_t mixed = (network ^ tally->salt) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio */
+    size_t at = (size_t)((mixed ^ mixed >> 32) % slot_count);
+    while (tally->slots[at].network != 0 && tally->slots[at].network != network)
+        at = (at + 1) % slot_count;
+    tally->slots[at].network = network;
+    return &tally->slots[at].count;
 }
 
-/* How many members from `start` on, at least one, are of one network. */
-static size_t run_length(const struct member members[], size_t count, size_t start)
-{
-    size_t end = start + 1;
-    while (end < count && members[end].network == members[start].network)
-        end++;
-    return end - start;
-}
-
-static size_t longest_run(const struct member members[], size_t count)
-{
-    size_t longest = 0;
-    for (size_t start = 0, len; start < count; start += len) {
-        len = run_length(members, count, start);
-        if (len > longest)
-            longest = len;
-    }
-    return longest;
-}
-
-/* The first to end of all that are in a run of this length. */
-static size_t first_to_end(const struct record_group *group, const struct member members[],
-                           size_t length)
+static size_t first_to_end_of(const struct record_group *group, const struct source_rules *rules,
+                              struct tally *tally, size_t network_count)
 {
     size_t first = NOWHERE;
-    for (size_t start = 0, len; start < group->count; start += len) {
-        len = run_length(members, group->count, start);
-        for (size_t i = start; len == length && i < start + len; i++)
-            if (first == NOWHERE ||
-                group->records[members[i].at].ends_s < group->records[first].ends_s)
-                first = members[i].at;
+    for (size_t i = 0; i < group->count; i++) {
+        const struct record *record = &group->records[i];
+        if (first != NOWHERE && record->ends_s >= group->records[first].ends_s)
+            continue;
+        if (*tally_of(tally, network_of_record(rules, record)) == network_count)
+            first = i;
     }
     return first;
 }
@@ -82,17 +87,15 @@ static size_t first_to_end(const struct record_group *group, const struct member
 size_t crowd_victim(const struct record_group *group, const struct source_rules *rules,
                     const struct endpoint *source, uint32_t place)
 {
-    struct member members[RECORDS_PER_KEY_MAX];
-    uint32_t mine = network_of(rules, source, place);
-    size_t my_count = 0;
+    struct tally tally = {.salt = read_u64(rules->secret)};
+    size_t most = 0;
     assert(group->count <= RECORDS_PER_KEY_MAX);
     for (size_t i = 0; i < group->count; i++) {
-        struct endpoint other = record_source(&group->records[i]);
-        members[i].network = network_of(rules, &other, group->records[i].place);
-        members[i].at = (uint32_t)i;
-        my_count += members[i].network == mine;
+        size_t *count = tally_of(&tally, network_of_record(rules, &group->records[i]));
+        if (++*count > most)
+            most = *count;
     }
-    qsort(members, group->count, sizeof members[0], compare_networks);
-    size_t longest = longest_run(members, group->count);
-    return my_count < longest ? first_to_end(group, members, longest) : NOWHERE;
+    if (*tally_of(&tally, network_of(rules, source, place)) >= most)
+        return NOWHERE;
+    return first_to_end_of(group, rules, &tally, most);
 }

@@ -9,7 +9,7 @@
 
 #define NOWHERE SIZE_MAX /* no record of the group */
 
-/* Records of the same address, or network, as `source`. */
+/* Records of the same address, or network, as `source`; 0 where that is told apart by port. */
 size_t crowd_of(const struct record_group *group, const struct source_rules *rules,
                 const struct endpoint *source, enum source_scope scope);
 size_t crowd_of_signer(const struct record_group *group, uint32_t signer);

@@ -333,11 +333,9 @@ struct endpoint record_source(const struct record *record)
     return source;
 }
 
-bool record_is_from(const struct record *record, const struct endpoint *source)
+bool record_same_source(const struct record *a, const struct record *b)
 {
-    struct record other;
-    record_set_source(&other, source);
-    return record->port == other.port && memcmp(record->address, other.address, 16) == 0;
+    return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
 /* ---- invariants ---- */

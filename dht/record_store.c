@@ -37,6 +37,7 @@ struct newcomer {
     struct endpoint source; /* family 0: our own disk */
     uint32_t signer, place; /* as in struct record; 0 for OWNER_SOURCE */
     uint32_t now_s, ends_s;
+    size_t victim; /* whose place it takes under a full key; else NOWHERE */
 };
 
 struct record_store *record_store_new(const struct record_store_config *config)
@@ -213,18 +214,20 @@ static bool make_room(struct record_store *store, struct shelf *shelf, size_t ne
 
 /* ---- under one key ---- */
 
-static bool is_own(const struct newcomer *in, const struct record *record)
+static bool is_own(enum record_owner owner, const struct record *record, const struct record *like)
 {
-    if (in->rules->owner == OWNER_SIGNER)
-        return record->place == in->place && record->mark == in->signer;
-    return record_is_from(record, &in->source);
+    if (owner == OWNER_SIGNER)
+        return record->place == like->place && record->mark == like->mark;
+    return record_same_source(record, like);
 }
 
 /* The owner's earlier record, or NOWHERE. */
 static size_t find_own(const struct record_group *group, const struct newcomer *in)
 {
+    struct record like = {.place = in->place, .mark = in->signer};
+    record_set_source(&like, &in->source);
     for (size_t i = 0; group != NULL && i < group->count; i++)
-        if (is_own(in, &group->records[i]))
+        if (is_own(in->rules->owner, &group->records[i], &like))
             return i;
     return NOWHERE;
 }
@@ -237,12 +240,6 @@ static bool within_key_caps(const struct record_store *store, const struct recor
         return crowd_of_signer(group, in->signer) < in->rules->per_signer_max;
     return crowd_of(group, sources, &in->source, SOURCE_ADDRESS) < STORE_PER_ADDRESS_MAX &&
            crowd_of(group, sources, &in->source, SOURCE_NETWORK) < STORE_PER_NETWORK_MAX;
-}
-
-static size_t find_victim(const struct record_store *store, const struct record_group *group,
-                          const struct newcomer *in)
-{
-    return crowd_victim(group, &store->sources, &in->source, in->place);
 }
 
 /* ---- put ---- */
@@ -265,8 +262,10 @@ static enum message_code read_newcomer(const struct record_store *store,
                                        const struct record_put *put, uint64_t now_ms,
                                        uint64_t now_unix_s, struct newcomer *in)
 {
-    *in = (struct newcomer){
-        .put = put, .rules = record_rules(put->kind), .now_s = (uint32_t)(now_ms / 1000)};
+    *in = (struct newcomer){.put = put,
+                            .rules = record_rules(put->kind),
+                            .victim = NOWHERE,
+                            .now_s = (uint32_t)(now_ms / 1000)};
     enum message_code code = record_inspect(put->kind, put->value, now_unix_s, &in->facts);
     if (code != CODE_OK)
         return code;
@@ -280,8 +279,9 @@ static enum message_code read_newcomer(const struct record_store *store,
     return CODE_OK;
 }
 
-/* What speaks against it, once it is known to be well-formed; its signature aside. */
-static enum message_code judge(const struct record_store *store, const struct newcomer *in,
+/* What speaks against it, once it is known to be well-formed; its signature aside. Finds the
+ * victim. */
+static enum message_code judge(const struct record_store *store, struct newcomer *in,
                                const struct record_group *group, size_t own)
 {
     const struct shelf *shelf = &store->shelves[in->rules->owner];
@@ -300,22 +300,16 @@ static enum message_code judge(const struct record_store *store, const struct ne
         return CODE_OK;
     if (!within_key_caps(store, group, in))
         return CODE_QUOTA;
-    bool full = group->count >= in->rules->per_key_max;
-    return full && find_victim(store, group, in) == NOWHERE ? CODE_QUOTA : CODE_OK;
+    if (group->count < in->rules->per_key_max)
+        return CODE_OK;
+    in->victim = crowd_victim(group, &store->sources, &in->source, in->place);
+    return in->victim != NOWHERE ? CODE_OK : CODE_QUOTA;
 }
 
-/* Adds a record for the newcomer, in a victim's place where the key is full. NULL: no memory. */
+/* Adds a record for the newcomer. NULL: no memory. */
 static struct record *add_record(struct record_store *store, const struct newcomer *in)
 {
     struct record_index *index = &shelf_of(store, in->put->kind)->index;
-    struct record_group *group = record_index_find(index, &in->put->key, in->put->kind);
-    if (group != NULL && group->count >= in->rules->per_key_max) {
-        size_t victim = find_victim(store, group, in);
-        if (victim == NOWHERE)
-            return NULL;
-        remove_record(store, group, victim);
-        store->stats.evicted++;
-    }
     struct record *record = record_index_add(index, &in->put->key, in->put->kind, in->ends_s);
     if (record == NULL)
         return NULL;
@@ -354,7 +348,7 @@ static bool is_renewal(const struct newcomer *in, const struct record *own)
     return in->rules->owner == OWNER_SIGNER && bytes_equal(record_value(own), in->put->value);
 }
 
-static enum message_code put_checked(struct record_store *store, const struct newcomer *in,
+static enum message_code put_checked(struct record_store *store, struct newcomer *in,
                                      struct record_group *group, size_t own)
 {
     struct shelf *shelf = shelf_of(store, in->put->kind);
@@ -373,6 +367,10 @@ static enum message_code put_checked(struct record_store *store, const struct ne
         return code;
     if (in->rules->verify != NULL && !in->rules->verify(in->put->value, &in->put->key))
         return CODE_BAD_SIGNATURE;
+    if (in->victim != NOWHERE) {
+        remove_record(store, group, in->victim);
+        store->stats.evicted++;
+    }
     if (!make_room(store, shelf, charge_of(in->put->value.len), in->ends_s))
         return CODE_QUOTA;
     return keep(store, in);

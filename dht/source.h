@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kadpeer/endpoint.h"
@@ -25,6 +26,6 @@ bool source_counts(const struct source_rules *rules, const struct endpoint *from
 uint32_t source_tag(const struct source_rules *rules, const struct endpoint *from,
                     enum source_scope scope);
 
-/* Both are counted in this scope, and as one. */
-bool source_same(const struct source_rules *rules, const struct endpoint *a,
-                 const struct endpoint *b, enum source_scope scope);
+/* How many leading bytes of its address make the source; 0: it is told apart by port. */
+size_t source_prefix_bytes(const struct source_rules *rules, const struct endpoint *from,
+                           enum source_scope scope);

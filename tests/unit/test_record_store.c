@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dht/params.h"
+#include "dht/record_crowd.h"
 #include "dht/record_index.h"
 #include "dht/record_kinds.h"
 #include "dht/record_store.h"
@@ -604,6 +605,79 @@ static void a_peer_record_is_small(void **state)
     record_store_free(crowd);
 }
 
+/* ---- who gives way under a full key, against counting by hand ---- */
+
+/* `count` hosts of up to `networks` networks, a few of them local or without a source. */
+static struct record_group *random_group(struct rng *rng, size_t count, uint32_t networks)
+{
+    struct record_group *group = calloc(1, sizeof *group + count * sizeof(struct record));
+    group->count = (uint16_t)count;
+    for (size_t i = 0; i < count; i++) {
+        struct endpoint host = public_host((uint32_t)rng_below(rng, networks) * 256);
+        host.addr[3] = (uint8_t)rng_u32(rng);
+        struct endpoint local = endpoint_of("10.0.0.1:1");
+        local.port = (uint16_t)(1 + rng_below(rng, 3));
+        uint64_t sort = rng_below(rng, 10);
+        record_set_source(&group->records[i], sort == 0 ? NULL : sort == 1 ? &local : &host);
+        group->records[i].place = 1 + (uint32_t)rng_below(rng, 3);
+        group->records[i].ends_s = (uint32_t)rng_below(rng, 50);
+    }
+    return group;
+}
+
+static bool same_network(const struct record *a, const struct record *b)
+{
+    struct endpoint x = record_source(a), y = record_source(b);
+    if (x.family == ENDPOINT_NONE || y.family == ENDPOINT_NONE)
+        return x.family == y.family && a->place == b->place;
+    if (endpoint_is_local(&x) || endpoint_is_local(&y))
+        return endpoint_equal(&x, &y);
+    return memcmp(x.addr, y.addr, 3) == 0;
+}
+
+static unsigned count_by_hand(const struct record_group *group, const struct record *like)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < group->count; i++)
+        count += same_network(&group->records[i], like);
+    return count;
+}
+
+static void the_victim_is_the_first_to_end_of_the_largest_networks(void **state)
+{
+    (void)state;
+    const struct source_rules rules = {.secret = "a secret of ours"};
+    struct rng rng;
+    unsigned refused = 0;
+    rng_init_seed(&rng, test_seed(64));
+    for (unsigned round = 0; round < 500; round++) {
+        uint32_t networks = 1 + (uint32_t)rng_below(&rng, 20);
+        struct record_group *group = random_group(&rng, 1 + rng_below(&rng, 60), networks);
+        struct record_group *newcomer = random_group(&rng, 1, networks + 2);
+        const struct record *in = &newcomer->records[0];
+        struct endpoint source = record_source(in);
+        unsigned most = 0;
+        uint32_t soonest = UINT32_MAX;
+        for (size_t i = 0; i < group->count; i++)
+            if (count_by_hand(group, &group->records[i]) > most)
+                most = count_by_hand(group, &group->records[i]);
+        for (size_t i = 0; i < group->count; i++)
+            if (count_by_hand(group, &group->records[i]) == most &&
+                group->records[i].ends_s < soonest)
+                soonest = group->records[i].ends_s;
+        size_t victim = crowd_victim(group, &rules, &source, in->place);
+        assert_true((victim == NOWHERE) == (count_by_hand(group, in) >= most));
+        refused += victim == NOWHERE;
+        if (victim != NOWHERE) {
+            assert_int_equal(count_by_hand(group, &group->records[victim]), most);
+            assert_int_equal(group->records[victim].ends_s, soonest);
+        }
+        free(group);
+        free(newcomer);
+    }
+    assert_in_range(refused, 10, 400);
+}
+
 /* ---- random traces against a slow model: one flat list, every rule written out ---- */
 
 #define MODEL_MAX 4096
@@ -807,6 +881,7 @@ int main(void)
         cmocka_unit_test(samples_are_uniform_over_askers),
         cmocka_unit_test(records_that_prove_themselves_are_walked),
         cmocka_unit_test(a_peer_record_is_small),
+        cmocka_unit_test(the_victim_is_the_first_to_end_of_the_largest_networks),
         cmocka_unit_test(random_traces_agree_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
