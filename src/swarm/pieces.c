@@ -101,6 +101,11 @@ struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size)
                             .blocks = piece->blocks};
     memset(piece->blocks, 0, blocks * sizeof *piece->blocks);
     HASH_ADD(hh, pieces->by_index, index, sizeof piece->index, piece);
+    if (piece->hh.tbl == NULL) {
+        pieces->allocated--;
+        free_piece(piece);
+        return NULL;
+    }
     DL_APPEND(pieces->open, piece);
     return piece;
 }
@@ -154,15 +159,19 @@ static void make_free(struct pieces *pieces, struct piece *piece, uint32_t block
         DL_PREPEND(pieces->open, piece); /* was begun before those that are open */
 }
 
+void pieces_add_stale(struct piece *piece, uint32_t block)
+{
+    piece->blocks[block].stale++;
+    piece->stale_total++;
+}
+
 void pieces_put_back(struct pieces *pieces, struct piece *piece, uint32_t block, bool stale)
 {
     struct block *at = &piece->blocks[block];
     at->asked--;
     piece->asked_total--;
-    if (stale) {
-        at->stale++;
-        piece->stale_total++;
-    }
+    if (stale)
+        pieces_add_stale(piece, block);
     if (at->state == BLOCK_ASKED && at->asked == 0)
         make_free(pieces, piece, block);
 }

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HASH_NONFATAL_OOM                                                                          \
+    1 /* without memory an entry stays out of the table; pieces_begin looks                        \
+       */
 #include <uthash.h>
 
 enum block_state {
@@ -70,7 +73,8 @@ void pieces_take_again(struct piece *piece, uint32_t block);
 /* A peer that owed the block has been given up on (`stale`: it may yet send it); it becomes free
  * when no other owes it. */
 void pieces_put_back(struct pieces *pieces, struct piece *piece, uint32_t block, bool stale);
-/* One that was given up on has answered, or never will. */
+/* One that was given up on sends it after all; has answered, or never will. */
+void pieces_add_stale(struct piece *piece, uint32_t block);
 void pieces_forget_stale(struct piece *piece, uint32_t block);
 /* All of it is in `data`. The requests of those that owed it are to be put back or forgotten then:
  * it does not become free any more. */

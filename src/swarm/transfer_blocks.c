@@ -41,14 +41,19 @@ static uint8_t *place_of(struct transfer *transfer, struct peer *peer, struct pi
     return peer->aside;
 }
 
-static void begin_unasked(struct transfer *transfer, struct peer *peer,
-                          const struct wire_message *message)
+/* A block that nobody waits for. It may have crossed our CANCEL or the peer's CHOKE: if it is still
+ * missing, it is welcome. */
+static bool is_late(struct transfer *transfer, struct peer *peer, struct piece *piece,
+                    const struct wire_message *message)
 {
-    peer->receiving = NULL;
-    wire_steer(&peer->wire, NULL);
-    /* It may have crossed our CANCEL, or its own CHOKE. */
-    if (!peer_forget_cancelled(peer, message->piece, message->begin / BLOCK_BYTES))
+    uint32_t block = message->begin / BLOCK_BYTES;
+    if (!peer_forget_cancelled(peer, message->piece, block)) {
         peers_strike(transfer, peer, "too many blocks that were not asked for");
+        return false;
+    }
+    return piece != NULL && message->begin % BLOCK_BYTES == 0 &&
+           piece->blocks[block].state != BLOCK_RECEIVED &&
+           requests_list_released(peer, piece, block);
 }
 
 const char *blocks_begin(struct transfer *transfer, struct peer *peer,
@@ -61,8 +66,9 @@ const char *blocks_begin(struct transfer *transfer, struct peer *peer,
     uint32_t block = message->begin / BLOCK_BYTES;
     bool asked = piece != NULL && message->begin % BLOCK_BYTES == 0 &&
                  request_queue_find(&peer->requests, piece, block) < peer->requests.count;
-    if (!asked) {
-        begin_unasked(transfer, peer, message);
+    if (!asked && !is_late(transfer, peer, piece, message)) {
+        peer->receiving = NULL;
+        wire_steer(&peer->wire, NULL);
         return NULL;
     }
     if (message->length != piece_block_size(piece, block))

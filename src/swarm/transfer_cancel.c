@@ -108,6 +108,15 @@ void requests_forget_released(struct transfer *transfer, struct peer *peer)
     }
 }
 
+bool requests_list_released(struct peer *peer, struct piece *piece, uint32_t block)
+{
+    if (!request_queue_push(&peer->requests, piece, block))
+        return false;
+    request_queue_release(&peer->requests, peer->requests.count - 1);
+    pieces_add_stale(piece, block);
+    return true;
+}
+
 static void drop_from(struct transfer *transfer, struct peer *peer, const struct piece *piece)
 {
     for (uint32_t i = peer->requests.count; i-- > 0;)

@@ -127,6 +127,8 @@ void requests_revive(struct transfer *transfer, struct peer *peer);
 /* Those given up on will not be answered any more. */
 void requests_forget_released(struct transfer *transfer, struct peer *peer);
 void requests_drop_all(struct transfer *transfer, struct peer *peer);
+/* A block that is not on the list any more comes after all. */
+bool requests_list_released(struct peer *peer, struct piece *piece, uint32_t block);
 /* Nobody owes any of `piece` any more, nobody receives into it. */
 void requests_drop_piece(struct transfer *transfer, struct piece *piece);
 void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t index,

@@ -301,6 +301,10 @@ static void on_check(struct world *world, unsigned number, const struct transfer
                action->data.data, action->data.len);
     node->bad_checks += !ok;
     enum status result = ok ? STATUS_OK : STATUS_MISMATCH;
+    if (ok && node->write_fails > 0) {
+        node->write_fails--;
+        result = STATUS_IO;
+    }
     if (node->check_later)
         world->checks[world->check_count++] = (struct check){number, action->piece, result};
     else

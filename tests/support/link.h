@@ -37,6 +37,7 @@ struct node {
     /* what it told */
     bool complete;
     uint64_t complete_ms;
+    unsigned write_fails; /* so many pieces more cannot be written */
     unsigned bad_checks, found, listens, closes;
     enum transfer_close_reason last_close;
     const char *last_text;
