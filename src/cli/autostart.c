@@ -100,9 +100,13 @@ static json_t *own_program(char out[PATHS_SIZE])
     return NULL;
 }
 
-static json_t *not_started(struct cli *cli)
+static json_t *not_started(struct cli *cli, bool in_time)
 {
     char hint[COMMAND_TEXT_SIZE];
+    if (in_time)
+        return failure_new("daemon_start", EXIT_NO_DAEMON, cli_command_text(cli, hint, "logs"),
+                           "the daemon for profile %s ended before it was ready",
+                           cli->paths.profile);
     return failure_new("daemon_start", EXIT_NO_DAEMON, cli_command_text(cli, hint, "logs"),
                        "the daemon for profile %s did not start within %d s", cli->paths.profile,
                        AUTOSTART_WAIT_MS / 1000);
@@ -142,7 +146,8 @@ json_t *autostart(struct cli *cli, int *fd)
     if (*fd >= 0 && why == NULL && ready != NULL)
         say_started(cli, ready);
     else if (*fd < 0)
-        error = json_is_object(why) ? json_incref(why) : not_started(cli);
+        error = json_is_object(why) ? json_incref(why)
+                                    : not_started(cli, client_now_ms() < deadline_ms);
     json_decref(ready);
     return error;
 }

@@ -175,14 +175,13 @@ int verb_bootstrap_rm(struct cli *cli, const struct arguments *arguments)
 
 int verb_bootstrap_reset(struct cli *cli, const struct arguments *arguments)
 {
-    const char *installed = paths_installed_bootstrap();
     (void)arguments;
     if (unlink(cli->paths.bootstrap_file) != 0 && errno != ENOENT)
         return cli_fail(cli, failure_of_errno("remove", cli->paths.bootstrap_file));
-    json_t *result = json_pack("{s:s?}", "path", installed);
+    const char *path = list_path(cli);
+    json_t *result = json_pack("{s:s?}", "path", path);
     if (!cli_json_result(cli, result))
-        fprintf(cli->out, "the installed list holds again%s%s\n", installed != NULL ? ": " : "",
-                installed != NULL ? installed : "");
+        fprintf(cli->out, "the list is %s again\n", path != NULL ? path : "empty");
     json_decref(result);
     return EXIT_DONE;
 }

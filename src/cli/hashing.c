@@ -19,7 +19,6 @@ struct hashing {
     struct storage *storage;
     const struct metainfo *metainfo;
     struct id *out; /* NULL: compare instead */
-    bool *good;
     struct hashing_verdict verdict;
     uint32_t next; /* the first piece nobody has taken */
     uint64_t done_bytes;
@@ -45,8 +44,6 @@ static void note_result(struct hashing *hashing, uint32_t piece, enum status sta
     hashing->verdict.good += status == STATUS_OK;
     hashing->verdict.bad += verify && status == STATUS_MISMATCH;
     hashing->verdict.missing += verify && status == STATUS_NOT_FOUND;
-    if (hashing->good != NULL)
-        hashing->good[piece] = status == STATUS_OK;
     bool counted = verify && (status == STATUS_MISMATCH || status == STATUS_NOT_FOUND);
     if (status != STATUS_OK && !counted && hashing->status == STATUS_OK) {
         hashing->status = status;
@@ -129,10 +126,10 @@ enum status hashing_make(struct storage *storage, struct id out[], hashing_progr
     return run(&hashing, progress, user, error);
 }
 
-enum status hashing_verify(struct storage *storage, struct hashing_verdict *out, bool good[],
+enum status hashing_verify(struct storage *storage, struct hashing_verdict *out,
                            hashing_progress *progress, void *user, struct storage_error *error)
 {
-    struct hashing hashing = {.storage = storage, .good = good};
+    struct hashing hashing = {.storage = storage};
     enum status status = run(&hashing, progress, user, error);
     *out = hashing.verdict;
     return status;

@@ -16,7 +16,6 @@ enum status hashing_make(struct storage *storage, struct id out[], hashing_progr
 struct hashing_verdict {
     uint32_t good, bad, missing; /* pieces */
 };
-/* Compares every piece with its hash; missing and wrong ones are counted, other failures end it.
- * `good` (may be NULL) gets one bool per piece. */
-enum status hashing_verify(struct storage *storage, struct hashing_verdict *out, bool good[],
+/* Compares every piece with its hash; missing and wrong ones are counted, other failures end it. */
+enum status hashing_verify(struct storage *storage, struct hashing_verdict *out,
                            hashing_progress *progress, void *user, struct storage_error *error);

@@ -21,10 +21,11 @@
 
 #define WAITING_NOTE_MS 3000 /* nothing waits longer without saying so [cli-design 1.4] */
 
-#define PROGRESS_REDRAW_MS    100   /* at most ten times a second */
-#define PROGRESS_LINE_MS      30000 /* not a terminal: a line per 10 % or this */
-#define PROGRESS_LINE_PERCENT 10
-#define PROGRESS_BAR_MAX      30 /* cells */
+#define PROGRESS_REDRAW_MS     100   /* at most ten times a second */
+#define PROGRESS_FIRST_LINE_MS 500   /* what is done by then needs no lines */
+#define PROGRESS_LINE_MS       30000 /* not a terminal: a line per 10 % or this */
+#define PROGRESS_LINE_PERCENT  10
+#define PROGRESS_BAR_MAX       30 /* cells */
 
 /* Calls on one connection are limited to 16 by the daemon (docs/control.md): one is kept free for
  * pausing. */

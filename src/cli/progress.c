@@ -17,7 +17,7 @@ struct line {
     char *name, *text;
     bool shown, ended;
     int said_percent;
-    uint64_t said_ms;
+    uint64_t first_ms, said_ms;
 };
 
 struct progress {
@@ -202,7 +202,8 @@ static int percent_of(const struct progress_facts *facts)
 static void say_line(struct progress *progress, struct line *line, uint64_t now_ms)
 {
     int percent = percent_of(&line->facts);
-    bool step = percent >= 0 && percent / PROGRESS_LINE_PERCENT > line->said_percent;
+    bool step = percent >= 0 && percent / PROGRESS_LINE_PERCENT > line->said_percent &&
+                now_ms - line->first_ms >= PROGRESS_FIRST_LINE_MS;
     if (!step && now_ms - line->said_ms < PROGRESS_LINE_MS)
         return;
     char text[LINE_SIZE];
@@ -228,6 +229,7 @@ void progress_update(struct progress *progress, size_t index, const struct progr
     if (!line->shown) { /* a first wait is spoken of after 3 s [cli-design 1.4] */
         line->said_ms = now_ms - PROGRESS_LINE_MS + WAITING_NOTE_MS;
         line->said_percent = 0;
+        line->first_ms = now_ms;
     }
     set_text(&line->name, facts->name);
     set_text(&line->text, facts->text);

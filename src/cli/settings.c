@@ -135,6 +135,9 @@ int verb_config_set(struct cli *cli, const struct arguments *arguments)
     const struct config_key *key = config_find_key(arguments->words[0]);
     if (key == NULL)
         return cli_fail(cli, unknown_key(arguments->words[0]));
+    if (strpbrk(arguments->words[1], "\r\n") != NULL)
+        return cli_fail(cli, failure_new("bad_value", EXIT_BAD_INPUT, NULL,
+                                         "%s: a value is one line", key->name));
     struct config *trial = config_new();
     enum status status = config_set(trial, key->name, arguments->words[1], CONFIG_FILE, why);
     config_free(trial);

@@ -25,8 +25,7 @@ json_t *torrent_read(const char *path, struct buffer *data, struct torrent_file 
     if (status != STATUS_OK)
         return failure_of_errno("read", path);
     if (torrent_file_parse(buffer_bytes(data), out, why) != STATUS_OK)
-        return failure_new("bad_torrent", EXIT_BAD_INPUT, NULL, "%s is no torrent file: %s", path,
-                           why);
+        return failure_new("bad_torrent", EXIT_BAD_INPUT, NULL, "cannot read %s: %s", path, why);
     return NULL;
 }
 

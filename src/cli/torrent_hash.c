@@ -246,50 +246,86 @@ static bool split_path(const char *path, const struct metainfo *metainfo, char d
     return true;
 }
 
-static int report_verified(struct cli *cli, const char *path, const struct hashing_verdict *verdict)
+/* What pieces do not show: files of no length that are missing, bytes behind a file's end. */
+struct file_verdict {
+    uint32_t missing, wrong_size;
+};
+
+static enum status check_files(struct storage *storage, struct file_verdict *out,
+                               struct storage_error *error)
 {
-    uint32_t total = verdict->good + verdict->bad + verdict->missing;
-    json_t *pieces = json_pack("{s:I,s:I,s:I}", "good", (json_int_t)verdict->good, "bad",
-                               (json_int_t)verdict->bad, "missing", (json_int_t)verdict->missing);
-    if (verdict->good < total) {
-        json_t *failure = failure_new("mismatch", EXIT_MISMATCH, NULL,
-                                      "%s does not fit: of %u pieces %u are wrong, %u missing",
-                                      path, total, verdict->bad, verdict->missing);
-        json_object_set_new(failure, "pieces", pieces);
-        return cli_fail(cli, failure);
+    const struct metainfo *metainfo = storage_metainfo(storage);
+    struct storage_stat *stats = calloc(metainfo->file_count, sizeof *stats);
+    *out = (struct file_verdict){0};
+    if (stats == NULL)
+        abort();
+    enum status status = storage_stat_files(storage, stats, error);
+    for (uint32_t i = 0; status == STATUS_OK && i < metainfo->file_count; i++) {
+        out->missing += !stats[i].exists;
+        out->wrong_size += stats[i].exists && stats[i].size != metainfo->files[i].length;
     }
-    json_t *result = json_pack("{s:o}", "pieces", pieces);
-    if (!cli_json_result(cli, result))
+    free(stats);
+    return status;
+}
+
+static int report_verified(struct cli *cli, const char *path, const struct hashing_verdict *pieces,
+                           const struct file_verdict *files)
+{
+    uint32_t total = pieces->good + pieces->bad + pieces->missing;
+    json_t *facts = json_pack(
+        "{s:{s:I,s:I,s:I},s:{s:I,s:I}}", "pieces", "good", (json_int_t)pieces->good, "bad",
+        (json_int_t)pieces->bad, "missing", (json_int_t)pieces->missing, "files", "missing",
+        (json_int_t)files->missing, "wrong_size", (json_int_t)files->wrong_size);
+    int exit = EXIT_DONE;
+    if (pieces->good < total || files->missing > 0 || files->wrong_size > 0) {
+        json_t *failure = failure_new("mismatch", EXIT_MISMATCH, NULL,
+                                      "%s does not fit: of %u pieces %u are wrong, %u missing; %u "
+                                      "files missing, %u of another size",
+                                      path, total, pieces->bad, pieces->missing, files->missing,
+                                      files->wrong_size);
+        json_object_update_missing(failure, facts);
+        exit = cli_fail(cli, failure);
+    } else if (!cli_json_result(cli, facts)) {
         fprintf(cli->out, "%s: all %u pieces are right\n", path, total);
-    json_decref(result);
-    return EXIT_DONE;
+    }
+    json_decref(facts);
+    return exit;
+}
+
+static int verify_storage(struct cli *cli, struct storage *storage, const char *path)
+{
+    const struct metainfo *metainfo = storage_metainfo(storage);
+    struct storage_error error;
+    struct hashing_verdict pieces;
+    struct file_verdict files;
+    struct showing showing;
+    showing_begin(cli, metainfo->name, metainfo->total_length, &showing);
+    enum status status = hashing_verify(storage, &pieces, show_done, &showing, &error);
+    showing_end(&showing);
+    if (status == STATUS_OK)
+        status = check_files(storage, &files, &error);
+    if (status != STATUS_OK)
+        return cli_fail(cli, failure_of_storage(status, &error));
+    return report_verified(cli, path, &pieces, &files);
 }
 
 static int verify(struct cli *cli, const struct metainfo *metainfo, const char *path)
 {
     char dir[PATHS_SIZE], target[PATHS_SIZE];
     struct storage *storage = NULL;
-    struct storage_error error;
-    struct hashing_verdict verdict;
-    struct showing showing;
     struct storage_cache *cache = storage_cache_new();
     if (cache == NULL)
         abort();
     enum status status = STATUS_TOO_BIG;
     if (split_path(path, metainfo, dir, target))
         status = storage_new(metainfo, dir, target, false, cache, &storage);
-    if (status == STATUS_OK) {
-        showing_begin(cli, metainfo->name, metainfo->total_length, &showing);
-        status = hashing_verify(storage, &verdict, NULL, show_done, &showing, &error);
-        showing_end(&showing);
-    } else {
-        error = (struct storage_error){0};
-    }
+    int exit = status == STATUS_OK
+                   ? verify_storage(cli, storage, path)
+                   : cli_fail(cli, failure_new(status_name(status), EXIT_FAILED, NULL,
+                                               "cannot read %s: %s", path, status_text(status)));
     storage_free(storage);
     storage_cache_free(cache);
-    if (status != STATUS_OK)
-        return cli_fail(cli, failure_of_storage(status, &error));
-    return report_verified(cli, path, &verdict);
+    return exit;
 }
 
 int verb_torrent_verify(struct cli *cli, const struct arguments *arguments)
