@@ -212,6 +212,8 @@ static void a_seed_renewed_for_a_day_stays_six_hours(void **state)
     for (; now < START_MS + 24 * hour; now += hour / 2) {
         put_peer(store, 1, &seed, 5, true, now);
         put_peer(store, 1, &leech, 4, false, now);
+        assert_int_equal(held(store, 1, KIND_PEER, now + hour - 1000), 2);
+        assert_int_equal(held(store, 1, KIND_PEER, now + hour), 0); /* not known to be stable yet */
     }
     put_peer(store, 1, &seed, 5, true, now);
     put_peer(store, 1, &leech, 4, false, now);
@@ -440,6 +442,26 @@ static void memory_stays_within_the_budget(void **state)
     record_store_expire(store, now + 86400000);
     assert_int_equal(record_store_stats(store)->records, 0);
     assert_true(record_store_stats(store)->bytes < 2048); /* the tables gave it back */
+    record_store_free(store);
+}
+
+static void a_key_that_empties_gives_memory_back(void **state)
+{
+    (void)state;
+    struct record_store *store = record_store_new(&plain);
+    uint64_t day = 86400000;
+    for (uint32_t i = 0; i < 400; i++) {
+        struct endpoint host = public_host(i * 256);
+        put_peer(store, 1, &host, 1, false, START_MS);
+    }
+    struct endpoint last = public_host(0);
+    size_t full = record_store_stats(store)->bytes;
+    put_peer(store, 1, &last, 1, false, START_MS + 3000000);
+    record_store_expire(store, START_MS + 3600000);
+    assert_int_equal(record_store_stats(store)->records, 1);
+    assert_true(record_store_stats(store)->bytes < full / 8);
+    record_store_expire(store, START_MS + day);
+    assert_int_equal(record_store_stats(store)->keys, 0);
     record_store_free(store);
 }
 
@@ -875,6 +897,7 @@ int main(void)
         cmocka_unit_test(a_full_key_gives_up_the_oldest_of_the_largest_network),
         cmocka_unit_test(entries_from_disk_are_each_their_own_network),
         cmocka_unit_test(memory_stays_within_the_budget),
+        cmocka_unit_test(a_key_that_empties_gives_memory_back),
         cmocka_unit_test(one_source_has_a_small_share_of_the_memory),
         cmocka_unit_test(signed_records_cannot_push_out_the_others),
         cmocka_unit_test(pages_show_each_value_once),
