@@ -162,14 +162,24 @@ static void answer_put(struct dht *dht, const struct message *query, const struc
 
 /* ---- all of them ---- */
 
-/* The most that an answer may have, after `pinged` has taken its part. */
+/* The most that an answer may have after `pinged` bytes went the same way. */
 static size_t answer_max(const struct dht *dht, const struct endpoint *from, size_t bytes,
-                         bool pinged)
+                         size_t pinged)
 {
     size_t most = throttle_reply_max(dht->throttle, from, bytes, dht->now_ms);
-    if (!pinged || throttle_proven(dht->throttle, from, dht->now_ms))
+    if (throttle_proven(dht->throttle, from, dht->now_ms))
         return most;
-    return most > PING_BYTES ? most - PING_BYTES : 0;
+    return most > pinged ? most - pinged : 0;
+}
+
+/* Returns the bytes of the ping that went out to it. */
+static size_t ping_newcomer(struct dht *dht, const struct message *query,
+                            const struct endpoint *from)
+{
+    uint64_t before = dht->counted.bytes_out;
+    if (!query->read_only)
+        dht_upkeep_newcomer(dht, &query->id, from);
+    return (size_t)(dht->counted.bytes_out - before);
 }
 
 /* False: it is not served. */
@@ -203,7 +213,7 @@ void dht_server_query(struct dht *dht, const struct message *query, const struct
         answer_get(dht, query, from, &answer);
     else if (query->method == METHOD_PUT)
         answer_put(dht, query, from, has_token, &answer);
-    bool pinged = !query->read_only && dht_upkeep_newcomer(dht, &query->id, from);
+    size_t pinged = ping_newcomer(dht, query, from);
     dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, pinged));
 }
 
@@ -218,5 +228,5 @@ void dht_server_refuse(struct dht *dht, const struct message *query, const struc
     answer.txid_len = query->txid_len;
     answer.error_code = query->error_code;
     answer.error_text = query->error_text;
-    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, false));
+    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, 0));
 }

@@ -70,14 +70,14 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
     dht_join_lost(dht);
 }
 
-bool dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
+void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
 {
     if (!endpoint_is_usable(from) || from->family != dht->config.family ||
         !routing_table_wants(dht->table, id, dht->now_ms) ||
         rpc_count_of(&dht->rpc, RPC_PING_NEW) >= NEWCOMER_PINGS_MAX ||
         rpc_is_asking(&dht->rpc, from))
-        return false;
-    return dht_send_ping(dht, RPC_PING_NEW, from, NULL, 0);
+        return;
+    dht_send_ping(dht, RPC_PING_NEW, from, NULL, 0);
 }
 
 /* ---- those that were silent ---- */

@@ -201,8 +201,8 @@ void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct e
 void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
                          const struct message *answer);
 void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query);
-/* A node asked us: asked back if the table could use it. True: a ping goes out. */
-bool dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
+/* A node asked us: asked back if the table could use it. */
+void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
 void dht_upkeep_touch(struct dht *dht, const struct id *target);
 void dht_upkeep_walk_done(struct dht *dht, const struct walk *walk);
 void dht_upkeep_run(struct dht *dht);

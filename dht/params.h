@@ -107,10 +107,9 @@
 #define REFRESH_AFTER_JOIN_MS 2000 /* all buckets, once the walk to our own id has ended */
 #define REFRESH_WALKS_MAX     2
 #define REFRESH_K             8 /* a refresh wants contacts, not the k nearest of nothing */
-#define SUSPECT_PAUSE_MS      (5 * 1000) /* a silent contact is asked again after this */
-#define SUSPECT_PINGS_MAX     8          /* of them at a time */
-#define NEWCOMER_PINGS_MAX    8          /* pings under way to nodes that asked us */
-#define PING_BYTES            80 /* no ping of ours is longer, with the longest version string */
+#define SUSPECT_PAUSE_MS      (5 * 1000)  /* a silent contact is asked again after this */
+#define SUSPECT_PINGS_MAX     8           /* of them at a time */
+#define NEWCOMER_PINGS_MAX    8           /* pings under way to nodes that asked us */
 #define TRIM_AFTER_MS         (10 * 1000) /* idle this long: working memory is given back */
 
 /* What waits for the owner, who drains both after each input. */
