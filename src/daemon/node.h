@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <uv.h>
+
 #include "kadpeer/dht.h"
 
 struct daemon;
@@ -44,3 +46,38 @@ bool node_is_self(const struct node *node, const struct endpoint *endpoint);
 /* What others can dial: external addresses by votes where known, else the bound ones that are not
  * unspecified, else the addresses of our interfaces. Returns how many. */
 size_t node_own_endpoints(const struct node *node, struct endpoint out[], size_t cap);
+
+/* ---- for the daemon alone ---- */
+
+struct catalog;
+struct udp; /* io/udp.h */
+
+struct node_setup {
+    uv_loop_t *loop;
+    struct catalog *catalog; /* NULL: nothing is kept */
+    struct rng *rng;         /* from the system's randomness */
+    uint32_t network_id;
+    bool limit_local; /* loopback and private addresses are limited like public ones (tests) */
+    /* JOINED, ALONE, ADDRESS and PUBLISHED of one family; from the loop. */
+    void (*on_event)(void *user, uint8_t family, const struct dht_event *event);
+    void *user;
+};
+
+struct node *node_new(const struct node_setup *setup); /* NULL: no memory */
+/* Takes one bound socket; the first of a family makes its overlay. All have one port. */
+enum status node_take_socket(struct node *node, struct udp *udp, const struct endpoint *bound);
+/* Receives from now on, with what the last run saved. */
+enum status node_start(struct node *node);
+void node_save(struct node *node); /* contacts, ids, held records */
+/* Saves, sends what still waits, closes the sockets. Nothing follows. NULL is allowed. */
+void node_free(struct node *node);
+
+size_t node_saved_count(const struct node *node); /* contacts taken over from the last run */
+/* False: no overlay of that family. */
+bool node_stats(const struct node *node, uint8_t family, struct dht_stats *out);
+bool node_family_joined(const struct node *node, uint8_t family);
+/* Of both overlays. Returns how many. */
+size_t node_contacts(const struct node *node, struct dht_contact out[], size_t cap);
+/* Datagrams that were lost on our own side, over all sockets. */
+uint64_t node_send_failures(const struct node *node);
+void node_set_may_join(struct node *node, bool yes); /* what node_may_join says while alone */

@@ -8,3 +8,14 @@
 #define CONTROL_BACKLOG_MAX     (4u << 20) /* bytes of notifications that nobody reads */
 #define CONTROL_READ_BYTES      16384      /* asked for at a time: most requests are under 1 KiB */
 #define CONTROL_LISTEN_BACKLOG  64         /* as many as may be connected */
+
+/* ---- node ---- */
+#define NODE_SOCKETS_MAX    16  /* UDP sockets: one per --bind address */
+#define NODE_OPERATIONS_MAX 512 /* gets, finds, pings under way; the DHT has bounds of its own */
+#define NODE_INTERFACES_MAX 32  /* addresses of our interfaces that are looked at */
+#define NODE_SAVED_MAX      500 /* contacts kept for the next run: a full table near us [SAVED_MAX] */
+#define NODE_SAVE_FIRST_MS  (10 * 1000)      /* after joining: a run may end soon */
+#define NODE_SAVE_MS        (5 * 60 * 1000)  /* contacts, later on */
+#define NODE_RECORDS_MS     (15 * 60 * 1000) /* held records: the loop waits for the database */
+#define NODE_CLOCK_MS       (60 * 1000)      /* how often the wall clock is compared */
+#define NODE_CLOCK_STEP_MS  2000             /* a smaller difference is drift, not a new time */

@@ -1,0 +1,120 @@
+/* Which addresses are ours, which of them others can dial, by which socket to send. */
+#include "daemon/node_private.h"
+
+#include "io/address.h"
+
+static bool is_unspecified(const struct endpoint *endpoint)
+{
+    static const struct endpoint none = {.family = ENDPOINT_NONE};
+    return memcmp(endpoint->addr, none.addr, sizeof none.addr) == 0;
+}
+
+struct udp *node_socket_for(const struct overlay *overlay, const struct endpoint *to)
+{
+    const struct node_socket *sockets = overlay->sockets;
+    for (size_t i = 0; i < overlay->socket_count; i++)
+        if (is_unspecified(&sockets[i].bound) ||
+            endpoint_is_loopback(&sockets[i].bound) == endpoint_is_loopback(to))
+            return sockets[i].udp;
+    return sockets[0].udp;
+}
+
+/* Of our interfaces; ports are 0. */
+static size_t interface_addresses(struct endpoint out[NODE_INTERFACES_MAX])
+{
+    uv_interface_address_t *found;
+    int found_count;
+    size_t count = 0;
+    if (uv_interface_addresses(&found, &found_count) != 0)
+        return 0;
+    for (int i = 0; i < found_count && count < NODE_INTERFACES_MAX; i++)
+        if (address_from_system((const struct sockaddr *)&found[i].address, &out[count])) {
+            out[count].port = 0;
+            count++;
+        }
+    uv_free_interface_addresses(found, found_count);
+    return count;
+}
+
+static bool is_interface_address(const struct endpoint *endpoint)
+{
+    struct endpoint interfaces[NODE_INTERFACES_MAX];
+    size_t count = interface_addresses(interfaces);
+    for (size_t i = 0; i < count; i++)
+        if (endpoint_same_address(&interfaces[i], endpoint))
+            return true;
+    return false;
+}
+
+bool node_is_self(const struct node *node, const struct endpoint *endpoint)
+{
+    if (endpoint->port != node->port || endpoint->family == ENDPOINT_NONE)
+        return false;
+    const struct overlay *overlay = &node->overlays[endpoint->family == ENDPOINT_IPV6];
+    if (endpoint_same_address(&overlay->external, endpoint))
+        return true;
+    for (size_t i = 0; i < overlay->socket_count; i++) {
+        const struct endpoint *bound = &overlay->sockets[i].bound;
+        if (endpoint_same_address(bound, endpoint))
+            return true;
+        if (is_unspecified(bound) &&
+            (endpoint_is_loopback(endpoint) || is_interface_address(endpoint)))
+            return true;
+    }
+    return false;
+}
+
+/* ---- what others can dial ---- */
+
+struct endpoints {
+    struct endpoint *out;
+    size_t count, cap;
+};
+
+static void add(struct endpoints *endpoints, struct endpoint endpoint, uint16_t port)
+{
+    endpoint.port = port;
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (endpoint_equal(&endpoints->out[i], &endpoint))
+            return;
+    if (endpoints->count < endpoints->cap && endpoint_is_usable(&endpoint))
+        endpoints->out[endpoints->count++] = endpoint;
+}
+
+static bool is_link_local(const struct endpoint *endpoint)
+{
+    return endpoint->family == ENDPOINT_IPV6
+               ? endpoint->addr[0] == 0xfe && endpoint->addr[1] >> 6 == 2
+               : endpoint->addr[0] == 169 && endpoint->addr[1] == 254;
+}
+
+/* Loopback only when there is nothing else; link-local ones mean nothing without a zone. */
+static void add_interfaces(struct endpoints *endpoints, uint8_t family, uint16_t port)
+{
+    struct endpoint interfaces[NODE_INTERFACES_MAX];
+    size_t count = interface_addresses(interfaces), before = endpoints->count;
+    for (size_t i = 0; i < count; i++)
+        if (interfaces[i].family == family && !endpoint_is_loopback(&interfaces[i]) &&
+            !is_link_local(&interfaces[i]))
+            add(endpoints, interfaces[i], port);
+    for (size_t i = 0; i < count && endpoints->count == before; i++)
+        if (interfaces[i].family == family && endpoint_is_loopback(&interfaces[i]))
+            add(endpoints, interfaces[i], port);
+}
+
+size_t node_own_endpoints(const struct node *node, struct endpoint out[], size_t cap)
+{
+    struct endpoints endpoints = {.out = out, .cap = cap};
+    for (size_t i = 0; i < NODE_FAMILIES; i++)
+        if (node->overlays[i].external.family != ENDPOINT_NONE)
+            add(&endpoints, node->overlays[i].external, node->port);
+    for (size_t i = 0; i < NODE_FAMILIES; i++) {
+        const struct overlay *overlay = &node->overlays[i];
+        for (size_t j = 0; j < overlay->socket_count; j++)
+            if (!is_unspecified(&overlay->sockets[j].bound))
+                add(&endpoints, overlay->sockets[j].bound, node->port);
+            else if (overlay->external.family == ENDPOINT_NONE)
+                add_interfaces(&endpoints, overlay->family, node->port);
+    }
+    return endpoints.count;
+}
