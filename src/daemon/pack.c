@@ -97,13 +97,13 @@ void pack_end(struct pack *pack)
     write_u32(head + 1, pack->open[pack->depth].count);
 }
 
-void pack_fields(struct pack *pack, const struct pack *map)
+void pack_fields(struct pack *pack, struct bytes map)
 {
-    assert(pack->depth > 0 && pack->open[pack->depth - 1].map && map->depth == 0);
-    if (map->out.failed || map->out.len < HEAD_SIZE || map->out.data[0] != MAP_32)
+    assert(pack->depth > 0 && pack->open[pack->depth - 1].map);
+    if (map.len < HEAD_SIZE || map.data[0] != MAP_32)
         return;
-    pack->open[pack->depth - 1].count += read_u32(map->out.data + 1);
-    buffer_add(&pack->out, map->out.data + HEAD_SIZE, map->out.len - HEAD_SIZE);
+    pack->open[pack->depth - 1].count += read_u32(map.data + 1);
+    buffer_add(&pack->out, map.data + HEAD_SIZE, map.len - HEAD_SIZE);
 }
 
 /* ---- values ---- */

@@ -43,5 +43,5 @@ void pack_endpoint(struct pack *pack, const char *key,
                    const struct endpoint *value);                   /* text; family 0: nil */
 void pack_time(struct pack *pack, const char *key, int64_t unix_s); /* RFC 3339; 0: nil */
 void pack_bin(struct pack *pack, const char *key, const void *data, size_t len);
-/* The fields of `map`, one closed outermost map, become fields of the map open in `pack`. */
-void pack_fields(struct pack *pack, const struct pack *map);
+/* The fields of `map`, which a closed pack made, become fields of the map open in `pack`. */
+void pack_fields(struct pack *pack, struct bytes map);

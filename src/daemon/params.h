@@ -19,3 +19,18 @@
 #define NODE_RECORDS_MS     (15 * 60 * 1000) /* held records: the loop waits for the database */
 #define NODE_CLOCK_MS       (60 * 1000)      /* how often the wall clock is compared */
 #define NODE_CLOCK_STEP_MS  2000             /* a smaller difference is drift, not a new time */
+
+/* ---- bootstrap ---- */
+/* Between rounds while alone: names are resolved anew, the list is read anew. (The DHT asks known
+ * addresses again by itself, more often.) */
+#define BOOTSTRAP_PAUSE_MIN_MS (5 * 1000)
+#define BOOTSTRAP_PAUSE_MAX_MS (10 * 60 * 1000)
+
+/* ---- ports ---- */
+#define PORTS_DEFAULT    61881 /* above the usual range of outgoing connections [cli-design 4] */
+#define PORTS_MOVE_MAX   200   /* numbers tried from there: as many profiles on one machine */
+#define PORTS_FREE_TRIES 32    /* a number free for UDP may be taken for TCP */
+
+/* ---- events ---- */
+#define EVENTS_KEPT_MAX   2048        /* one of each piece of a common download, and then some */
+#define EVENTS_KEPT_BYTES (256 << 10) /* the idle daemon stays small */

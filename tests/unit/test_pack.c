@@ -154,7 +154,7 @@ static void fields_of_one_map_go_into_another(void **state)
     pack_init(&into);
     pack_begin_map(&into, NULL);
     pack_u64(&into, "msgid", 1);
-    pack_fields(&into, &from);
+    pack_fields(&into, buffer_bytes(&from.out));
     pack_end(&into);
     struct read read = read_pack(&into);
     assert_int_equal(read.unpacked.data.via.map.size, 3);
