@@ -18,8 +18,10 @@ struct node;
 struct engine;
 struct control;
 struct events;
+struct bootstrap;
 
-#define DAEMON_BOUND_MAX 16
+#define DAEMON_BOUND_MAX       16
+#define DAEMON_LOG_LEVELS_SIZE 512
 
 struct daemon {
     uv_loop_t *loop;
@@ -30,12 +32,14 @@ struct daemon {
     struct engine *engine;
     struct control *control;
     struct events *events;
+    struct bootstrap *bootstrap;
     struct rng rng;                          /* from the system's randomness */
     uint16_t port;                           /* UDP and TCP, as bound */
     struct endpoint bound[DAEMON_BOUND_MAX]; /* what we listen on; may be unspecified addresses */
     size_t bound_count;
     uint64_t started_ms;
     int64_t started_unix_s;
+    char log_levels[DAEMON_LOG_LEVELS_SIZE]; /* as set last */
     bool stopping;
 };
 
@@ -58,7 +62,7 @@ struct daemon_options {
  * printed in the form of cli-design section 9. */
 int daemon_run(struct daemon_options *options);
 
-/* Ends the daemon as a signal would; `now`: within 1 s. */
+/* Ends the daemon as a signal would, from the loop: within 5 s; `now`: within 1 s. */
 void daemon_stop(struct daemon *daemon, bool now);
 
 /* ---- the `events` stream: docs/control.md ---- */

@@ -34,3 +34,32 @@
 /* ---- events ---- */
 #define EVENTS_KEPT_MAX   2048        /* one of each piece of a common download, and then some */
 #define EVENTS_KEPT_BYTES (256 << 10) /* the idle daemon stays small */
+
+/* ---- the process ---- */
+#define DESCRIPTORS_WANTED 65536        /* of the hard limit: a connection or open file each */
+#define MALLOC_TRIM_BYTES  (128 * 1024) /* free at the heap's end: given back above this */
+#define MALLOC_MMAP_BYTES  (256 * 1024) /* blocks from this size on are mapped on their own */
+#define LOG_TURN_BYTES     (10 << 20)   /* a log above this makes room at the next start */
+
+/* A stop takes at most 5 s, 1 s with --now [cli-design 4]: of that the engine may take this, the
+ * rest of the parts need the grace. */
+#define STOP_ENGINE_MS     3500
+#define STOP_NOW_ENGINE_MS 500
+#define STOP_GRACE_MS      200
+#define STOP_DRY_MS        200 /* for closing handles, when everything is saved already */
+
+/* ---- searches by name ---- */
+#define NAME_SEARCH_LOOKUPS     4    /* of several words at a time: the rarest is among them */
+#define NAME_SEARCH_MATCHES_MAX 500  /* infohashes of one search: a key holds 200 entries */
+#define NAME_SEARCH_COUNTS      8    /* infohashes whose peers are counted at a time */
+#define NAME_SEARCH_TELL_MS     1000 /* a match not counted by then is told without */
+#define NAME_SEARCH_TICK_MS     200  /* how often it looks whether something is due */
+#define NAME_SEARCH_WAIT_S      10   /* without `wait` [cli-design 4] */
+#define NAME_SEARCH_WAIT_MAX_S  600
+#define NAME_SEARCH_LIMIT       100 /* results without `limit` */
+
+/* ---- node.join, node.ping, node.table ---- */
+#define JOIN_ADDRESSES_MAX 64 /* of one call */
+#define JOIN_WAIT_S        10 /* without `wait` */
+#define JOIN_WAIT_MAX_S    600
+#define NODE_TABLE_MAX     8000 /* contacts shown: two full tables of 160 buckets are never near */
