@@ -2,6 +2,13 @@
 
 #include "swarm/params.h"
 
+/* An order among those whose turns began together that differs from turn to turn: none of them is
+ * always the first. */
+static uint64_t lot(const struct choker_peer *peer)
+{
+    return (peer->peer ^ peer->turn_ms) * 0x9e3779b97f4a7c15u;
+}
+
 /* Whether `a` deserves a slot more than `b`. */
 static bool goes_before(const struct choker *choker, const struct choker_peer *a,
                         const struct choker_peer *b, uint64_t now_ms)
@@ -13,6 +20,8 @@ static bool goes_before(const struct choker *choker, const struct choker_peer *a
             return a_has_turn;
         if (a->turn_ms != b->turn_ms)
             return a->turn_ms < b->turn_ms;
+        if (a->turn_ms != 0)
+            return lot(a) < lot(b);
     } else {
         if (a->rate_bps != b->rate_bps)
             return a->rate_bps > b->rate_bps;

@@ -40,7 +40,8 @@ struct peer {
     struct bitfield has;
     bool has_all;         /* said HAVE_ALL before that */
     uint32_t early_bytes; /* of the BITFIELD that came before that; 0: none */
-    bool seed;            /* counted in transfer.seeds, not in the picker */
+    bool counted;         /* in transfer.seeds or in the picker, from holdings_settle on */
+    bool seed;            /* in transfer.seeds */
     uint32_t useful;      /* pieces it has that we need */
 
     bool we_choke, they_choke, we_want, they_want;

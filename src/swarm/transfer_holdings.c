@@ -7,6 +7,7 @@
 
 static void count(struct transfer *transfer, struct peer *peer)
 {
+    peer->counted = true;
     if (bitfield_is_full(&peer->has)) {
         peer->seed = true;
         transfer->seeds++;
@@ -19,6 +20,9 @@ static void count(struct transfer *transfer, struct peer *peer)
 
 static void uncount(struct transfer *transfer, struct peer *peer)
 {
+    if (!peer->counted)
+        return;
+    peer->counted = false;
     if (peer->seed) {
         peer->seed = false;
         transfer->seeds--;
@@ -178,8 +182,7 @@ const char *holdings_settle(struct transfer *transfer, struct peer *peer)
 
 void holdings_leave(struct transfer *transfer, struct peer *peer)
 {
-    if (transfer->metainfo != NULL)
-        uncount(transfer, peer);
+    uncount(transfer, peer);
     bitfield_dispose(&peer->has);
     peer->useful = 0;
 }

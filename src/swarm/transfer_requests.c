@@ -14,8 +14,6 @@
  *   the whole (end game) just sooner.
  * - Who was asked and sent nothing for SNUBBED_MS, is asked for one block at a time. */
 
-enum { RATE_FLOOR_BPS = BLOCK_BYTES, STEAL_FACTOR = 2, STEAL_MARGIN_MS = 2000 };
-
 struct asked_block {
     struct piece *piece;
     uint32_t block;
@@ -158,7 +156,8 @@ static bool take_free(struct transfer *transfer, struct peer *peer, struct asked
 /* Milliseconds until a peer has worked off `requests` of its queue. */
 static uint64_t eta_ms(const struct transfer *transfer, const struct peer *peer, uint32_t requests)
 {
-    uint64_t rate = rate_recent_bps(&peer->down, transfer->now_ms);
+    uint64_t rate =
+        peer->bytes_down == 0 ? RATE_UNKNOWN_BPS : rate_recent_bps(&peer->down, transfer->now_ms);
     rate = rate < RATE_FLOOR_BPS ? RATE_FLOOR_BPS : rate;
     uint64_t idle_ms = peer->requests.count > 0 ? transfer->now_ms - peer->progress_ms : 0;
     return (uint64_t)requests * BLOCK_BYTES * 1000 / rate + idle_ms;
@@ -192,9 +191,9 @@ static bool take_again(struct transfer *transfer, struct peer *peer, struct aske
 {
     if (transfer->now_ms < peer->steal_after_ms || peer->snubbed)
         return false;
-    uint64_t sooner_ms = eta_ms(transfer, peer, peer->requests.count + 1);
-    if (picker_candidates(transfer->picker) > 0)
-        sooner_ms = sooner_ms * STEAL_FACTOR + STEAL_MARGIN_MS;
+    uint64_t mine_ms = eta_ms(transfer, peer, peer->requests.count + 1);
+    uint64_t sooner_ms = picker_candidates(transfer->picker) > 0 ? 2 * mine_ms + STEAL_MARGIN_MS
+                                                                 : mine_ms + ENDGAME_MARGIN_MS;
     const struct request *best = NULL;
     uint64_t best_ms = 0;
     FOR_EACH_PEER(transfer, i, victim)

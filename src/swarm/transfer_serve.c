@@ -141,8 +141,7 @@ static uint32_t most_requests(const struct peer *peer)
 /* A newcomer's grant ends when it is none any more [BEP 6]. */
 static bool may_have(const struct peer *peer, uint32_t piece)
 {
-    return !peer->we_choke ||
-           (peer_is_granted(peer, piece) && peer->has.set <= ALLOWED_FAST_COUNT * 2);
+    return !peer->we_choke || (peer_is_granted(peer, piece) && peer->has.set <= ALLOWED_FAST_COUNT);
 }
 
 const char *serve_request(struct transfer *transfer, struct peer *peer,

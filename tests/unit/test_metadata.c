@@ -1,0 +1,223 @@
+#include "support/unit.h"
+
+#include <string.h>
+
+#include "content/metainfo.h"
+#include "kadpeer/rng.h"
+#include "kadpeer/sha1.h"
+#include "swarm/metadata.h"
+#include "swarm/params.h"
+
+enum { SIZE = 50000, PARTS = 4 };
+
+struct fixture {
+    uint8_t right[SIZE], wrong[SIZE];
+    struct metadata *metadata;
+    uint64_t now_ms;
+};
+
+static int make(void **state)
+{
+    static struct fixture fixture;
+    struct rng rng;
+    rng_init_seed(&rng, 1);
+    rng_fill(&rng, fixture.right, SIZE);
+    rng_fill(&rng, fixture.wrong, SIZE);
+    struct id infohash = sha1_of(bytes_of(fixture.right, SIZE));
+    fixture.metadata = metadata_new(&infohash);
+    fixture.now_ms = 5000;
+    *state = &fixture;
+    return 0;
+}
+
+static int dispose(void **state)
+{
+    struct fixture *fixture = *state;
+    metadata_free(fixture->metadata);
+    return 0;
+}
+
+static struct bytes part_of(const uint8_t *data, uint32_t part)
+{
+    size_t begin = (size_t)part * METADATA_PART_BYTES, left = SIZE - begin;
+    return bytes_of(data + begin, left < METADATA_PART_BYTES ? left : METADATA_PART_BYTES);
+}
+
+static enum metadata_result give(struct fixture *fixture, uint32_t peer, uint32_t part,
+                                 const uint8_t *data, uint32_t *liar)
+{
+    return metadata_receive(fixture->metadata, peer, part, part_of(data, part), liar);
+}
+
+static bool ask(struct fixture *fixture, uint32_t peer, uint32_t *part)
+{
+    return metadata_next_request(fixture->metadata, peer, fixture->now_ms, part);
+}
+
+/* Lets each of the peers give what it is asked for, right or wrong, in turn, until a verdict. */
+static enum metadata_result run(struct fixture *fixture, const uint32_t peers[],
+                                const uint8_t *const data[], size_t count, uint32_t *liar)
+{
+    enum metadata_result result = METADATA_KEPT;
+    for (bool asked = true; asked && result == METADATA_KEPT;) {
+        asked = false;
+        for (size_t i = 0; i < count && result == METADATA_KEPT; i++) {
+            uint32_t part;
+            if (!ask(fixture, peers[i], &part))
+                continue;
+            asked = true;
+            result = give(fixture, peers[i], part, data[i], liar);
+        }
+    }
+    return result;
+}
+
+static void several_peers_bring_it_together(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t liar;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    assert_int_equal(run(f, (uint32_t[]){1, 2}, (const uint8_t *[]){f->right, f->right}, 2, &liar),
+                     METADATA_COMPLETE);
+    assert_true(metadata_is_complete(f->metadata));
+    assert_true(bytes_equal(metadata_bytes(f->metadata), bytes_of(f->right, SIZE)));
+    uint32_t part;
+    assert_false(ask(f, 1, &part));
+}
+
+static void one_peer_is_asked_for_a_few_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part;
+    metadata_offer(f->metadata, 1, 50 * METADATA_PART_BYTES, f->now_ms);
+    for (uint32_t i = 0; i < METADATA_AHEAD; i++) {
+        assert_true(ask(f, 1, &part));
+        assert_int_equal(part, i);
+    }
+    assert_false(ask(f, 1, &part));
+    assert_false(ask(f, 2, &part)); /* never offered it */
+}
+
+static void who_gave_all_of_a_wrong_one_lied(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t liar;
+    metadata_offer(f->metadata, 7, SIZE, f->now_ms);
+    assert_int_equal(run(f, (uint32_t[]){7}, (const uint8_t *[]){f->wrong}, 1, &liar),
+                     METADATA_WRONG);
+    assert_int_equal(liar, 7);
+}
+
+static void among_several_nobody_is_accused_before_it_is_sure(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t liar, liars = 0;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    const uint32_t peers[] = {1, 2};
+    const uint8_t *const data[] = {f->right, f->wrong};
+    assert_int_equal(run(f, peers, data, 2, &liar), METADATA_WRONG);
+    assert_int_equal(liar, 0);
+    for (int i = 0; i < 4 && !metadata_is_complete(f->metadata); i++)
+        if (run(f, peers, data, 2, &liar) == METADATA_WRONG) {
+            assert_int_equal(liar, 2);
+            liars++;
+            metadata_leave(f->metadata, 2);
+        }
+    assert_true(metadata_is_complete(f->metadata));
+    assert_true(liars <= 1);
+}
+
+static void a_silent_peer_hands_over_to_another(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part, liar;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    for (int i = 0; i < PARTS; i++)
+        assert_true(ask(f, 1, &part));
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    assert_false(ask(f, 2, &part));
+    f->now_ms += METADATA_WAIT_MS;
+    assert_true(metadata_on_time(f->metadata, f->now_ms));
+    assert_false(ask(f, 1, &part));
+    assert_int_equal(run(f, (uint32_t[]){2}, (const uint8_t *[]){f->right}, 1, &liar),
+                     METADATA_COMPLETE);
+}
+
+static void who_rejects_is_asked_again_later(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    assert_true(ask(f, 1, &part));
+    metadata_reject(f->metadata, 1, part, f->now_ms);
+    assert_false(ask(f, 1, &part));
+    f->now_ms += METADATA_PAUSE_MS;
+    assert_true(ask(f, 1, &part));
+}
+
+static void the_size_most_name_is_believed(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part, liar;
+    metadata_offer(f->metadata, 1, SIZE + 1, f->now_ms);
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    metadata_offer(f->metadata, 3, SIZE, f->now_ms);
+    assert_false(ask(f, 1, &part));
+    assert_int_equal(run(f, (uint32_t[]){2, 3}, (const uint8_t *[]){f->right, f->right}, 2, &liar),
+                     METADATA_COMPLETE);
+}
+
+static void a_wrong_size_does_not_hold_it_up_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part, liar;
+    metadata_offer(f->metadata, 1, 20 << 20, f->now_ms);
+    assert_true(ask(f, 1, &part));
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    assert_false(ask(f, 2, &part));
+    f->now_ms += METADATA_WAIT_MS;
+    metadata_on_time(f->metadata, f->now_ms);
+    assert_int_equal(run(f, (uint32_t[]){2}, (const uint8_t *[]){f->right}, 1, &liar),
+                     METADATA_COMPLETE);
+}
+
+static void what_was_not_asked_for_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part, liar;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    assert_int_equal(give(f, 1, 0, f->right, &liar), METADATA_UNASKED);
+    assert_true(ask(f, 1, &part));
+    assert_int_equal(give(f, 2, part, f->right, &liar), METADATA_UNASKED);
+    assert_int_equal(give(f, 1, 3, f->right, &liar), METADATA_UNASKED);
+    assert_int_equal(metadata_receive(f->metadata, 1, part, bytes_of(f->right, 100), &liar),
+                     METADATA_UNASKED);
+    assert_int_equal(metadata_receive(f->metadata, 1, 9999, bytes_of(f->right, 100), &liar),
+                     METADATA_UNASKED);
+    metadata_offer(f->metadata, 3, METAINFO_BYTES_MAX + 1, f->now_ms);
+    assert_false(ask(f, 3, &part));
+    uint32_t have, total;
+    metadata_progress(f->metadata, &have, &total);
+    assert_int_equal(have, 0);
+    assert_int_equal(total, PARTS);
+}
+
+#define metadata_test(f) cmocka_unit_test_setup_teardown(f, make, dispose)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        metadata_test(several_peers_bring_it_together),
+        metadata_test(one_peer_is_asked_for_a_few_at_a_time),
+        metadata_test(who_gave_all_of_a_wrong_one_lied),
+        metadata_test(among_several_nobody_is_accused_before_it_is_sure),
+        metadata_test(a_silent_peer_hands_over_to_another),
+        metadata_test(who_rejects_is_asked_again_later),
+        metadata_test(the_size_most_name_is_believed),
+        metadata_test(a_wrong_size_does_not_hold_it_up_for_ever),
+        metadata_test(what_was_not_asked_for_is_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
