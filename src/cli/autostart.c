@@ -122,14 +122,13 @@ static void say_started(struct cli *cli, const json_t *ready)
         cli_note(cli, "note: %s", json_text(ready, "note", ""));
 }
 
-json_t *autostart(struct cli *cli, int *fd)
+/* One try. *again: another daemon holds the lock, and it may be one that is just ending. */
+static json_t *start_once(struct cli *cli, const char *program, uint64_t start_ms, int *fd,
+                          bool *again)
 {
-    char program[PATHS_SIZE], line[AUTOSTART_LINE_MAX];
-    uint64_t start_ms = client_now_ms(), deadline_ms = start_ms + AUTOSTART_WAIT_MS;
-    json_t *error = own_program(program);
-    if (error != NULL)
-        return error;
-    fflush(NULL);
+    char line[AUTOSTART_LINE_MAX];
+    uint64_t deadline_ms = start_ms + AUTOSTART_WAIT_MS;
+    *again = false;
     int pipe_fd = spawn(cli, program);
     if (pipe_fd < 0)
         return failure_of_errno("start", program);
@@ -140,9 +139,10 @@ json_t *autostart(struct cli *cli, int *fd)
     }
     close(pipe_fd);
     json_t *ready = answered ? json_loads(line, 0, NULL) : NULL;
-    json_t *why = json_at(ready, "error");
-    bool running = strcmp(json_text(why, "code", ""), "already_running") == 0;
-    *fd = running ? dial_until(cli, deadline_ms) : client_dial(cli->paths.socket);
+    json_t *why = json_at(ready, "error"), *error = NULL;
+    *again = strcmp(json_text(why, "code", ""), "already_running") == 0;
+    *fd = *again ? dial_until(cli, client_now_ms() + AUTOSTART_DIAL_MS)
+                 : client_dial(cli->paths.socket);
     if (*fd >= 0 && why == NULL && ready != NULL)
         say_started(cli, ready);
     else if (*fd < 0)
@@ -150,4 +150,21 @@ json_t *autostart(struct cli *cli, int *fd)
                                     : not_started(cli, client_now_ms() < deadline_ms);
     json_decref(ready);
     return error;
+}
+
+json_t *autostart(struct cli *cli, int *fd)
+{
+    char program[PATHS_SIZE];
+    uint64_t start_ms = client_now_ms();
+    bool again;
+    json_t *error = own_program(program);
+    if (error != NULL)
+        return error;
+    fflush(NULL);
+    for (;;) {
+        error = start_once(cli, program, start_ms, fd, &again);
+        if (error == NULL || !again || client_now_ms() >= start_ms + AUTOSTART_WAIT_MS)
+            return error;
+        json_decref(error);
+    }
 }

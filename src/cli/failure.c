@@ -20,6 +20,7 @@ void cli_note(struct cli *cli, const char *format, ...)
         abort();
     va_end(args);
     char *safe = text_printable(text);
+    fflush(cli->out);
     fprintf(cli->err, "%s\n", safe);
     free(safe);
     free(text);
@@ -110,6 +111,7 @@ static void print_candidates(struct cli *cli, const json_t *candidates)
 void cli_print_failure(struct cli *cli, const json_t *error)
 {
     char *message = text_printable(json_text(error, "message", "failed"));
+    fflush(cli->out);
     fprintf(cli->err, "%skadpeer:%s %s\n", cli->err_colour ? "\x1b[31m" : "",
             cli->err_colour ? "\x1b[0m" : "", message);
     free(message);

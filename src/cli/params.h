@@ -12,6 +12,7 @@
 
 /* From exec to ready: opening the database after an unclean end checks it first. */
 #define AUTOSTART_WAIT_MS  5000
+#define AUTOSTART_DIAL_MS  500  /* from taking the lock to listening */
 #define AUTOSTART_LINE_MAX 4096 /* bytes of the ready line */
 
 /* A daemon has to end within 5 s, with --now within 1 s [cli-design 4]; then a moment for its exit.

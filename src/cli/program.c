@@ -1,9 +1,10 @@
 /* daemon, start, stop, status, version, help: the program itself. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
@@ -86,15 +87,22 @@ int verb_start(struct cli *cli, const struct arguments *arguments)
 
 /* ---- stop ---- */
 
-/* A daemon that has ended has closed the connection, and its process is gone. */
-static bool wait_ended(struct cli *cli, pid_t pid, uint64_t deadline_ms)
+/* Readable once the process has ended, even while nobody has reaped it. -1: ended already. */
+static int open_process(pid_t pid)
 {
-    struct message message;
-    while (client_next(cli->client, deadline_ms, &message) == STATUS_OK)
-        message_dispose(&message);
-    while (pid > 0 && kill(pid, 0) == 0 && client_now_ms() < deadline_ms)
-        poll(NULL, 0, 10);
-    return client_now_ms() < deadline_ms;
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+static bool wait_ended(int process, uint64_t deadline_ms)
+{
+    while (process >= 0) {
+        uint64_t now_ms = client_now_ms();
+        struct pollfd poll_fd = {.fd = process, .events = POLLIN};
+        int ready = poll(&poll_fd, 1, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0);
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0;
+    }
+    return true;
 }
 
 static int not_running(struct cli *cli)
@@ -138,13 +146,17 @@ int verb_stop(struct cli *cli, const struct arguments *arguments)
     pid_t pid = (pid_t)json_whole(status, "pid", 0);
     uint64_t start_ms = client_now_ms();
     json_decref(status);
+    int process = open_process(pid);
     request_init(&request, "stop");
     request_bool(&request, "now", now);
     json_t *result = cli_ask(cli, &request, NULL, &error);
+    bool ended =
+        result != NULL && wait_ended(process, start_ms + (now ? STOP_NOW_WAIT_MS : STOP_WAIT_MS));
+    if (process >= 0)
+        close(process);
     if (result == NULL)
         return cli_fail(cli, error);
     json_decref(result);
-    bool ended = wait_ended(cli, pid, start_ms + (now ? STOP_NOW_WAIT_MS : STOP_WAIT_MS));
     return report_stopped(cli, pid, ended, client_now_ms() - start_ms);
 }
 
