@@ -142,18 +142,28 @@ json_t *cli_connect_running(struct cli *cli)
     return fd >= 0 ? take_connection(cli, fd) : failure_of_dial(cli);
 }
 
+/* A daemon that is just ending may take the connection and close it: as good as none. */
+static json_t *connect_to_running(struct cli *cli, bool *absent)
+{
+    int fd = client_dial(cli->paths.socket);
+    *absent = fd < 0 && (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR);
+    if (fd < 0)
+        return failure_of_dial(cli);
+    json_t *error = take_connection(cli, fd);
+    *absent = error != NULL && strcmp(failure_code(error), "daemon_gone") == 0;
+    return error;
+}
+
 json_t *cli_connect(struct cli *cli)
 {
-    if (cli->client != NULL)
-        return NULL;
-    int fd = client_dial(cli->paths.socket);
-    bool absent = fd < 0 && (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR);
-    if (absent && cli->autostart) {
-        json_t *error = autostart(cli, &fd);
-        if (error != NULL)
-            return error;
-    }
-    return fd >= 0 ? take_connection(cli, fd) : failure_of_dial(cli);
+    bool absent;
+    int fd;
+    json_t *error = cli->client == NULL ? connect_to_running(cli, &absent) : NULL;
+    if (error == NULL || !absent || !cli->autostart)
+        return error;
+    json_decref(error);
+    error = autostart(cli, &fd);
+    return error != NULL ? error : take_connection(cli, fd);
 }
 
 json_t *cli_ask_stream(struct cli *cli, struct request *request, const char *waiting_for,

@@ -130,6 +130,7 @@ int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon)
         .arguments = &arguments,
     };
     int status;
+    setvbuf(stderr, NULL, _IOLBF, 0); /* a redrawn line is one write */
     size_t count = argc > 0 ? (size_t)argc - 1 : 0;
     if (arguments_parse(count, argv + 1, &arguments, &usage) != STATUS_OK) {
         const char *hint = usage.hint[0] != 0 ? usage.hint : NULL;

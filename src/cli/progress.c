@@ -123,15 +123,19 @@ void progress_free(struct progress *progress)
     free(progress);
 }
 
-void progress_hide(struct progress *progress)
+static void erase(struct progress *progress)
 {
-    if (progress->drawn == 0)
-        return;
     for (size_t i = 1; i < progress->drawn; i++)
         fputs("\r\x1b[K\x1b[A", progress->out);
-    fputs("\r\x1b[K", progress->out);
-    fflush(progress->out);
+    if (progress->drawn > 0)
+        fputs("\r\x1b[K", progress->out);
     progress->drawn = 0;
+}
+
+void progress_hide(struct progress *progress)
+{
+    erase(progress);
+    fflush(progress->out);
     progress->drawn_ms = 0;
 }
 
@@ -173,7 +177,7 @@ static void redraw(struct progress *progress, uint64_t now_ms)
     size_t width = terminal_width(fileno(progress->out)) - 1;
     size_t height = terminal_height(fileno(progress->out));
     size_t shown = lines_shown(progress), most = height > 4 ? height - 3 : 1, drawn = 0;
-    progress_hide(progress);
+    erase(progress);
     for (size_t i = 0; i < progress->count && drawn < most; i++) {
         if (!progress->lines[i].shown || progress->lines[i].ended)
             continue;

@@ -61,7 +61,7 @@ static void print_what(struct cli *cli, const json_t *transfer)
         fprintf(cli->out, " in %s", text_count(files, count, "file", "files"));
     fprintf(cli->out, ", %s", text_count(pieces, total, "piece", "pieces"));
     if (piece_length > 0)
-        fprintf(cli->out, " of %s", text_bytes(each, piece_length));
+        fprintf(cli->out, " of %s", text_piece_length(each, piece_length));
     fprintf(cli->out, ", shared in place\n");
     free(name);
 }

@@ -40,6 +40,15 @@ const char *text_bytes(char out[TEXT_SIZE], double bytes)
     return out;
 }
 
+const char *text_piece_length(char out[TEXT_SIZE], double bytes)
+{
+    unsigned unit = unit_of(bytes);
+    if (bytes < 0 || in_unit(bytes, unit) != (double)(unsigned long)in_unit(bytes, unit))
+        return text_bytes(out, bytes);
+    snprintf(out, TEXT_SIZE, "%.0f %s", in_unit(bytes, unit), units[unit]);
+    return out;
+}
+
 const char *text_part(char out[TEXT_SIZE], double part, double whole)
 {
     unsigned unit = unit_of(whole);

@@ -9,6 +9,8 @@
 
 /* "812 B", "9.5 KiB", "256 KiB", "1.9 MiB". Negative, as for unknown: "-". */
 const char *text_bytes(char out[TEXT_SIZE], double bytes);
+/* The same without ".0": for sizes of pieces, "16 MiB". */
+const char *text_piece_length(char out[TEXT_SIZE], double bytes);
 /* "0.8/1.9 MiB": both in the unit of the second. */
 const char *text_part(char out[TEXT_SIZE], double part, double whole);
 const char *text_rate(char out[TEXT_SIZE], double bytes_per_second); /* "-" when 0 or less */

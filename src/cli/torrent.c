@@ -116,7 +116,7 @@ static void show_text(struct cli *cli, const struct torrent_file *torrent)
     show_line(cli, "hash", hash);
     snprintf(line, sizeof line, "%s, %u pieces of %s",
              text_bytes(size, (double)metainfo->total_length), metainfo->piece_count,
-             text_bytes(each, metainfo->piece_length));
+             text_piece_length(each, metainfo->piece_length));
     show_line(cli, "size", line);
     if (metainfo->is_private)
         show_line(cli, "private", "yes: peers come from its trackers alone [BEP 27]");

@@ -159,7 +159,7 @@ static int report_created(struct creation *creation, const char *path)
     if (!to_stdout && !cli_json_result(cli, result))
         fprintf(cli->out, "made  %s   %s, %u pieces of %s\nhash  %s\nlink  %s\n", path,
                 text_bytes(size, (double)metainfo->total_length), metainfo->piece_count,
-                text_bytes(each, metainfo->piece_length), hash, link);
+                text_piece_length(each, metainfo->piece_length), hash, link);
     json_decref(result);
     free(link);
     metainfo_free(metainfo);

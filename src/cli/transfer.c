@@ -67,7 +67,7 @@ static void print_amounts(struct cli *cli, const json_t *transfer, const json_t 
         fact(cli, "pieces", "%lld of %lld, %s each",
              (long long)json_whole(transfer, "pieces.have", 0),
              (long long)json_whole(transfer, "pieces.total", 0),
-             text_bytes(a, json_decimal(info, "piece_length", -1)));
+             text_piece_length(a, json_decimal(info, "piece_length", -1)));
     fact(cli, "received", "%s, now %s", text_bytes(a, json_decimal(transfer, "downloaded", 0)),
          text_rate(b, json_decimal(transfer, "rate_down", 0)));
     fact(cli, "sent", "%s, now %s", text_bytes(a, json_decimal(transfer, "uploaded", 0)),
@@ -253,7 +253,7 @@ static void print_pieces(struct cli *cli, const json_t *result)
     fprintf(cli->out,
             "%lld of %lld pieces of %s   (# had; . nobody connected has it; 1-9 so many)\n",
             (long long)json_whole(result, "have", 0), (long long)total,
-            text_bytes(size, json_decimal(result, "piece_length", 0)));
+            text_piece_length(size, json_decimal(result, "piece_length", 0)));
     for (int64_t piece = 0; piece < total; piece++) {
         if (piece % PIECES_PER_LINE == 0)
             fprintf(cli->out, "%s%8lld  ", piece > 0 ? "\n" : "", (long long)piece);

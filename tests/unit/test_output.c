@@ -27,6 +27,8 @@ static void sizes_have_the_unit_that_reads_best(void **state)
     char text[TEXT_SIZE];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_string_equal(text_bytes(text, cases[i].bytes), cases[i].text);
+    assert_string_equal(text_piece_length(text, 16 << 20), "16 MiB");
+    assert_string_equal(text_piece_length(text, 1.5 * 1048576), "1.5 MiB");
     assert_string_equal(text_rate(text, 5242880), "5.0 MiB/s");
     assert_string_equal(text_rate(text, 0), "-");
     assert_string_equal(text_part(text, 819200, 1992294), "0.8/1.9 MiB");
