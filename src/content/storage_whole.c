@@ -90,19 +90,38 @@ static struct storage_stat stat_of(const struct stat *stat)
                                  .inode = stat->st_ino};
 }
 
+static enum status look_at_file(struct storage *storage, struct beneath *walk, uint32_t file,
+                                struct storage_stat *out, struct storage_error *error)
+{
+    struct stat stat;
+    enum status status = STATUS_OK;
+    *out = (struct storage_stat){.exists = false};
+    if (!is_on_disk(storage, file))
+        *out = (struct storage_stat){.exists = true, .size = storage->metainfo->files[file].length};
+    else if (walk->root >= 0 && stat_file(storage, walk, file, &stat, &status, error))
+        *out = stat_of(&stat);
+    return status;
+}
+
 static enum status stat_files(struct storage *storage, struct beneath *walk,
                               struct storage_stat out[], struct storage_error *error)
 {
-    const struct metainfo *metainfo = storage->metainfo;
     enum status status = STATUS_OK;
-    for (uint32_t i = 0; i < metainfo->file_count && status == STATUS_OK; i++) {
-        struct stat stat;
-        out[i] = (struct storage_stat){.exists = false};
-        if (!is_on_disk(storage, i))
-            out[i] = (struct storage_stat){.exists = true, .size = metainfo->files[i].length};
-        else if (walk->root >= 0 && stat_file(storage, walk, i, &stat, &status, error))
-            out[i] = stat_of(&stat);
-    }
+    for (uint32_t i = 0; i < storage->metainfo->file_count && status == STATUS_OK; i++)
+        status = look_at_file(storage, walk, i, &out[i], error);
+    return status;
+}
+
+enum status storage_stat_file(struct storage *storage, uint32_t file, struct storage_stat *out,
+                              struct storage_error *error)
+{
+    struct beneath walk;
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage_walk_begin(storage, false, &walk, error);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = look_at_file(storage, &walk, file, out, error);
+    storage_walk_end(&walk);
+    pthread_rwlock_unlock(&storage->lock);
     return status;
 }
 

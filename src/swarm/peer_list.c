@@ -255,6 +255,17 @@ size_t peer_list_count_from(const struct peer_list *list, unsigned sources)
     return count;
 }
 
+size_t peer_list_known(const struct peer_list *list, struct peer_known out[], size_t cap)
+{
+    size_t count = list->count < cap ? list->count : cap;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct peer_known){.endpoint = list->entries[i].endpoint,
+                                     .sources = list->entries[i].sources,
+                                     .failures = list->entries[i].failures,
+                                     .in_use = list->entries[i].in_use};
+    return count;
+}
+
 void peer_list_forget_failures(struct peer_list *list, uint64_t now_ms)
 {
     for (size_t i = 0; i < list->count; i++) {

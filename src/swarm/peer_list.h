@@ -55,4 +55,12 @@ bool peer_list_is_banned(
 size_t peer_list_count(const struct peer_list *list); /* known, not banned */
 /* How many of the known came from `sources` (or-ed enum peer_source). */
 size_t peer_list_count_from(const struct peer_list *list, unsigned sources);
+/* What is known of each, for people to see. Returns how many were written. */
+struct peer_known {
+    struct endpoint endpoint;
+    unsigned sources; /* or-ed enum peer_source */
+    unsigned failures;
+    bool in_use;
+};
+size_t peer_list_known(const struct peer_list *list, struct peer_known out[], size_t cap);
 void peer_list_forget_failures(struct peer_list *list, uint64_t now_ms); /* `resume`: all due now */

@@ -1,0 +1,260 @@
+#include "daemon/add_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "content/names.h"
+#include "daemon/item.h"
+#include "daemon/item_peers.h"
+
+/* ---- reading ---- */
+
+void add_request_free(struct add_request *request)
+{
+    if (request == NULL)
+        return;
+    metainfo_free(request->metainfo);
+    item_options_dispose(&request->options);
+    free(request->dir);
+    free(request->out);
+    free(request->peers);
+    free(request);
+}
+
+void add_request_peer(struct add_request *request, const char *host, uint16_t port)
+{
+    if (request->peer_count >= ADD_PEERS_MAX || strlen(host) >= sizeof request->peers[0].host)
+        return;
+    struct magnet_peer *peer = &request->peers[request->peer_count++];
+    snprintf(peer->host, sizeof peer->host, "%s", host);
+    peer->port = port;
+}
+
+/* "host:port", "[v6]:port" */
+static bool add_from(struct add_request *request, const char *text)
+{
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text)
+        return false;
+    char *rest;
+    unsigned long port = strtoul(colon + 1, &rest, 10);
+    size_t len = (size_t)(colon - text);
+    bool bracketed = text[0] == '[' && text[len - 1] == ']';
+    if (*rest != 0 || port == 0 || port > UINT16_MAX || len >= sizeof host ||
+        (bracketed && len < 3))
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)(bracketed ? len - 2 : len), text + bracketed);
+    add_request_peer(request, host, (uint16_t)port);
+    return true;
+}
+
+static bool read_from(struct add_request *request, struct call *call)
+{
+    const char *from[ADD_PEERS_MAX];
+    size_t count = call_texts(call, "from", from, ADD_PEERS_MAX);
+    for (size_t i = 0; i < count && i < ADD_PEERS_MAX; i++) {
+        if (add_from(request, from[i]))
+            continue;
+        call_fail(call, "bad_address", 12, NULL, "\"%s\" is no HOST:PORT", from[i]);
+        return false;
+    }
+    return true;
+}
+
+static bool read_selection(struct add_request *request, struct call *call)
+{
+    const msgpack_object *select = call_param(call, "select");
+    if (select == NULL || select->type != MSGPACK_OBJECT_ARRAY)
+        return true;
+    const msgpack_object_array *array = &select->via.array;
+    uint32_t *files = malloc((array->size + 1) * sizeof *files);
+    size_t count = 0;
+    for (uint32_t i = 0; files != NULL && i < array->size; i++)
+        if (array->ptr[i].type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
+            array->ptr[i].via.u64 < METAINFO_FILES_MAX)
+            files[count++] = (uint32_t)array->ptr[i].via.u64;
+    bool good = files != NULL && item_options_select(&request->options, files, count);
+    free(files);
+    if (!good)
+        call_fail(call, "no_memory", 1, NULL, "out of memory");
+    return good;
+}
+
+static bool read_place(struct add_request *request, struct call *call)
+{
+    char expanded[PATHS_SIZE];
+    const char *dir = call_text(call, "dir", NULL), *out = call_text(call, "out", NULL);
+    const char *usual = config_text(request->engine->daemon->config, "transfer.dir");
+    if (dir == NULL && paths_expand(usual, expanded))
+        dir = expanded;
+    if (dir == NULL || dir[0] != '/') {
+        call_fail(call, "usage", 2, NULL, "the folder for what is fetched must be a whole path");
+        return false;
+    }
+    if (out != NULL && !names_is_safe_part(out, strlen(out))) {
+        call_fail(call, "usage", 2, NULL, "\"%s\" cannot be the name of a file", out);
+        return false;
+    }
+    request->dir = strdup(dir);
+    request->out = out != NULL ? strdup(out) : NULL;
+    if (request->dir != NULL && (out == NULL || request->out != NULL))
+        return true;
+    call_fail(call, "no_memory", 1, NULL, "out of memory");
+    return false;
+}
+
+struct add_request *add_request_new(struct engine *engine, struct call *call)
+{
+    struct add_request *request = calloc(1, sizeof *request);
+    if (request != NULL)
+        request->peers = calloc(ADD_PEERS_MAX, sizeof *request->peers);
+    if (request == NULL || request->peers == NULL) {
+        free(request);
+        call_fail(call, "no_memory", 1, NULL, "out of memory");
+        return NULL;
+    }
+    request->engine = engine;
+    request->force = call_bool(call, "force", false);
+    request->no_seed = call_bool(call, "no_seed", false);
+    request->paused = call_bool(call, "paused", false);
+    request->options.sequential = call_bool(call, "sequential", false);
+    request->options.sha1_too = call_bool(call, "sha1_too", false);
+    if (read_place(request, call) && read_from(request, call) && read_selection(request, call))
+        return request;
+    add_request_free(request);
+    return NULL;
+}
+
+/* ---- doing ---- */
+
+static void answer(struct call *call, const struct item *item, bool attached)
+{
+    struct pack *pack = call_result(call);
+    pack_i64(pack, "id", item->row.id);
+    pack_id(pack, "hash", &item->row.infohash);
+    pack_text(pack, "name", item->row.name);
+    pack_bool(pack, "attached", attached);
+    call_finish(call);
+}
+
+static void give_peers(const struct add_request *request, struct item *item)
+{
+    for (size_t i = 0; i < request->peer_count; i++)
+        item_peers_add(item, request->peers[i].host, request->peers[i].port);
+}
+
+/* What is asked for again goes on, with what is new about the asking. */
+static void attach(struct add_request *request, struct item *item)
+{
+    if (request->metainfo != NULL && item->metainfo == NULL) {
+        item_set_metainfo(item, request->metainfo);
+        request->metainfo = NULL;
+    }
+    item->row.force = item->row.force || request->force;
+    item->row.no_seed = item->row.no_seed || request->no_seed;
+    give_peers(request, item);
+    item_begin_again(item);
+    item_save(item);
+    bool rests = item->row.complete && item->row.no_seed;
+    if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
+        item_set_wish(item, WISH_RUN);
+    finder_again(&item->finder);
+}
+
+static char *first_name(const struct add_request *request)
+{
+    char hex[ID_HEX_SIZE];
+    if (request->name[0] != 0)
+        return names_printable(request->name, strlen(request->name));
+    id_to_hex(&request->infohash, hex);
+    return strdup(hex);
+}
+
+static bool fill_row(const struct add_request *request, struct catalog_transfer *row)
+{
+    struct buffer options;
+    buffer_init(&options);
+    item_options_format(&request->options, &options);
+    *row = (struct catalog_transfer){
+        .infohash = request->infohash,
+        .origin = ORIGIN_FETCH,
+        .wish = request->paused ? WISH_PAUSE : WISH_RUN,
+        .name = first_name(request),
+        .dir = strdup(request->dir),
+        .target = strdup(request->out != NULL ? request->out : ""),
+        .peers = strdup(""),
+        .options = (char *)buffer_take(&options),
+        .no_seed = request->no_seed,
+        .force = request->force,
+        .size = request->size,
+        .added_unix_s = (int64_t)time(NULL),
+    };
+    return row->name != NULL && row->dir != NULL && row->target != NULL && row->peers != NULL &&
+           row->options != NULL;
+}
+
+static void free_row(struct catalog_transfer *row)
+{
+    free(row->name);
+    free(row->dir);
+    free(row->target);
+    free(row->peers);
+    free(row->options);
+}
+
+static void tell_added(const struct item *item)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "added");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "name", item->row.name);
+    daemon_event_end(item->engine->daemon);
+}
+
+static struct item *add_new(struct add_request *request, enum status *status)
+{
+    struct engine *engine = request->engine;
+    struct catalog_transfer row;
+    *status = fill_row(request, &row) ? catalog_add_transfer(engine->daemon->catalog, &row)
+                                      : STATUS_NO_MEMORY;
+    struct item *item = *status == STATUS_OK ? item_new(engine, &row) : NULL;
+    if (item == NULL) {
+        free_row(&row);
+        return NULL;
+    }
+    if (request->metainfo != NULL) {
+        item_set_metainfo(item, request->metainfo);
+        request->metainfo = NULL;
+    }
+    item_enter(item);
+    give_peers(request, item);
+    item_save(item);
+    tell_added(item);
+    return item;
+}
+
+void add_request_do(struct add_request *request, struct call *call)
+{
+    struct item *item = engine_find(request->engine, &request->infohash);
+    enum status status = STATUS_NO_MEMORY;
+    bool attached = item != NULL;
+    if (attached && item->removing) {
+        call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
+        return;
+    }
+    if (attached)
+        attach(request, item);
+    else
+        item = add_new(request, &status);
+    if (item != NULL)
+        answer(call, item, attached);
+    else
+        call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
+                  status_text(status));
+}

@@ -1,0 +1,30 @@
+/* What somebody wants to be fetched, once it is known which infohash that is. */
+#pragma once
+
+#include "content/magnet.h"
+#include "content/metainfo.h"
+#include "daemon/control.h"
+#include "daemon/engine_private.h"
+#include "daemon/item_options.h"
+
+#define ADD_PEERS_MAX 32
+
+struct add_request {
+    struct engine *engine;
+    struct id infohash;
+    char name[MAGNET_NAME_MAX + 1]; /* may be empty */
+    uint64_t size;                  /* 0: not known */
+    struct metainfo *metainfo;      /* of a torrent; taken by the item */
+    char *dir, *out;                /* out NULL: its own name */
+    bool force, no_seed, paused;
+    struct item_options options;
+    struct magnet_peer *peers;
+    size_t peer_count;
+};
+
+/* Reads what all ways of naming have in common. NULL: the call has been failed. */
+struct add_request *add_request_new(struct engine *engine, struct call *call);
+void add_request_free(struct add_request *request);
+void add_request_peer(struct add_request *request, const char *host, uint16_t port);
+/* Makes the transfer or attaches to the one there is, and ends the call. */
+void add_request_do(struct add_request *request, struct call *call);

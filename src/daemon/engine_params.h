@@ -1,0 +1,66 @@
+/* Limits and paces of the engine, each with its unit, reason and source. What a user may change is
+ * in the config (network.max_connections, transfer.active and the like). */
+#pragma once
+
+/* ---- connections ---- */
+
+#define DIAL_TIMEOUT_MS      10000 /* a SYN is lost now and then: three tries of the system */
+#define HANDSHAKE_TIMEOUT_MS 10000 /* what libtorrent gives [interop 2] */
+#define FLUSH_TIMEOUT_MS     3000  /* for the last bytes of a connection that ends */
+#define PEERS_PER_ITEM_MAX   80    /* more bring nothing: rarest first is served by far fewer */
+#define DIALLING_PER_ITEM    20    /* half-open, so that one transfer leaves room for others */
+/* From one public address; more behind one router are served by those that get in. */
+#define PEERS_PER_ADDRESS_MAX 8
+#define LASTED_MS             5000 /* closed sooner, without a byte: it may not have the file */
+#define PEERS_AT_ONCE_MAX     256  /* looked at when statistics are asked for */
+
+/* ---- sending ---- */
+
+/* Bytes queued for one peer's socket at most; how many are wise is the transfer's to know, which is
+ * told what waits here. */
+#define OUTBOX_BYTES     (4u << 20)
+#define OUTBOX_TEXT_SIZE 4096 /* bytes of small messages that wait, without an allocation each */
+
+/* ---- reading for peers ---- */
+
+#define CHUNK_BYTES       (256u << 10) /* read at a time: 16 blocks */
+#define CHUNKS_BYTES_MAX  (64u << 20)  /* of all chunks, in use or kept */
+#define CHUNKS_KEPT_BYTES (4u << 20)   /* unused ones kept for the next who asks */
+#define CHUNK_KEPT_MS     5000         /* then even these go: an idle daemon is small */
+
+/* ---- disk ---- */
+
+#define SYNC_BYTES       (64u << 20) /* written since the last sync [protocol.md 4] */
+#define SYNC_MS          2000        /* [protocol.md 4] */
+#define VERIFY_BYTES     (8u << 20) /* hashed by one job: some 10 ms, then others have their turn */
+#define VERIFY_JOBS      2          /* at a time for one transfer; the pool has 4 threads */
+#define SPACE_RECHECK_MS 5000       /* whether there is room again */
+#define FILES_RECHECK_MS 10000      /* whether files that vanished or changed are back */
+
+/* ---- finding peers ---- */
+
+#define SEARCH_FIRST_MS    30000  /* between two lookups of a transfer; grows by half … */
+#define SEARCH_MOST_MS     300000 /* … up to this [ours: a peer record is renewed every 25 min] */
+#define SEARCH_LONELY_MS   5000   /* nobody found yet: each doubles this, up to SEARCH_FIRST_MS */
+#define SEARCH_BUSY_MS     1000   /* no room for another lookup or connection: tried again then */
+#define PEERS_ENOUGH       30     /* known: no need to hurry */
+#define SEGMENTS_AT_A_TIME 4      /* lookups of availability under way */
+#define WANTED_HOLDER_MS   60000  /* before the same holder is dialled again out of order */
+#define SAVE_PEERS_MAX     16     /* addresses kept for the next run */
+#define LINK_PEERS_MAX     4      /* addresses of ours in a link */
+
+/* ---- publishing [protocol.md 2] ---- */
+
+#define PEER_REPUBLISH_MS       600000 /* the count of pieces held, while it grows */
+#define PUBLISH_AGAIN_MS        30000  /* after a refusal of our own node: too many records */
+#define AVAILABILITY_EVERY_MS   30000
+#define ENTRY_LIFE_S            (7 * 24 * 3600)
+#define ENTRY_SIGN_EVERY_S      (24 * 3600)
+#define ENTRY_WITHDRAWN_LIFE_S  60 /* of the last one, that makes the others be forgotten */
+#define PUBLISHER_RECORDS_SHOWN 64 /* in `info` */
+
+/* ---- people ---- */
+
+#define PROGRESS_EVERY_MS 500   /* notifications of one stream [control.md] */
+#define TRAFFIC_SAVE_MS   60000 /* uploaded and downloaded to the catalog */
+#define STALLED_MS        60000 /* without a byte: makes way for a queued download */

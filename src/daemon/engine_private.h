@@ -1,0 +1,52 @@
+/* What the files of the engine share. */
+#pragma once
+
+#include "daemon/daemon.h"
+#include "daemon/engine.h"
+#include "daemon/engine_params.h"
+#include "daemon/upload.h"
+#include "io/timer.h"
+#include "kadpeer/ed25519.h"
+
+struct peer_connection;
+struct item;
+struct share_job;
+
+struct engine {
+    struct daemon *daemon;
+    struct storage_cache *cache;
+    struct turn *turn;
+    struct timer *timer;
+    struct item *items;                  /* utlist, in the order of their ids */
+    struct item *by_hash;                /* uthash */
+    struct item *dirty, *dirty_last;     /* to be looked at this turn */
+    struct peer_connection *connections; /* utlist: all, of whatever item */
+    struct share_job *share_jobs;        /* utlist */
+    size_t connection_count, half_open;
+    size_t connections_max, half_open_max;
+    size_t downloading, downloading_max; /* items that hold a slot */
+    uint64_t reserve_bytes;
+    struct uploads uploads;
+    unsigned jobs; /* in the pool */
+    uint8_t publisher_seed[ED25519_SEED_BYTES];
+    bool has_publisher_seed;
+    char boot_id[40];
+    uint64_t refused_full, refused_address, refused_unknown, refused_not_ours; /* connections */
+
+    bool stopping;
+    struct timer *stop_timer;
+    void (*stopped)(void *user);
+    void *stopped_user;
+};
+
+uint64_t engine_now(const struct engine *engine);
+struct item *engine_find(const struct engine *engine, const struct id *infohash);
+struct item *engine_find_id(const struct engine *engine, int64_t id);
+/* Before a job goes to the pool, and when it is back: engine_stop waits for them. */
+void engine_job_begins(struct engine *engine);
+void engine_job_ends(struct engine *engine);
+/* The key that signs names; made at first use. NULL: it can't be kept. */
+const uint8_t *engine_publisher_seed(struct engine *engine);
+/* A slot became free: whoever waits has a look. */
+void engine_wake_queued(struct engine *engine);
+bool engine_has_queued(const struct engine *engine);

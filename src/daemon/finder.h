@@ -1,0 +1,34 @@
+/* Where the peers of one transfer come from while it is fetched: its peer records and those of
+ * availability in the DHT, asked for again and again; the file's SHA-1 where that was what was
+ * given. And whom of all that are known to dial next. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/engine_params.h"
+
+struct item;
+struct segment_search;
+struct name_search;
+
+struct finder {
+    struct item *item;
+    uint32_t peers_handle; /* lookup under way; 0: none */
+    struct segment_search *segments[SEGMENTS_AT_A_TIME];
+    struct name_search *names;
+    uint64_t due_ms, pause_ms; /* of peers */
+    uint64_t segments_due_ms;  /* of the next round of segments */
+    uint32_t next_segment;     /* of this round; segment_count: it has ended */
+    uint64_t names_due_ms;
+    unsigned rounds;                  /* lookups of peers that ended */
+    unsigned asked, answered, values; /* of the last one that ended */
+    uint64_t holder_dialled_ms;
+};
+
+void finder_init(struct finder *finder, struct item *item);
+void finder_dispose(struct finder *finder); /* stops; no further call */
+/* Searches, dials, or stops doing so, as the item's state wants. */
+void finder_turn(struct finder *finder);
+uint64_t finder_due(const struct finder *finder);
+void finder_again(struct finder *finder); /* at once: resumed, joined the network */

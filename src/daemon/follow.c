@@ -1,0 +1,270 @@
+#include "daemon/follow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "daemon/control.h"
+#include "daemon/item_facts.h"
+#include "daemon/node.h"
+#include "daemon/transfer_map.h"
+
+struct follower {
+    struct follower *prev, *next; /* item->followers */
+    struct item *item;
+    struct call *call;
+    uint64_t started_ms, wait_ms;
+    uint64_t told_ms; /* last progress or search */
+    bool had_source;
+    enum item_state state; /* told last; ITEM_STATES: none yet */
+    char reason[ITEM_REASON_SIZE];
+    uint32_t metadata_have, metadata_total;
+};
+
+static void forget(struct follower *follower)
+{
+    DL_DELETE(follower->item->followers, follower);
+    free(follower);
+}
+
+static void on_cancel(void *user)
+{
+    forget(user);
+}
+
+/* ---- how it ends ---- */
+
+static void finish(struct follower *follower)
+{
+    struct item *item = follower->item;
+    struct pack *pack = call_result(follower->call);
+    char *path = storage_path(item->storage);
+    transfer_map_pack(pack, "transfer", item);
+    pack_double(pack, "seconds",
+                (double)(engine_now(item->engine) - follower->started_ms) / 1000.0);
+    pack_u64(pack, "sources", item_source_count(item));
+    pack_text(pack, "path", path);
+    free(path);
+    call_finish(follower->call);
+    forget(follower);
+}
+
+static const struct {
+    const char *code;
+    int exit;
+    const char *hint;
+} endings[] = {
+    [TROUBLE_NO_SPACE] = {"no_space", 9, NULL},
+    [TROUBLE_MISSING_FILES] = {"missing_files", 9, NULL},
+    [TROUBLE_CHANGED] = {"mismatch", 10, NULL},
+    [TROUBLE_CONFLICT] = {"conflict", 8, "-o DIR for another place, --force to replace"},
+    [TROUBLE_MISMATCH] = {"mismatch", 10, NULL},
+    [TROUBLE_DISK] = {"disk", 9, NULL},
+    [TROUBLE_METADATA] = {"bad_torrent", 12, NULL},
+};
+
+static void fail_with_trouble(struct follower *follower)
+{
+    const struct item *item = follower->item;
+    enum item_trouble trouble = item->trouble;
+    char needed[32], available[32];
+    if (trouble != TROUBLE_NO_SPACE) {
+        call_fail(follower->call, endings[trouble].code, endings[trouble].exit,
+                  endings[trouble].hint, "%s", item->trouble_text);
+        return;
+    }
+    item_format_size(item->space_needed, needed, sizeof needed);
+    item_format_size(item->space_free, available, sizeof available);
+    call_fail(follower->call, "no_space", 9, NULL,
+              "%lld %s paused: %s more needed, %s free; goes on by itself when there is room",
+              (long long)item->row.id, item->row.name, needed, available);
+}
+
+static void fail_without_source(struct follower *follower)
+{
+    const struct item *item = follower->item;
+    const struct finder *finder = &item->finder;
+    char hash[ID_HEX_SIZE], hint[96];
+    unsigned seconds = (unsigned)(follower->wait_ms / 1000);
+    size_t known = peer_list_count(item->peers);
+    id_to_hex(&item->row.infohash, hash);
+    snprintf(hint, sizeof hint,
+             "is the sharing node running? it stays listed; kadpeer resume %lld tries again",
+             (long long)item->row.id);
+    if (known > 0)
+        call_fail(follower->call, "timed_out", 4, hint,
+                  "%zu peer%s known for %.4s...%s, none of them answers, in %us", known,
+                  known == 1 ? "" : "s", hash, hash + 36, seconds);
+    else if (!node_joined(item->engine->daemon->node))
+        call_fail(follower->call, "no_nodes", 6, "kadpeer join HOST:PORT",
+                  "this node knows no other node: none of the saved, the configured and those "
+                  "of the link answered in %us",
+                  seconds);
+    else if (finder->answered == 0)
+        call_fail(follower->call, "no_source", 3, hint,
+                  "no source for %.4s...%s: no node answered, in %us", hash, hash + 36, seconds);
+    else
+        call_fail(follower->call, "no_source", 3, hint,
+                  "no source for %.4s...%s: %u node%s answered, none knows it, in %us", hash,
+                  hash + 36, finder->answered, finder->answered == 1 ? "" : "s", seconds);
+}
+
+static bool is_done(const struct item *item)
+{
+    return item->row.complete && item->trouble == TROUBLE_NONE && item->to_verify == NULL &&
+           (item->placed || item->row.wish != WISH_RUN);
+}
+
+/* True: it has ended and is gone. */
+static bool end_if_over(struct follower *follower)
+{
+    struct item *item = follower->item;
+    if (is_done(item)) {
+        finish(follower);
+        return true;
+    }
+    if (item->trouble != TROUBLE_NONE && item->verifier == NULL) {
+        fail_with_trouble(follower);
+        forget(follower);
+        return true;
+    }
+    follower->had_source = follower->had_source || item->by_peer != NULL || item->past_sources > 0;
+    bool searches = item_is_fetching(item) && !follower->had_source;
+    if (!searches || follower->wait_ms == 0 ||
+        engine_now(item->engine) < follower->started_ms + follower->wait_ms)
+        return false;
+    fail_without_source(follower);
+    forget(follower);
+    return true;
+}
+
+/* ---- what is told on the way ---- */
+
+static void tell_state(struct follower *follower, enum item_state state)
+{
+    char reason[ITEM_REASON_SIZE];
+    item_reason(follower->item, reason, sizeof reason);
+    if (state == follower->state && strcmp(reason, follower->reason) == 0)
+        return;
+    follower->state = state;
+    memcpy(follower->reason, reason, sizeof reason);
+    struct pack *pack = call_notify(follower->call, "state");
+    pack_text(pack, "state", item_state_name(state));
+    pack_text(pack, "reason", reason[0] != 0 ? reason : NULL);
+    call_notify_end(follower->call);
+}
+
+static void tell_search(struct follower *follower)
+{
+    const struct item *item = follower->item;
+    char text[ITEM_REASON_SIZE];
+    item_describe_search(item, text, sizeof text);
+    struct pack *pack = call_notify(follower->call, "searching");
+    pack_u64(pack, "asked", item->finder.asked);
+    pack_u64(pack, "answered", item->finder.answered);
+    pack_u64(pack, "sources", peer_list_count(item->peers));
+    pack_double(pack, "elapsed",
+                (double)(engine_now(item->engine) - follower->started_ms) / 1000.0);
+    pack_text(pack, "text", text);
+    call_notify_end(follower->call);
+}
+
+static void tell_metadata(struct follower *follower)
+{
+    struct transfer_stats stats;
+    transfer_stats(follower->item->transfer, engine_now(follower->item->engine), &stats);
+    if (stats.metadata_have == follower->metadata_have &&
+        stats.metadata_total == follower->metadata_total)
+        return;
+    follower->metadata_have = stats.metadata_have;
+    follower->metadata_total = stats.metadata_total;
+    struct pack *pack = call_notify(follower->call, "metadata");
+    pack_u64(pack, "have", stats.metadata_have);
+    pack_u64(pack, "total", stats.metadata_total);
+    pack_u64(pack, "peers", stats.peers);
+    call_notify_end(follower->call);
+}
+
+static void tell_progress(struct follower *follower)
+{
+    const struct item *item = follower->item;
+    struct transfer_stats stats = {.peers = 0};
+    if (item->transfer != NULL)
+        transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    struct pack *pack = call_notify(follower->call, "progress");
+    pack_i64(pack, "id", item->row.id);
+    pack_u64(pack, "done", item_done_bytes(item));
+    pack_u64(pack, "size", item_wanted_bytes(item));
+    pack_u64(pack, "rate_down", stats.rate_down_bps);
+    pack_u64(pack, "rate_up", stats.rate_up_bps);
+    if (stats.rate_down_bps > 0)
+        pack_u64(pack, "eta", item->missing_bytes / stats.rate_down_bps);
+    else
+        pack_nil(pack, "eta");
+    pack_u64(pack, "peers", stats.peers);
+    pack_u64(pack, "sending", stats.sending);
+    pack_begin_map(pack, "pieces");
+    pack_u64(pack, "have", item->have_count);
+    pack_u64(pack, "total", item->metainfo->piece_count);
+    pack_end(pack);
+    call_notify_end(follower->call);
+}
+
+static void tell(struct follower *follower)
+{
+    struct item *item = follower->item;
+    uint64_t now_ms = engine_now(item->engine);
+    enum item_state state = item_state(item);
+    if (state == follower->state && now_ms < follower->told_ms + PROGRESS_EVERY_MS)
+        return;
+    follower->told_ms = now_ms;
+    tell_state(follower, state);
+    if (state == ITEM_METADATA && item->transfer != NULL)
+        tell_metadata(follower);
+    else if (item->metainfo != NULL)
+        tell_progress(follower);
+    if (item_is_fetching(item) && item->by_peer == NULL)
+        tell_search(follower);
+}
+
+void followers_turn(struct item *item)
+{
+    struct follower *follower, *next;
+    DL_FOREACH_SAFE(item->followers, follower, next)
+    if (!end_if_over(follower))
+        tell(follower);
+}
+
+uint64_t followers_due(const struct item *item)
+{
+    return item->followers != NULL ? engine_now(item->engine) + PROGRESS_EVERY_MS : UINT64_MAX;
+}
+
+void follow_start(struct item *item, struct call *call, uint64_t wait_ms)
+{
+    struct follower *follower = calloc(1, sizeof *follower);
+    if (follower == NULL) {
+        call_fail(call, "no_memory", 1, NULL, "out of memory");
+        return;
+    }
+    follower->item = item;
+    follower->call = call;
+    follower->started_ms = engine_now(item->engine);
+    follower->wait_ms = wait_ms;
+    follower->state = ITEM_STATES;
+    DL_APPEND(item->followers, follower);
+    call_on_cancel(call, on_cancel, follower);
+    item_mark(item);
+}
+
+void followers_end(struct item *item)
+{
+    struct follower *follower, *next;
+    DL_FOREACH_SAFE(item->followers, follower, next)
+    {
+        call_fail(follower->call, "removed", 3, NULL, "%s was removed", item->row.name);
+        forget(follower);
+    }
+}

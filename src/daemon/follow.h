@@ -1,0 +1,13 @@
+/* transfer.follow: who watches a transfer until it is done or cannot be. */
+#pragma once
+
+#include <stdint.h>
+
+struct call;
+struct item;
+
+/* wait_ms 0: for ever. Ends the call, sooner or later. */
+void follow_start(struct item *item, struct call *call, uint64_t wait_ms);
+void followers_turn(struct item *item);
+uint64_t followers_due(const struct item *item);
+void followers_end(struct item *item); /* the transfer was removed */

@@ -1,0 +1,320 @@
+#include "daemon/item.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "daemon/item_facts.h"
+#include "daemon/item_peers.h"
+
+/* ---- make and free ---- */
+
+static void free_row(struct catalog_transfer *row)
+{
+    free(row->name);
+    free(row->dir);
+    free(row->target);
+    free(row->peers);
+    free(row->options);
+    free(row->boot_id);
+    free((void *)(uintptr_t)row->info.data);
+    free((void *)(uintptr_t)row->synced.data);
+}
+
+/* The catalog's `have` becomes ours, or is dropped where it does not fit. */
+static void take_have(struct item *item)
+{
+    uint8_t *have = (uint8_t *)(uintptr_t)item->row.have.data;
+    size_t len = item->row.have.len;
+    item->row.have = bytes_of(NULL, 0);
+    if (item->metainfo != NULL && len == item_bitfield_bytes(item) && len > 0) {
+        item_set_have(item, have);
+        return;
+    }
+    free(have);
+    if (item->metainfo != NULL)
+        item_set_have(item, NULL);
+}
+
+static void load_metainfo(struct item *item)
+{
+    char error[METAINFO_ERROR_SIZE];
+    struct metainfo *metainfo;
+    if (item->row.info.len == 0)
+        return;
+    if (metainfo_parse_info(item->row.info, &metainfo, error) != STATUS_OK) {
+        item_set_trouble(item, TROUBLE_METADATA, STATUS_MALFORMED, "its metadata is broken: %s",
+                         error);
+        return;
+    }
+    item->metainfo = metainfo;
+    item_apply_selection(item);
+}
+
+static void on_timer(void *user)
+{
+    item_mark(user);
+}
+
+struct item *item_new(struct engine *engine, struct catalog_transfer *row)
+{
+    struct item *item = calloc(1, sizeof *item);
+    if (item == NULL)
+        return NULL;
+    item->engine = engine;
+    item->recheck_ms = UINT64_MAX;
+    item->peers = peer_list_new();
+    item->timer = timer_new(engine->daemon->loop, on_timer, item);
+    item->publisher = publisher_new(engine->daemon->node);
+    if (item->peers == NULL || item->timer == NULL || item->publisher == NULL) {
+        peer_list_free(item->peers);
+        timer_free(item->timer);
+        publisher_free(item->publisher);
+        free(item);
+        return NULL;
+    }
+    item->row = *row;
+    *row = (struct catalog_transfer){.id = item->row.id};
+    item_options_parse(&item->options, item->row.options);
+    finder_init(&item->finder, item);
+    load_metainfo(item);
+    take_have(item);
+    item_peers_load(item);
+    if (item->metainfo != NULL)
+        item_open_storage(item, !item->row.complete);
+    return item;
+}
+
+void item_free(struct item *item)
+{
+    if (item == NULL)
+        return;
+    finder_dispose(&item->finder);
+    publisher_free(item->publisher);
+    transfer_free(item->transfer);
+    storage_free(item->storage);
+    storage_free(item->probe);
+    metainfo_free(item->metainfo);
+    peer_list_free(item->peers);
+    timer_free(item->timer);
+    item_options_dispose(&item->options);
+    free_row(&item->row);
+    free(item->have);
+    free(item->wanted);
+    free(item->expected);
+    free(item->seen);
+    free(item->to_verify);
+    free(item->reopen_have);
+    free(item);
+}
+
+bool item_is_idle(const struct item *item)
+{
+    return item->jobs == 0;
+}
+
+/* ---- metainfo and storage ---- */
+
+static char *copy_text(char **into, const char *text)
+{
+    char *copy = strdup(text);
+    if (copy != NULL) {
+        free(*into);
+        *into = copy;
+    }
+    return copy;
+}
+
+static bool fill_row(struct item *item, const struct metainfo *metainfo)
+{
+    uint8_t *info = malloc(metainfo->info_len);
+    if (info == NULL)
+        return false;
+    memcpy(info, metainfo->info, metainfo->info_len);
+    free((void *)(uintptr_t)item->row.info.data);
+    item->row.info = bytes_of(info, metainfo->info_len);
+    item->row.size = metainfo->total_length;
+    return copy_text(&item->row.name, metainfo->name) != NULL &&
+           (item->row.target[0] != 0 || copy_text(&item->row.target, metainfo->name) != NULL);
+}
+
+enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
+{
+    if (!fill_row(item, metainfo)) {
+        metainfo_free(metainfo);
+        return STATUS_NO_MEMORY;
+    }
+    item->metainfo = metainfo;
+    item_apply_selection(item);
+    item_set_have(item, NULL);
+    return item_open_storage(item, true);
+}
+
+enum status item_open_storage(struct item *item, bool partial)
+{
+    struct storage *storage;
+    enum status status = storage_new(item->metainfo, item->row.dir, item->row.target, partial,
+                                     item->engine->cache, &storage);
+    if (status != STATUS_OK) {
+        item_set_trouble(item, TROUBLE_DISK, status, "cannot use the name %s in %s",
+                         item->row.target, item->row.dir);
+        return status;
+    }
+    storage_free(item->storage);
+    item->storage = storage;
+    return STATUS_OK;
+}
+
+/* ---- saving ---- */
+
+enum status item_save(struct item *item)
+{
+    struct buffer options;
+    buffer_init(&options);
+    item_options_format(&item->options, &options);
+    if (options.failed) {
+        buffer_dispose(&options);
+        return STATUS_NO_MEMORY;
+    }
+    free(item->row.options);
+    item->row.options = (char *)buffer_take(&options);
+    enum status status = catalog_update_transfer(item->engine->daemon->catalog, &item->row);
+    if (status != STATUS_OK)
+        log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
+                  status_text(status));
+    return status;
+}
+
+void item_save_have(struct item *item)
+{
+    enum status status =
+        catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have);
+    if (status != STATUS_OK)
+        log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
+                  status_text(status));
+}
+
+/* ---- wishes and trouble ---- */
+
+void item_set_wish(struct item *item, enum catalog_wish wish)
+{
+    if (item->row.wish != wish) {
+        item->row.wish = wish;
+        catalog_set_wish(item->engine->daemon->catalog, item->row.id, wish);
+    }
+    if (wish == WISH_RUN) {
+        item_clear_trouble(item);
+        item->placed = false;
+        item->final_is_other = false;
+        peer_list_forget_failures(item->peers, engine_now(item->engine));
+        finder_again(&item->finder);
+    }
+    item_mark(item);
+}
+
+static void tell_trouble(struct item *item)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "error");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "reason", item->trouble_text);
+    daemon_event_end(item->engine->daemon);
+}
+
+void item_set_trouble(struct item *item, enum item_trouble trouble, enum status status,
+                      const char *format, ...)
+{
+    uint64_t now_ms = engine_now(item->engine);
+    bool is_new = item->trouble != trouble;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(item->trouble_text, sizeof item->trouble_text, format, args);
+    va_end(args);
+    item->trouble = trouble;
+    item->trouble_status = status;
+    item->recheck_ms = UINT64_MAX;
+    if (trouble == TROUBLE_NO_SPACE) {
+        item->recheck_ms = now_ms + SPACE_RECHECK_MS;
+        item_describe_no_space(item, item->trouble_text, sizeof item->trouble_text);
+    } else if (trouble == TROUBLE_MISSING_FILES || trouble == TROUBLE_CHANGED) {
+        item->recheck_ms = now_ms + FILES_RECHECK_MS;
+    }
+    if (is_new) {
+        log_warn("engine", "transfer %lld (%s): %s", (long long)item->row.id, item->row.name,
+                 item->trouble_text);
+        tell_trouble(item);
+    }
+    item_mark(item);
+}
+
+void item_clear_trouble(struct item *item)
+{
+    if (item->trouble == TROUBLE_NONE)
+        return;
+    item->trouble = TROUBLE_NONE;
+    item->trouble_text[0] = 0;
+    item->recheck_ms = UINT64_MAX;
+    item_mark(item);
+}
+
+/* ---- completion ---- */
+
+static void save_files(struct item *item)
+{
+    uint32_t count = item->metainfo->file_count;
+    struct catalog_file *files = malloc(count * sizeof *files);
+    if (files == NULL)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        files[i] = (struct catalog_file){.index = i,
+                                         .mtime_ns = item->expected[i].mtime_ns,
+                                         .size = item->expected[i].size,
+                                         .inode = item->expected[i].inode};
+    catalog_set_files(item->engine->daemon->catalog, item->row.id, files, count);
+    free(files);
+}
+
+static void tell_done(struct item *item)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "done");
+    if (event == NULL)
+        return;
+    char *path = storage_path(item->storage);
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "path", path);
+    daemon_event_end(item->engine->daemon);
+    free(path);
+}
+
+void item_complete(struct item *item, struct storage_stat *stats)
+{
+    struct catalog *catalog = item->engine->daemon->catalog;
+    bool was_complete = item->row.complete;
+    free(item->expected);
+    item->expected = stats;
+    item->row.complete = true;
+    item->unsynced_bytes = 0;
+    if (!was_complete)
+        item->row.completed_unix_s = (int64_t)time(NULL);
+    if (!was_complete && item->row.no_seed)
+        item->row.wish = WISH_STOP;
+    bool together = catalog_begin(catalog) == STATUS_OK;
+    item_save(item);
+    save_files(item);
+    if (together)
+        catalog_end(catalog, true);
+    item->placed = true;
+    item_clear_trouble(item);
+    if (!was_complete) {
+        log_info("engine", "transfer %lld (%s) is complete", (long long)item->row.id,
+                 item->row.name);
+        tell_done(item);
+    }
+    item_mark(item);
+}

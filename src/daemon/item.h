@@ -1,0 +1,167 @@
+/* One transfer as the daemon has it: its row, its content on disk, its peers, and what is to be
+ * done next.
+ *
+ * Nothing here is a sequence of steps that could be broken off: the facts of an item (wish,
+ * metainfo known, placed on disk, pieces to verify, pieces missing, trouble) say what it should be
+ * doing, and item_step makes it so, again after each change. What runs in the pool comes back as a
+ * changed fact.
+ *
+ *   metainfo unknown      fetched from peers [BEP 9]
+ *   not placed            place.c looks at the disk: what is there, is there room, can we write
+ *   pieces to verify      verifier.c
+ *   nothing missing       finisher.c: whole-file SHA-1 where asked for, sync, rename
+ *   else                  fetch what is missing, serve what is there
+ *   trouble               nothing, until somebody says `resume` or the disk says otherwise */
+#pragma once
+
+#include <uthash.h>
+
+#include "content/storage.h"
+#include "daemon/engine_private.h"
+#include "daemon/finder.h"
+#include "daemon/item_options.h"
+#include "daemon/publisher.h"
+#include "swarm/peer_list.h"
+#include "swarm/transfer.h"
+
+struct finisher;
+struct follower;
+struct piece_job;
+struct place;
+struct remover;
+struct reshare;
+struct verifier;
+struct verify_call;
+
+enum item_trouble {
+    TROUBLE_NONE,
+    TROUBLE_NO_SPACE,      /* goes on by itself */
+    TROUBLE_MISSING_FILES, /* goes on when they are back */
+    TROUBLE_CHANGED,       /* shared files are not what they were; likewise */
+    TROUBLE_CONFLICT,      /* another file has the name */
+    TROUBLE_MISMATCH,      /* fetched by a file's SHA-1, which it does not have */
+    TROUBLE_DISK,          /* no permission, read or write failed */
+    TROUBLE_METADATA,      /* what peers gave as metadata is none */
+};
+
+enum item_state {
+    ITEM_SEARCHING,
+    ITEM_METADATA,
+    ITEM_QUEUED,
+    ITEM_DOWNLOADING,
+    ITEM_VERIFYING,
+    ITEM_SHARING,
+    ITEM_PAUSED,
+    ITEM_COMPLETE,
+    ITEM_NO_SPACE,
+    ITEM_MISSING_FILES,
+    ITEM_ERROR,
+    ITEM_STATES
+};
+
+#define ITEM_REASON_SIZE 512
+
+struct item {
+    struct item *prev, *next; /* engine->items */
+    struct item *next_dirty;
+    UT_hash_handle hh;
+    struct engine *engine;
+    bool is_dirty, removing;
+    unsigned jobs;   /* in the pool, of any kind: storage and metainfo must live */
+    unsigned checks; /* of these, pieces of the transfer: it must live, too */
+
+    struct catalog_transfer row; /* its texts are ours; `have` is a view of the one below */
+    struct item_options options;
+    struct metainfo *metainfo;    /* NULL: not known yet */
+    uint8_t *have;                /* verified pieces, as BITFIELD; NULL without metainfo */
+    uint8_t *wanted;              /* NULL: all of them */
+    uint32_t have_count, missing; /* missing: wanted and not there */
+    uint64_t missing_bytes;
+
+    struct storage *storage;       /* NULL without metainfo */
+    struct storage_stat *expected; /* of a complete one: its files when they were right */
+    struct storage_stat *seen;     /* as the last look saw them */
+    bool placed;
+    bool final_is_other;   /* what has the final name was verified: it is something else */
+    bool look_at_final;    /* it came there while we fetched */
+    uint8_t *reopen_have;  /* … but these pieces of it are right, and it may be used up */
+    struct storage *probe; /* what has the final name, being verified */
+    uint8_t *to_verify;    /* NULL: nothing */
+    bool leftover;         /* to_verify is about a partial file we do not know */
+
+    enum item_trouble trouble;
+    enum status trouble_status;
+    char trouble_text[ITEM_REASON_SIZE];
+    uint64_t space_needed, space_free;
+    uint64_t recheck_ms; /* when place looks again; UINT64_MAX: never */
+
+    struct transfer *transfer; /* NULL while neither fetched nor served */
+    bool transfer_has_metainfo;
+    bool has_slot, waits_for_slot;
+    uint64_t moved_ms;             /* last time payload came */
+    uint64_t last_down;            /* bytes_down of the transfer at that time */
+    uint64_t saved_up, saved_down; /* of the transfer's counters: what is in row already */
+    uint64_t traffic_due_ms;
+    uint8_t peer_id[20];
+    struct peer_list *peers;
+    struct peer_connection *connections; /* utlist */
+    struct peer_connection *by_peer;     /* uthash, of those with a handle */
+    size_t connection_count, dialling;
+    unsigned past_sources; /* peers that gave something and are gone */
+
+    struct reshare *reshare; /* to be done next */
+    struct place *place;
+    struct verifier *verifier;
+    struct finisher *finisher;
+    struct piece_job *checked; /* back from the pool, not yet recorded */
+    uint64_t unsynced_bytes, unsynced_since_ms;
+    bool syncing;
+
+    struct finder finder;
+    struct publisher *publisher;
+    uint64_t published_mark;          /* of the facts it was told last */
+    struct follower *followers;       /* utlist */
+    struct verify_call *verify_calls; /* utlist */
+    struct remover *remover;
+    struct timer *timer;
+};
+
+/* Takes what the row points to. NULL: no memory. Not in the catalog, not in the engine's lists. */
+struct item *item_new(struct engine *engine, struct catalog_transfer *row);
+void item_free(struct item *item);  /* no job of its may be running */
+void item_enter(struct item *item); /* into the engine's lists, and to work */
+void item_leave(struct item *item); /* them; idle, and without a transfer */
+bool item_is_idle(const struct item *item);
+
+void item_mark(struct item *item); /* item_turn will be called this turn */
+void item_turn(struct item *item);
+void item_publish(struct item *item); /* or withdraw, as the facts say */
+
+/* Metainfo has come to be known: taken. Fills in name, size and target where the row has none. */
+enum status item_set_metainfo(struct item *item, struct metainfo *metainfo);
+enum status item_open_storage(struct item *item, bool partial); /* anew */
+/* All at once: what is verified. Taken; NULL: nothing. */
+void item_set_have(struct item *item, uint8_t *have);
+void item_add_piece(struct item *item, uint32_t piece);
+bool item_wants(const struct item *item, uint32_t piece);
+
+enum status item_save(struct item *item); /* the whole row */
+void item_save_have(struct item *item);
+void item_save_peers(struct item *item); /* the addresses that proved useful, for the next run */
+
+void item_set_wish(struct item *item, enum catalog_wish wish); /* RUN also forgets trouble */
+void item_set_trouble(struct item *item, enum item_trouble trouble, enum status status,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+void item_clear_trouble(struct item *item);
+/* Asked for by a file's SHA-1, it turned out to be this. */
+void item_becomes(struct item *item, const struct id *infohash);
+/* A fetched one whose copy vanished or was changed: to be fetched anew. Others are left alone. */
+void item_begin_again(struct item *item);
+void item_verify(struct item *item); /* all of it, anew */
+/* Every wanted piece is on disk under the final name, the files look like `stats` (taken). */
+void item_complete(struct item *item, struct storage_stat *stats);
+
+bool item_is_running(const struct item *item);  /* serves or fetches */
+bool item_is_fetching(const struct item *item); /* wants peers */
+bool item_is_private(const struct item *item);
+size_t item_bitfield_bytes(const struct item *item);

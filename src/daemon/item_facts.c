@@ -1,0 +1,176 @@
+#include "daemon/item_facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_bit(const uint8_t *bits, uint32_t i)
+{
+    return (bits[i / 8] >> (7 - i % 8) & 1) != 0;
+}
+
+size_t item_bitfield_bytes(const struct item *item)
+{
+    return item->metainfo != NULL ? (item->metainfo->piece_count + 7u) / 8 : 0;
+}
+
+bool item_wants(const struct item *item, uint32_t piece)
+{
+    return item->wanted == NULL || has_bit(item->wanted, piece);
+}
+
+bool item_is_running(const struct item *item)
+{
+    return item->transfer != NULL && !item->removing && item->row.wish == WISH_RUN &&
+           !item->engine->stopping;
+}
+
+bool item_is_fetching(const struct item *item)
+{
+    return item_is_running(item) && (item->metainfo == NULL || item->missing > 0) &&
+           !item->row.complete && item->trouble == TROUBLE_NONE;
+}
+
+bool item_is_private(const struct item *item)
+{
+    return item->metainfo != NULL && item->metainfo->is_private;
+}
+
+/* ---- pieces ---- */
+
+static void count_pieces(struct item *item)
+{
+    item->have_count = item->missing = 0;
+    item->missing_bytes = 0;
+    for (uint32_t i = 0; i < item->metainfo->piece_count; i++) {
+        bool have = item->have != NULL && has_bit(item->have, i);
+        item->have_count += have;
+        if (have || !item_wants(item, i))
+            continue;
+        item->missing++;
+        item->missing_bytes += metainfo_piece_size(item->metainfo, i);
+    }
+}
+
+void item_set_have(struct item *item, uint8_t *have)
+{
+    size_t len = item_bitfield_bytes(item);
+    if (have == NULL)
+        have = calloc(1, len + 1);
+    free(item->have);
+    item->have = have;
+    if (have != NULL && item->metainfo->piece_count % 8 != 0)
+        have[len - 1] &= (uint8_t)(0xff << (8 - item->metainfo->piece_count % 8));
+    item->row.have = bytes_of(have, have != NULL ? len : 0);
+    count_pieces(item);
+}
+
+void item_add_piece(struct item *item, uint32_t piece)
+{
+    if (has_bit(item->have, piece))
+        return;
+    item->have[piece / 8] |= (uint8_t)(0x80 >> piece % 8);
+    item->have_count++;
+    if (!item_wants(item, piece))
+        return;
+    item->missing--;
+    item->missing_bytes -= metainfo_piece_size(item->metainfo, piece);
+}
+
+static void want_file(struct item *item, const struct metainfo_file *file)
+{
+    if (file->length == 0)
+        return;
+    uint32_t first = (uint32_t)(file->offset / item->metainfo->piece_length);
+    uint32_t last = (uint32_t)((file->offset + file->length - 1) / item->metainfo->piece_length);
+    for (uint32_t i = first; i <= last; i++)
+        item->wanted[i / 8] |= (uint8_t)(0x80 >> i % 8);
+}
+
+void item_apply_selection(struct item *item)
+{
+    free(item->wanted);
+    item->wanted = NULL;
+    if (item->options.selected_count > 0)
+        item->wanted = calloc(1, item_bitfield_bytes(item) + 1);
+    for (size_t i = 0; i < item->options.selected_count && item->wanted != NULL; i++)
+        if (item->options.selected[i] < item->metainfo->file_count)
+            want_file(item, &item->metainfo->files[item->options.selected[i]]);
+    count_pieces(item);
+}
+
+uint64_t item_wanted_bytes(const struct item *item)
+{
+    uint64_t bytes = 0;
+    if (item->metainfo == NULL)
+        return item->row.size;
+    if (item->wanted == NULL)
+        return item->metainfo->total_length;
+    for (uint32_t i = 0; i < item->metainfo->piece_count; i++)
+        bytes += has_bit(item->wanted, i) ? metainfo_piece_size(item->metainfo, i) : 0;
+    return bytes;
+}
+
+uint64_t item_done_bytes(const struct item *item)
+{
+    return item->metainfo != NULL ? item_wanted_bytes(item) - item->missing_bytes : 0;
+}
+
+unsigned item_source_count(const struct item *item)
+{
+    struct transfer_peer_stats peers[PEERS_AT_ONCE_MAX];
+    unsigned count = item->past_sources;
+    if (item->transfer == NULL)
+        return count;
+    size_t known =
+        transfer_peers(item->transfer, engine_now(item->engine), peers, PEERS_AT_ONCE_MAX);
+    for (size_t i = 0; i < known && i < PEERS_AT_ONCE_MAX; i++)
+        count += peers[i].bytes_down > 0;
+    return count;
+}
+
+/* ---- the state ---- */
+
+static const char *const state_names[ITEM_STATES] = {
+    [ITEM_SEARCHING] = "searching", [ITEM_METADATA] = "metadata",
+    [ITEM_QUEUED] = "queued",       [ITEM_DOWNLOADING] = "downloading",
+    [ITEM_VERIFYING] = "verifying", [ITEM_SHARING] = "sharing",
+    [ITEM_PAUSED] = "paused",       [ITEM_COMPLETE] = "complete",
+    [ITEM_NO_SPACE] = "no_space",   [ITEM_MISSING_FILES] = "missing_files",
+    [ITEM_ERROR] = "error",
+};
+
+const char *item_state_name(enum item_state state)
+{
+    return state_names[state];
+}
+
+static enum item_state state_of_trouble(enum item_trouble trouble)
+{
+    switch (trouble) {
+    case TROUBLE_NO_SPACE:
+        return ITEM_NO_SPACE;
+    case TROUBLE_MISSING_FILES:
+        return ITEM_MISSING_FILES;
+    default:
+        return ITEM_ERROR;
+    }
+}
+
+enum item_state item_state(const struct item *item)
+{
+    if (item->verifier != NULL || (item->to_verify != NULL && item->row.wish == WISH_RUN))
+        return ITEM_VERIFYING;
+    if (item->trouble != TROUBLE_NONE)
+        return state_of_trouble(item->trouble);
+    if (item->row.wish == WISH_PAUSE)
+        return ITEM_PAUSED;
+    if (item->row.wish == WISH_STOP)
+        return ITEM_COMPLETE;
+    if (item->metainfo == NULL)
+        return item->by_peer != NULL ? ITEM_METADATA : ITEM_SEARCHING;
+    if (item->row.complete)
+        return ITEM_SHARING;
+    if (item->missing == 0)
+        return item->row.has_expected_sha1 ? ITEM_VERIFYING : ITEM_DOWNLOADING;
+    return item->waits_for_slot ? ITEM_QUEUED : ITEM_DOWNLOADING;
+}

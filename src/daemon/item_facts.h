@@ -1,0 +1,23 @@
+/* Counts and states of an item, all made from its facts. */
+#pragma once
+
+#include <stddef.h>
+
+#include "daemon/item.h"
+
+void item_apply_selection(struct item *item); /* options.selected → wanted */
+
+enum item_state item_state(const struct item *item);
+const char *item_state_name(enum item_state state);
+/* Why it does not go on; empty while it does. */
+void item_reason(const struct item *item, char *out, size_t size);
+void item_describe_no_space(const struct item *item, char *out, size_t size);
+/* What the search for a first peer has come to: "no peer found yet: 24 nodes answered, none …". */
+void item_describe_search(const struct item *item, char *out, size_t size);
+
+/* "1.5 GiB" */
+void item_format_size(uint64_t bytes, char *out, size_t size);
+
+uint64_t item_wanted_bytes(const struct item *item); /* of the selected files' pieces */
+uint64_t item_done_bytes(const struct item *item);   /* of these, verified */
+unsigned item_source_count(const struct item *item); /* peers that gave something */

@@ -1,0 +1,104 @@
+/* Items in the engine's lists: entering, leaving, becoming another. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "daemon/item_step.h"
+
+static int compare_ids(const struct item *a, const struct item *b)
+{
+    return a->row.id < b->row.id ? -1 : a->row.id > b->row.id;
+}
+
+void item_enter(struct item *item)
+{
+    struct engine *engine = item->engine;
+    DL_INSERT_INORDER(engine->items, item, compare_ids);
+    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    item_mark(item);
+}
+
+void item_leave(struct item *item)
+{
+    struct engine *engine = item->engine;
+    DL_DELETE(engine->items, item);
+    HASH_DEL(engine->by_hash, item);
+    if (!item->is_dirty)
+        return;
+    struct item **at = &engine->dirty, *last = NULL;
+    while (*at != item) {
+        last = *at;
+        at = &last->next_dirty;
+    }
+    *at = item->next_dirty;
+    if (engine->dirty_last == item)
+        engine->dirty_last = last;
+}
+
+void item_mark(struct item *item)
+{
+    struct engine *engine = item->engine;
+    if (item->is_dirty)
+        return;
+    item->is_dirty = true;
+    item->next_dirty = NULL;
+    if (engine->dirty_last != NULL)
+        engine->dirty_last->next_dirty = item;
+    else
+        engine->dirty = item;
+    engine->dirty_last = item;
+}
+
+void item_becomes(struct item *item, const struct id *infohash)
+{
+    struct engine *engine = item->engine;
+    const struct item *other = engine_find(engine, infohash);
+    if (other != NULL) {
+        item_set_trouble(item, TROUBLE_CONFLICT, STATUS_EXISTS,
+                         "the file with this SHA-1 is transfer %lld already",
+                         (long long)other->row.id);
+        return;
+    }
+    if (catalog_set_infohash(engine->daemon->catalog, item->row.id, infohash) != STATUS_OK)
+        return;
+    item_halt(item);
+    HASH_DEL(engine->by_hash, item);
+    item->row.expected_sha1 = item->row.infohash;
+    item->row.has_expected_sha1 = true;
+    item->row.infohash = *infohash;
+    item->options.sha1_too = false;
+    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    item_save(item);
+    finder_again(&item->finder);
+}
+
+void item_verify(struct item *item)
+{
+    size_t len = item_bitfield_bytes(item);
+    uint8_t *all = malloc(len + 1);
+    if (all == NULL || item->metainfo == NULL) {
+        free(all);
+        return;
+    }
+    memset(all, 0xff, len);
+    free(item->to_verify);
+    item->to_verify = all;
+    item_mark(item);
+}
+
+void item_begin_again(struct item *item)
+{
+    bool lost = item->trouble == TROUBLE_MISSING_FILES || item->trouble == TROUBLE_CHANGED;
+    if (!lost || item->row.origin != ORIGIN_FETCH || !item_is_idle(item))
+        return;
+    item->row.complete = false;
+    item->row.completed_unix_s = 0;
+    item->options.prepared = false;
+    item_set_have(item, NULL);
+    item_open_storage(item, true);
+    item_save(item);
+}

@@ -1,0 +1,92 @@
+#include "daemon/item_options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    size_t offset;
+} flags[] = {
+    {"sequential", offsetof(struct item_options, sequential)},
+    {"quiet", offsetof(struct item_options, quiet)},
+    {"prepared", offsetof(struct item_options, prepared)},
+    {"sha1_too", offsetof(struct item_options, sha1_too)},
+};
+#define FLAGS (sizeof flags / sizeof flags[0])
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool item_options_select(struct item_options *options, const uint32_t files[], size_t count)
+{
+    uint32_t *selected = count > 0 ? malloc(count * sizeof *selected) : NULL;
+    if (count > 0 && selected == NULL)
+        return false;
+    size_t kept = 0;
+    if (count > 0) {
+        memcpy(selected, files, count * sizeof *selected);
+        qsort(selected, count, sizeof *selected, compare);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || selected[kept - 1] != selected[i])
+            selected[kept++] = selected[i];
+    free(options->selected);
+    options->selected = selected;
+    options->selected_count = kept;
+    return true;
+}
+
+static void parse_selected(struct item_options *options, const char *text)
+{
+    size_t count = 0, room = 1;
+    for (const char *c = text; *c != 0 && *c != ' '; c++)
+        room += *c == ',';
+    uint32_t *files = malloc(room * sizeof *files);
+    if (files == NULL)
+        return;
+    while (count < room && *text >= '0' && *text <= '9') {
+        char *rest;
+        files[count++] = (uint32_t)strtoul(text, &rest, 10);
+        text = *rest == ',' ? rest + 1 : rest;
+    }
+    item_options_select(options, files, count);
+    free(files);
+}
+
+void item_options_parse(struct item_options *options, const char *text)
+{
+    *options = (struct item_options){.sequential = false};
+    while (text != NULL && *text != 0) {
+        size_t len = strcspn(text, " ");
+        for (size_t i = 0; i < FLAGS; i++)
+            if (strlen(flags[i].word) == len && memcmp(text, flags[i].word, len) == 0)
+                *(bool *)((char *)options + flags[i].offset) = true;
+        if (len > 7 && memcmp(text, "select=", 7) == 0)
+            parse_selected(options, text + 7);
+        text += len + strspn(text + len, " ");
+    }
+}
+
+void item_options_format(const struct item_options *options, struct buffer *out)
+{
+    for (size_t i = 0; i < FLAGS; i++)
+        if (*(const bool *)((const char *)options + flags[i].offset))
+            buffer_add_format(out, "%s%s", out->len > 0 ? " " : "", flags[i].word);
+    for (size_t i = 0; i < options->selected_count; i++)
+        buffer_add_format(out, "%s%" PRIu32,
+                          i > 0          ? ","
+                          : out->len > 0 ? " select="
+                                         : "select=",
+                          options->selected[i]);
+    buffer_add_byte(out, 0);
+}
+
+void item_options_dispose(struct item_options *options)
+{
+    free(options->selected);
+    *options = (struct item_options){.sequential = false};
+}

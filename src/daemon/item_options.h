@@ -1,0 +1,24 @@
+/* What the catalog has no column for: one text of words, "sequential select=1,2". */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kadpeer/buffer.h"
+
+struct item_options {
+    bool sequential;
+    bool quiet;            /* never announced */
+    bool prepared;         /* what has the partial name is ours */
+    bool sha1_too;         /* what we look for may be a file's SHA-1 instead of an infohash */
+    uint32_t *selected;    /* file numbers, ascending */
+    size_t selected_count; /* 0: all */
+};
+
+void item_options_parse(struct item_options *options, const char *text); /* NULL: none; unknown
+                                                                            words are passed over */
+void item_options_format(const struct item_options *options, struct buffer *out); /* and a zero */
+void item_options_dispose(struct item_options *options);
+/* Copies, sorts, drops repeats. False: no memory. */
+bool item_options_select(struct item_options *options, const uint32_t files[], size_t count);

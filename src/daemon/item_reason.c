@@ -1,0 +1,127 @@
+/* The sentences that say why an item does not go on. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <utlist.h>
+
+#include "daemon/item_facts.h"
+#include "daemon/node.h"
+
+void item_format_size(uint64_t bytes, char *out, size_t size)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit < 5) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+void item_describe_no_space(const struct item *item, char *out, size_t size)
+{
+    char needed[32], available[32];
+    item_format_size(item->space_needed, needed, sizeof needed);
+    item_format_size(item->space_free, available, sizeof available);
+    snprintf(out, size, "%s needed, %s free on the target", needed, available);
+}
+
+static void describe_queue(const struct item *item, char *out, size_t size)
+{
+    const struct item *other;
+    unsigned before = 0;
+    DL_FOREACH(item->engine->items, other)
+    {
+        if (other == item)
+            break;
+        before += other->waits_for_slot;
+    }
+    snprintf(out, size, "%zu downloads run at a time, %u wait before it",
+             item->engine->downloading_max, before);
+}
+
+void item_describe_search(const struct item *item, char *out, size_t size)
+{
+    const struct finder *finder = &item->finder;
+    size_t known = peer_list_count(item->peers);
+    if (known > 0 && item->dialling > 0)
+        snprintf(out, size, "connecting: %zu peer%s known", known, known == 1 ? "" : "s");
+    else if (known > 0)
+        snprintf(out, size, "%zu peer%s known, none can be reached now", known,
+                 known == 1 ? "" : "s");
+    else if (item_is_private(item))
+        snprintf(out, size, "no peer yet: a private transfer is not searched for");
+    else if (!node_joined(item->engine->daemon->node))
+        snprintf(out, size, "this node knows no other node yet");
+    else if (finder->rounds == 0)
+        snprintf(out, size, "asking the nodes near it");
+    else if (finder->answered == 0)
+        snprintf(out, size, "no peer found yet: none of %u nodes answered", finder->asked);
+    else
+        snprintf(out, size, "no peer found yet: %u node%s answered, none knows it",
+                 finder->answered, finder->answered == 1 ? "" : "s");
+}
+
+static void describe_download(const struct item *item, char *out, size_t size)
+{
+    struct transfer_stats stats;
+    uint64_t now_ms = engine_now(item->engine);
+    if (item->transfer == NULL || !item->transfer_has_metainfo)
+        return;
+    transfer_stats(item->transfer, now_ms, &stats);
+    if (stats.sending > 0 || stats.rate_down_bps > 0)
+        return;
+    if (stats.peers == 0)
+        item_describe_search(item, out, size);
+    else if (stats.pieces_unavailable > 0)
+        snprintf(out, size, "0 of %" PRIu32 " peer%s have the %" PRIu32 " missing piece%s",
+                 stats.peers, stats.peers == 1 ? "" : "s", stats.pieces_unavailable,
+                 stats.pieces_unavailable == 1 ? "" : "s");
+    else if (stats.pieces_in_flight == 0)
+        snprintf(out, size, "%" PRIu32 " peer%s connected, none sends yet", stats.peers,
+                 stats.peers == 1 ? "" : "s");
+}
+
+static void describe_metadata(const struct item *item, char *out, size_t size)
+{
+    struct transfer_stats stats;
+    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    if (stats.metadata_total > 0)
+        snprintf(
+            out, size, "%" PRIu32 " of %" PRIu32 " parts of the list of pieces, %" PRIu32 " peer%s",
+            stats.metadata_have, stats.metadata_total, stats.peers, stats.peers == 1 ? "" : "s");
+    else
+        snprintf(out, size, "%" PRIu32 " peer%s connected, none has told what it is yet",
+                 stats.peers, stats.peers == 1 ? "" : "s");
+}
+
+void item_reason(const struct item *item, char *out, size_t size)
+{
+    out[0] = 0;
+    switch (item_state(item)) {
+    case ITEM_NO_SPACE:
+    case ITEM_MISSING_FILES:
+    case ITEM_ERROR:
+        snprintf(out, size, "%s", item->trouble_text);
+        break;
+    case ITEM_QUEUED:
+        describe_queue(item, out, size);
+        break;
+    case ITEM_SEARCHING:
+        item_describe_search(item, out, size);
+        break;
+    case ITEM_METADATA:
+        if (item->transfer != NULL)
+            describe_metadata(item, out, size);
+        break;
+    case ITEM_DOWNLOADING:
+        if (item->missing == 0)
+            snprintf(out, size, "writing to disk");
+        else
+            describe_download(item, out, size);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,261 @@
+#include "daemon/item_step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/finisher.h"
+#include "daemon/item_facts.h"
+#include "daemon/peer_connection.h"
+#include "daemon/place.h"
+#include "daemon/reshare.h"
+#include "daemon/verifier.h"
+
+enum goal {
+    GOAL_OFF,
+    GOAL_RESHARE,
+    GOAL_METADATA,
+    GOAL_PLACE,
+    GOAL_VERIFY,
+    GOAL_FINISH,
+    GOAL_RUN,
+};
+
+/* ---- the transfer ---- */
+
+static void make_config(const struct item *item, struct transfer_config *config)
+{
+    struct daemon *daemon = item->engine->daemon;
+    uint8_t key[16];
+    *config = (struct transfer_config){.infohash = item->row.infohash, .listen_port = daemon->port};
+    snprintf(config->client, sizeof config->client, "kadpeer/%s", KADPEER_VERSION);
+    rng_fill(&daemon->rng, key, sizeof key);
+    rng_init(&config->rng, key);
+}
+
+static void tell_transfer(struct item *item)
+{
+    uint64_t now_ms = engine_now(item->engine);
+    if (item->wanted != NULL && item->transfer_has_metainfo)
+        transfer_want(item->transfer, item->wanted, now_ms);
+    transfer_set_sequential(item->transfer, item->options.sequential);
+}
+
+static bool start_transfer(struct item *item, bool with_metainfo)
+{
+    struct daemon *daemon = item->engine->daemon;
+    struct transfer_config config;
+    uint8_t random[12];
+    make_config(item, &config);
+    item->transfer = transfer_new(&config, with_metainfo ? item->metainfo : NULL,
+                                  with_metainfo ? item->have : NULL, engine_now(item->engine));
+    if (item->transfer == NULL) {
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
+        return false;
+    }
+    item->transfer_has_metainfo = with_metainfo;
+    item->moved_ms = engine_now(item->engine);
+    item->last_down = item->saved_up = item->saved_down = 0;
+    rng_fill(&daemon->rng, random, sizeof random);
+    handshake_make_peer_id(random, item->peer_id);
+    tell_transfer(item);
+    finder_again(&item->finder);
+    return true;
+}
+
+static bool need_transfer(struct item *item, bool with_metainfo)
+{
+    if (item->transfer == NULL)
+        return start_transfer(item, with_metainfo);
+    if (with_metainfo && !item->transfer_has_metainfo) {
+        transfer_set_metainfo(item->transfer, item->metainfo, item->have, engine_now(item->engine));
+        item->transfer_has_metainfo = true;
+        tell_transfer(item);
+    }
+    return true;
+}
+
+void item_save_traffic(struct item *item)
+{
+    struct transfer_stats stats;
+    if (item->transfer == NULL)
+        return;
+    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    uint64_t up = stats.bytes_up - item->saved_up, down = stats.bytes_down - item->saved_down;
+    item->traffic_due_ms = engine_now(item->engine) + TRAFFIC_SAVE_MS;
+    if (up == 0 && down == 0)
+        return;
+    item->saved_up = stats.bytes_up;
+    item->saved_down = stats.bytes_down;
+    item->row.uploaded += up;
+    item->row.downloaded += down;
+    catalog_add_traffic(item->engine->daemon->catalog, item->row.id, up, down);
+}
+
+static void give_slot_back(struct item *item)
+{
+    item->waits_for_slot = false;
+    if (!item->has_slot)
+        return;
+    item->has_slot = false;
+    item->engine->downloading--;
+    engine_wake_queued(item->engine);
+}
+
+void item_halt(struct item *item)
+{
+    struct peer_connection *connection, *next;
+    give_slot_back(item);
+    DL_FOREACH_SAFE(item->connections, connection, next)
+    peer_connection_close(connection, PEER_LOST, "the transfer stopped");
+    if (item->transfer == NULL || item->checks > 0)
+        return;
+    uploads_forget(item);
+    item_save_traffic(item);
+    transfer_free(item->transfer);
+    item->transfer = NULL;
+    item->saved_up = item->saved_down = 0;
+}
+
+/* ---- queueing ---- */
+
+static bool take_slot(struct item *item)
+{
+    struct engine *engine = item->engine;
+    if (item->has_slot)
+        return true;
+    item->waits_for_slot = engine->downloading >= engine->downloading_max;
+    if (item->waits_for_slot)
+        return false;
+    item->has_slot = true;
+    engine->downloading++;
+    return true;
+}
+
+/* A download that gets nothing makes way for one that waits. Its peers stay, and it gets its turn
+ * again when the other ends or stalls. */
+static bool gives_way(struct item *item)
+{
+    struct transfer_stats stats;
+    uint64_t now_ms = engine_now(item->engine);
+    transfer_stats(item->transfer, now_ms, &stats);
+    if (stats.bytes_down != item->last_down || !item->has_slot) {
+        item->last_down = stats.bytes_down;
+        item->moved_ms = now_ms;
+    }
+    if (now_ms - item->moved_ms < STALLED_MS || !engine_has_queued(item->engine))
+        return false;
+    give_slot_back(item);
+    item->waits_for_slot = true;
+    return true;
+}
+
+/* ---- goals ---- */
+
+static bool is_off(const struct item *item)
+{
+    if (item->removing || item->engine->stopping)
+        return true;
+    if (item->trouble != TROUBLE_NONE && item->trouble != TROUBLE_NO_SPACE)
+        return true;
+    return item->row.wish != WISH_RUN;
+}
+
+/* A verification somebody asked for is done for a paused one as well. */
+static bool is_asked_to_verify(const struct item *item)
+{
+    return item->verify_calls != NULL && item->to_verify != NULL && item->metainfo != NULL &&
+           !item->removing && !item->engine->stopping;
+}
+
+static bool is_time_to_look(const struct item *item)
+{
+    return item->metainfo != NULL && item->row.wish == WISH_RUN && !item->removing &&
+           !item->engine->stopping && item->recheck_ms <= engine_now(item->engine);
+}
+
+static enum goal goal_of(const struct item *item)
+{
+    if (item->reshare != NULL && !item->removing && !item->engine->stopping)
+        return GOAL_RESHARE;
+    if (is_time_to_look(item))
+        return GOAL_PLACE;
+    if (is_asked_to_verify(item))
+        return GOAL_VERIFY;
+    if (is_off(item))
+        return GOAL_OFF;
+    if (item->metainfo == NULL)
+        return GOAL_METADATA;
+    if (!item->placed)
+        return item->trouble == TROUBLE_NO_SPACE ? GOAL_RUN : GOAL_PLACE;
+    if (item->to_verify != NULL)
+        return GOAL_VERIFY;
+    if (item->missing == 0 && !item->row.complete && item->trouble == TROUBLE_NONE)
+        return GOAL_FINISH;
+    return GOAL_RUN;
+}
+
+static void start_verifying(struct item *item)
+{
+    if (item->verifier != NULL)
+        return;
+    if (item->transfer != NULL && item->transfer_has_metainfo)
+        item_halt(item);
+    bool quiet = item->transfer == NULL || !item->transfer_has_metainfo;
+    if (quiet && item_is_idle(item))
+        verifier_start(item);
+}
+
+static void run(struct item *item)
+{
+    if (!item->placed && !item->transfer_has_metainfo)
+        return; /* no room to begin with */
+    if (!need_transfer(item, true))
+        return;
+    bool fetch = item->missing > 0 && !item->row.complete && item->trouble == TROUBLE_NONE;
+    if (!fetch)
+        give_slot_back(item);
+    fetch = fetch && !gives_way(item) && take_slot(item);
+    transfer_set_active(item->transfer, fetch, true, engine_now(item->engine));
+}
+
+void item_step(struct item *item)
+{
+    enum goal goal = goal_of(item);
+    if (goal != GOAL_VERIFY && item->verifier != NULL)
+        verifier_cancel(item);
+    switch (goal) {
+    case GOAL_OFF:
+        item_halt(item);
+        break;
+    case GOAL_RESHARE:
+        finisher_cancel(item);
+        item_halt(item);
+        if (item->transfer == NULL && item_is_idle(item))
+            reshare_apply(item);
+        break;
+    case GOAL_METADATA:
+        need_transfer(item, false);
+        break;
+    case GOAL_PLACE:
+        if (item->place == NULL && item->verifier == NULL && item->finisher == NULL) {
+            item->recheck_ms = UINT64_MAX;
+            place_start(item);
+        }
+        break;
+    case GOAL_VERIFY:
+        start_verifying(item);
+        break;
+    case GOAL_FINISH:
+        give_slot_back(item);
+        if (item->finisher == NULL)
+            finisher_start(item);
+        break;
+    case GOAL_RUN:
+        run(item);
+        break;
+    }
+}

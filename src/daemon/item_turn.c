@@ -1,0 +1,222 @@
+/* One turn of an item: what its transfer wants done, what it should be doing, who is to hear of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/follow.h"
+#include "daemon/item_facts.h"
+#include "daemon/item_step.h"
+#include "daemon/node.h"
+#include "daemon/peer_connection.h"
+#include "daemon/piece_jobs.h"
+#include "daemon/remover.h"
+#include "daemon/verify_call.h"
+
+/* ---- what the transfer wants ---- */
+
+static struct peer_connection *connection_of(struct item *item, uint32_t peer)
+{
+    struct peer_connection *connection;
+    HASH_FIND(hh, item->by_peer, &peer, sizeof peer, connection);
+    return connection;
+}
+
+static void tell_metadata(struct item *item)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "metadata");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "name", item->row.name);
+    pack_u64(event, "size", item->row.size);
+    daemon_event_end(item->engine->daemon);
+}
+
+static void take_metadata(struct item *item, struct bytes info)
+{
+    char error[METAINFO_ERROR_SIZE];
+    struct metainfo *metainfo;
+    if (item->metainfo != NULL)
+        return;
+    if (metainfo_parse_info(info, &metainfo, error) != STATUS_OK) {
+        item_set_trouble(item, TROUBLE_METADATA, STATUS_MALFORMED,
+                         "what this hash names is not fit to be fetched: %s", error);
+        return;
+    }
+    if (item_set_metainfo(item, metainfo) != STATUS_OK)
+        return;
+    item_save(item);
+    tell_metadata(item);
+}
+
+static void act(struct item *item, const struct transfer_action *action)
+{
+    struct peer_connection *connection = connection_of(item, action->peer);
+    uint64_t now_ms = engine_now(item->engine);
+    switch (action->type) {
+    case ACTION_OUTPUT:
+        if (connection != NULL)
+            connection->has_output = true;
+        break;
+    case ACTION_CLOSE:
+        if (connection != NULL)
+            peer_connection_end(connection, action->reason, action->text);
+        break;
+    case ACTION_CHECK:
+        piece_jobs_check(item, action->piece, action->data);
+        break;
+    case ACTION_METADATA:
+        take_metadata(item, action->data);
+        break;
+    case ACTION_FOUND:
+        if (!node_is_self(item->engine->daemon->node, &action->endpoint))
+            peer_list_add(item->peers, &action->endpoint, PEER_FROM_EXCHANGE, now_ms);
+        break;
+    case ACTION_LISTENS:
+        if (connection != NULL)
+            peer_connection_listens(connection, &action->endpoint);
+        break;
+    case ACTION_BAN:
+        peer_list_ended(item->peers, &action->endpoint, PEER_BANNED, now_ms);
+        break;
+    case ACTION_COMPLETE:
+        break; /* item_step sees that nothing is missing */
+    }
+}
+
+static void pump(struct item *item)
+{
+    struct transfer_action action;
+    while (item->transfer != NULL && transfer_next_action(item->transfer, &action))
+        act(item, &action);
+}
+
+static void flush(struct item *item)
+{
+    struct peer_connection *connection, *next;
+    DL_FOREACH_SAFE(item->connections, connection, next)
+    peer_connection_flush(connection);
+}
+
+/* ---- what others are told ---- */
+
+static struct publisher_facts facts_of(struct item *item)
+{
+    const uint8_t *seed_key = NULL;
+    struct publisher_facts facts = {
+        .running = item_is_running(item) && item->trouble != TROUBLE_METADATA,
+        .announce = !item_is_private(item) && !item->options.quiet,
+        .named = item->row.origin == ORIGIN_SHARE && !item->row.unlisted && item->row.complete,
+        .seed = item->metainfo != NULL && item->missing == 0,
+        .infohash = item->row.infohash,
+        .name = item->row.name,
+        .size = item->row.size,
+        .file_sha1 = item->row.has_file_sha1 ? &item->row.file_sha1 : NULL,
+        .have = item->have,
+        .have_count = item->have_count,
+        .tcp_port = item->engine->daemon->port,
+    };
+    if (item->metainfo != NULL) {
+        facts.file_count = item->metainfo->file_count;
+        facts.piece_count = item->metainfo->piece_count;
+    }
+    if (item->row.origin == ORIGIN_SHARE && !item->row.unlisted)
+        seed_key = engine_publisher_seed(item->engine);
+    facts.seed_key = seed_key;
+    return facts;
+}
+
+static uint64_t mark_of(const struct publisher_facts *facts)
+{
+    uint64_t mark = (uint64_t)facts->have_count << 5 | (uint64_t)(facts->piece_count > 0) << 4 |
+                    (uint64_t)facts->running << 3 | (uint64_t)facts->announce << 2 |
+                    (uint64_t)facts->named << 1 | (uint64_t)facts->seed;
+    return (mark ^ read_u64(facts->infohash.bytes)) | (uint64_t)1 << 63;
+}
+
+void item_publish(struct item *item)
+{
+    struct publisher_facts facts = facts_of(item);
+    uint64_t now_ms = engine_now(item->engine), mark = mark_of(&facts);
+    if (mark == item->published_mark && now_ms < publisher_due(item->publisher))
+        return;
+    item->published_mark = mark;
+    publisher_update(item->publisher, &facts, now_ms, (int64_t)time(NULL));
+}
+
+/* ---- sharing comes to its end ---- */
+
+/* What was fetched is shared until it was sent so often, or for so long; shares never expire. */
+static uint64_t seeding_ends(struct item *item)
+{
+    const struct config *config = item->engine->daemon->config;
+    if (item->row.origin != ORIGIN_FETCH || !item->row.complete || item->row.wish != WISH_RUN ||
+        item->transfer == NULL)
+        return UINT64_MAX;
+    double ratio = config_ratio(config, "transfer.ratio");
+    int64_t seed_s = config_number(config, "transfer.seed_time");
+    int64_t left_s = item->row.completed_unix_s + seed_s - (int64_t)time(NULL);
+    struct transfer_stats stats;
+    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    uint64_t sent = item->row.uploaded + stats.bytes_up - item->saved_up;
+    bool enough = ratio > 0 && item->row.size > 0 && (double)sent >= ratio * (double)item->row.size;
+    if (!enough && (seed_s == 0 || left_s > 0))
+        return seed_s == 0 ? UINT64_MAX : engine_now(item->engine) + (uint64_t)left_s * 1000;
+    log_info("engine", "transfer %lld (%s) was shared enough", (long long)item->row.id,
+             item->row.name);
+    item_set_wish(item, WISH_STOP);
+    return UINT64_MAX;
+}
+
+/* ---- the turn ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_timer(struct item *item, uint64_t seeding_ends_ms)
+{
+    uint64_t due_ms = earlier(finder_due(&item->finder), publisher_due(item->publisher));
+    if (item->transfer != NULL) {
+        due_ms = earlier(due_ms, transfer_deadline(item->transfer));
+        due_ms = earlier(due_ms, item->connections != NULL ? item->traffic_due_ms : UINT64_MAX);
+    }
+    if (item->has_slot && engine_has_queued(item->engine))
+        due_ms = earlier(due_ms, item->moved_ms + STALLED_MS);
+    due_ms = earlier(due_ms, piece_jobs_sync_due(item));
+    due_ms = earlier(due_ms, item->row.wish == WISH_RUN ? item->recheck_ms : UINT64_MAX);
+    due_ms = earlier(due_ms, followers_due(item));
+    due_ms = earlier(due_ms, verify_calls_due(item));
+    timer_set(item->timer, earlier(due_ms, seeding_ends_ms));
+}
+
+void item_turn(struct item *item)
+{
+    uint64_t now_ms = engine_now(item->engine);
+    piece_jobs_settle(item);
+    if (item->transfer != NULL && transfer_deadline(item->transfer) <= now_ms)
+        transfer_on_time(item->transfer, now_ms);
+    pump(item);
+    item_step(item);
+    pump(item); /* starting and stopping has its actions, too */
+    flush(item);
+    piece_jobs_sync(item, false);
+    if (item->removing && item_is_idle(item)) {
+        remover_go_on(item);
+        return;
+    }
+    if (item->transfer != NULL && item->traffic_due_ms <= now_ms)
+        item_save_traffic(item);
+    finder_turn(&item->finder);
+    item_publish(item);
+    uint64_t seeding_ends_ms = seeding_ends(item);
+    verify_calls_turn(item);
+    followers_turn(item);
+    set_timer(item, seeding_ends_ms);
+}

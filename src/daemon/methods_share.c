@@ -1,0 +1,40 @@
+/* share.* of docs/control.md. */
+#include "daemon/control.h"
+#include "daemon/daemon.h"
+#include "daemon/item.h"
+#include "daemon/remover.h"
+#include "daemon/share_job.h"
+#include "daemon/transfer_target.h"
+
+static bool is_stopping(struct daemon *daemon, struct call *call)
+{
+    if (daemon->stopping)
+        call_fail(call, "stopping", 5, NULL, "the daemon is stopping");
+    return daemon->stopping;
+}
+
+static void add(struct daemon *daemon, struct call *call)
+{
+    if (!is_stopping(daemon, call))
+        share_job_start(daemon->engine, call);
+}
+
+static void remove_share(struct daemon *daemon, struct call *call)
+{
+    struct item *item = is_stopping(daemon, call) ? NULL : transfer_target(daemon->engine, call);
+    if (item == NULL)
+        return;
+    if (item->removing)
+        call_fail(call, "busy", 1, NULL, "%s is being removed already", item->row.name);
+    else if (!item->row.complete)
+        call_fail(call, "not_shared", 3, "kadpeer rm gives up a download",
+                  "%s is being fetched, not shared", item->row.name);
+    else
+        remover_start(item, false, call);
+}
+
+const struct control_method methods_share[] = {
+    {"share.add", add},
+    {"share.remove", remove_share},
+    {NULL, NULL},
+};

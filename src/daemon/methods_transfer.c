@@ -1,0 +1,111 @@
+/* transfer.* of docs/control.md: what changes transfers, and the table of all of them. */
+#include "daemon/methods_transfer.h"
+
+#include <utlist.h>
+
+#include "daemon/daemon.h"
+#include "daemon/follow.h"
+#include "daemon/item.h"
+#include "daemon/remover.h"
+#include "daemon/transfer_target.h"
+#include "daemon/verify_call.h"
+
+/* NULL: the call has been failed. */
+static struct item *target_of(struct daemon *daemon, struct call *call)
+{
+    if (daemon->stopping) {
+        call_fail(call, "stopping", 5, NULL, "the daemon is stopping");
+        return NULL;
+    }
+    struct item *item = transfer_target(daemon->engine, call);
+    if (item != NULL && item->removing) {
+        call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
+        return NULL;
+    }
+    return item;
+}
+
+static void follow(struct daemon *daemon, struct call *call)
+{
+    struct item *item = target_of(daemon, call);
+    double wait_s = call_double(call, "wait", 0);
+    if (item != NULL)
+        follow_start(item, call, wait_s > 0 ? (uint64_t)(wait_s * 1000) : 0);
+}
+
+static bool change(struct item *item, bool resume)
+{
+    if (item->removing)
+        return false;
+    if (!resume) {
+        if (item->row.wish != WISH_RUN)
+            return false;
+        item_set_wish(item, WISH_PAUSE);
+        return true;
+    }
+    if (item->row.wish == WISH_RUN && item->trouble == TROUBLE_NONE) {
+        finder_again(&item->finder);
+        return false;
+    }
+    item_begin_again(item);
+    item_set_wish(item, WISH_RUN);
+    return true;
+}
+
+static void pause_or_resume(struct daemon *daemon, struct call *call, bool resume)
+{
+    bool all = call_bool(call, "all", false);
+    struct item *one = all ? NULL : target_of(daemon, call), *item;
+    if (!all && one == NULL)
+        return;
+    struct pack *pack = call_result(call);
+    pack_begin_array(pack, "changed");
+    DL_FOREACH(daemon->engine->items, item)
+    if ((all || item == one) && change(item, resume))
+        pack_i64(pack, NULL, item->row.id);
+    pack_end(pack);
+    call_finish(call);
+}
+
+static void pause_transfers(struct daemon *daemon, struct call *call)
+{
+    pause_or_resume(daemon, call, false);
+}
+
+static void resume_transfers(struct daemon *daemon, struct call *call)
+{
+    pause_or_resume(daemon, call, true);
+}
+
+static void verify(struct daemon *daemon, struct call *call)
+{
+    struct item *item = target_of(daemon, call);
+    if (item == NULL)
+        return;
+    if (item->metainfo == NULL)
+        call_fail(call, "not_known", 3, NULL, "%s: its pieces are not known yet", item->row.name);
+    else
+        verify_call_start(item, call);
+}
+
+static void remove_transfer(struct daemon *daemon, struct call *call)
+{
+    struct item *item = target_of(daemon, call);
+    if (item != NULL)
+        remover_start(item, call_bool(call, "data", false), call);
+}
+
+const struct control_method methods_transfer[] = {
+    {"transfer.add", transfer_add},
+    {"transfer.follow", follow},
+    {"transfer.list", transfer_list},
+    {"transfer.info", transfer_info},
+    {"transfer.files", transfer_files},
+    {"transfer.peers", transfer_peers_view},
+    {"transfer.pieces", transfer_pieces_view},
+    {"transfer.pause", pause_transfers},
+    {"transfer.resume", resume_transfers},
+    {"transfer.verify", verify},
+    {"transfer.remove", remove_transfer},
+    {NULL, NULL},
+};

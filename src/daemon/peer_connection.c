@@ -1,0 +1,433 @@
+#include "daemon/peer_connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "daemon/upload.h"
+#include "io/tcp.h"
+
+static const struct tcp_owner owner;
+
+/* ---- the end ---- */
+
+static void tell_peer(struct peer_connection *connection, bool up, const char *reason)
+{
+    struct item *item = connection->item;
+    struct pack *event = daemon_event(item->engine->daemon, "peer");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_endpoint(event, "address", &connection->remote);
+    pack_bool(event, "up", up);
+    pack_text(event, "reason", reason);
+    daemon_event_end(item->engine->daemon);
+}
+
+/* It leaves the transfer; whether it ever gave something is kept. */
+static void leave_transfer(struct peer_connection *connection)
+{
+    struct item *item = connection->item;
+    if (connection->peer == 0)
+        return;
+    struct transfer_peer_stats stats[PEERS_AT_ONCE_MAX];
+    uint64_t now_ms = engine_now(item->engine);
+    size_t count = transfer_peers(item->transfer, now_ms, stats, PEERS_AT_ONCE_MAX);
+    for (size_t i = 0; i < count && i < PEERS_AT_ONCE_MAX; i++)
+        if (stats[i].peer == connection->peer && stats[i].bytes_down > 0)
+            item->past_sources++;
+    transfer_remove_peer(item->transfer, connection->peer, now_ms);
+    HASH_DEL(item->by_peer, connection);
+    connection->peer = 0;
+}
+
+static void leave_item(struct peer_connection *connection, enum peer_outcome outcome,
+                       const char *why)
+{
+    struct item *item = connection->item;
+    if (connection->open)
+        tell_peer(connection, false, why);
+    leave_transfer(connection);
+    if (connection->claimed)
+        peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
+    DL_DELETE(item->connections, connection);
+    item->connection_count--;
+    item->dialling -= connection->dialling;
+    item_mark(item);
+}
+
+void peer_connection_close(struct peer_connection *connection, enum peer_outcome outcome,
+                           const char *why)
+{
+    struct engine *engine = connection->engine;
+    if (connection->item != NULL)
+        leave_item(connection, outcome, why);
+    DL_DELETE2(engine->connections, connection, prev_all, next_all);
+    engine->connection_count--;
+    engine->half_open -= connection->dialling;
+    tcp_close(connection->tcp);
+    timer_free(connection->timer);
+    outbox_dispose(&connection->outbox, engine);
+    free(connection);
+}
+
+static enum peer_outcome outcome_of(const struct peer_connection *connection)
+{
+    if (connection->dialling)
+        return PEER_FAILED;
+    bool early =
+        !connection->open || (connection->received == 0 &&
+                              engine_now(connection->engine) - connection->since_ms < LASTED_MS);
+    return early ? PEER_LOST_EARLY : PEER_LOST;
+}
+
+static void on_failed(void *user, enum status why)
+{
+    struct peer_connection *connection = user;
+    peer_connection_close(connection, outcome_of(connection), status_text(why));
+}
+
+static void on_timer(void *user)
+{
+    struct peer_connection *connection = user;
+    peer_connection_close(connection, outcome_of(connection), "no handshake in time");
+}
+
+static const struct {
+    enum peer_outcome outcome;
+    const char *text;
+} close_reasons[] = {
+    [CLOSE_PROTOCOL] = {PEER_LOST_EARLY, "broke the protocol"},
+    [CLOSE_TIMEOUT] = {PEER_LOST, "silent too long"},
+    [CLOSE_BOTH_SEEDS] = {PEER_BOTH_SEEDS, "both have everything"},
+    [CLOSE_DUPLICATE] = {PEER_DUPLICATE, "connected twice"},
+    [CLOSE_SELF] = {PEER_IS_US, "it is us"},
+    [CLOSE_BANNED] = {PEER_BANNED, "gave wrong data"},
+    [CLOSE_IDLE] = {PEER_LOST, "of no use now"},
+};
+
+void peer_connection_end(struct peer_connection *connection, enum transfer_close_reason reason,
+                         const char *text)
+{
+    struct item *item = connection->item;
+    enum peer_outcome outcome = close_reasons[reason].outcome;
+    const char *why = text != NULL ? text : close_reasons[reason].text;
+    struct transfer_output output;
+    log_debug("engine", "transfer %lld: a peer is closed: %s", (long long)item->row.id, why);
+    while (connection->peer != 0 &&
+           transfer_next_output(item->transfer, connection->peer, &output) && output.bytes.len > 0)
+        outbox_add_text(&connection->outbox, output.bytes);
+    if (connection->outbox.count == 0) {
+        peer_connection_close(connection, outcome, why);
+        return;
+    }
+    leave_transfer(connection);
+    if (connection->claimed)
+        peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
+    connection->claimed = false;
+    connection->ending = true;
+    tcp_pause(connection->tcp, true);
+    connection->timer = timer_new(item->engine->daemon->loop, on_timer, connection);
+    if (connection->timer != NULL)
+        timer_set(connection->timer, engine_now(item->engine) + FLUSH_TIMEOUT_MS);
+    peer_connection_flush(connection);
+}
+
+/* ---- out ---- */
+
+/* False: it is gone. */
+static bool pull(struct peer_connection *connection)
+{
+    struct item *item = connection->item;
+    struct outbox *outbox = &connection->outbox;
+    struct transfer_output output;
+    while (outbox->bytes < OUTBOX_BYTES && uploads_have_room(&item->engine->uploads)) {
+        if (!transfer_next_output(item->transfer, connection->peer, &output)) {
+            connection->has_output = false;
+            return true;
+        }
+        bool added;
+        if (output.bytes.len > 0) {
+            added = outbox_add_text(outbox, output.bytes);
+        } else {
+            uint32_t offset;
+            struct chunk *chunk =
+                upload_borrow(item, output.piece, output.begin, output.length, &offset);
+            added = chunk != NULL &&
+                    outbox_add_block(outbox, item->engine, chunk, offset, output.length);
+        }
+        if (!added) {
+            peer_connection_close(connection, PEER_LOST, "out of memory");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* With less waiting there, the transfer may have more to give. */
+static void tell_backlog(struct peer_connection *connection)
+{
+    size_t bytes = connection->outbox.bytes, told = connection->told_backlog;
+    if (connection->peer == 0 || bytes == told)
+        return;
+    connection->has_output = connection->has_output || bytes < told;
+    connection->told_backlog = bytes;
+    transfer_set_backlog(connection->item->transfer, connection->peer, bytes,
+                         engine_now(connection->engine));
+}
+
+static void write_some(struct peer_connection *connection)
+{
+    struct bytes runs[TCP_RUNS_MAX];
+    bool failed;
+    if (tcp_is_writing(connection->tcp))
+        return;
+    size_t count = outbox_begin(&connection->outbox, runs, TCP_RUNS_MAX, &failed);
+    if (count > 0)
+        tcp_write(connection->tcp, runs, count);
+    else if (failed || (connection->ending && connection->outbox.count == 0))
+        peer_connection_close(connection, PEER_LOST, failed ? "its block cannot be read" : "ended");
+}
+
+void peer_connection_flush(struct peer_connection *connection)
+{
+    if (!connection->open)
+        return;
+    tell_backlog(connection);
+    if (connection->peer != 0 && connection->has_output && !pull(connection))
+        return;
+    tell_backlog(connection);
+    write_some(connection);
+}
+
+static void on_sent(void *user)
+{
+    struct peer_connection *connection = user;
+    outbox_sent(&connection->outbox, connection->engine);
+    if (connection->item != NULL)
+        item_mark(connection->item);
+}
+
+/* ---- the handshake ---- */
+
+static void say_hello(struct peer_connection *connection)
+{
+    struct item *item = connection->item;
+    struct handshake ours = {.extension = true, .fast = true, .infohash = item->row.infohash};
+    memcpy(ours.peer_id, item->peer_id, sizeof ours.peer_id);
+    handshake_encode(&ours, connection->handshake_out);
+    struct bytes run = bytes_of(connection->handshake_out, HANDSHAKE_BYTES);
+    tcp_write(connection->tcp, &run, 1);
+}
+
+static void enter_item(struct peer_connection *connection, struct item *item)
+{
+    connection->item = item;
+    DL_APPEND(item->connections, connection);
+    item->connection_count++;
+}
+
+static bool find_item(struct peer_connection *connection, const struct handshake *theirs)
+{
+    struct engine *engine = connection->engine;
+    struct item *item = engine_find(engine, &theirs->infohash);
+    if (item == NULL || item->transfer == NULL || !item_is_running(item)) {
+        engine->refused_unknown++;
+        return false;
+    }
+    enter_item(connection, item);
+    say_hello(connection);
+    return true;
+}
+
+static void open_connection(struct peer_connection *connection, const struct handshake *theirs)
+{
+    struct item *item = connection->item;
+    uint64_t now_ms = engine_now(connection->engine);
+    if (memcmp(theirs->peer_id, item->peer_id, sizeof theirs->peer_id) == 0) {
+        peer_connection_close(connection, PEER_IS_US, "it is us");
+        return;
+    }
+    connection->peer = transfer_add_peer(item->transfer, &connection->remote, &connection->listen,
+                                         theirs, connection->incoming, now_ms);
+    if (connection->peer == 0) {
+        peer_connection_close(connection, PEER_FAILED, "no room for it");
+        return;
+    }
+    HASH_ADD(hh, item->by_peer, peer, sizeof connection->peer, connection);
+    timer_free(connection->timer);
+    connection->timer = NULL;
+    connection->open = connection->has_output = true;
+    connection->since_ms = now_ms;
+    tell_peer(connection, true, NULL);
+    item_mark(item);
+}
+
+static void on_hello(struct peer_connection *connection)
+{
+    struct handshake theirs;
+    struct bytes so_far = bytes_of(connection->handshake_in, connection->handshake_len);
+    enum status status = handshake_decode(so_far, &theirs);
+    if (status == STATUS_BUSY)
+        return;
+    bool good = status == STATUS_OK;
+    if (!good)
+        connection->engine->refused_not_ours++;
+    if (good && connection->item == NULL)
+        good = find_item(connection, &theirs);
+    else if (good)
+        good = id_equal(&theirs.infohash, &connection->item->row.infohash) &&
+               connection->item->transfer != NULL;
+    if (good)
+        open_connection(connection, &theirs);
+    else
+        peer_connection_close(connection, PEER_LOST_EARLY, "its handshake is not for us");
+}
+
+/* ---- in ---- */
+
+static void give_space(void *user, uint8_t **space, size_t *len)
+{
+    struct peer_connection *connection = user;
+    if (connection->open && connection->peer != 0) {
+        transfer_receive_space(connection->item->transfer, connection->peer, space, len);
+        return;
+    }
+    *space = connection->handshake_in + connection->handshake_len;
+    *len = HANDSHAKE_BYTES - connection->handshake_len;
+}
+
+static void on_received(void *user, size_t len)
+{
+    struct peer_connection *connection = user;
+    if (!connection->open) {
+        connection->handshake_len += len;
+        on_hello(connection);
+        return;
+    }
+    struct item *item = connection->item;
+    connection->received += len;
+    if (transfer_received(item->transfer, connection->peer, len, engine_now(item->engine)) !=
+        STATUS_OK)
+        tcp_pause(connection->tcp, true); /* the action that closes it comes this turn */
+    item_mark(item);
+}
+
+static void on_connected(void *user)
+{
+    struct peer_connection *connection = user;
+    connection->dialling = false;
+    connection->engine->half_open--;
+    connection->item->dialling--;
+    connection->remote = tcp_remote(connection->tcp);
+    timer_set(connection->timer, engine_now(connection->engine) + HANDSHAKE_TIMEOUT_MS);
+    say_hello(connection);
+}
+
+static const struct tcp_owner owner = {
+    .connected = on_connected,
+    .space = give_space,
+    .received = on_received,
+    .sent = on_sent,
+    .failed = on_failed,
+};
+
+/* ---- the beginning ---- */
+
+static struct peer_connection *peer_connection_new(struct engine *engine)
+{
+    struct peer_connection *connection = calloc(1, sizeof *connection);
+    struct timer *timer =
+        connection != NULL ? timer_new(engine->daemon->loop, on_timer, connection) : NULL;
+    if (timer == NULL) {
+        free(connection);
+        return NULL;
+    }
+    connection->engine = engine;
+    connection->timer = timer;
+    outbox_init(&connection->outbox);
+    DL_APPEND2(engine->connections, connection, prev_all, next_all);
+    engine->connection_count++;
+    return connection;
+}
+
+/* The address of ours that `to` should see: the one we listen on, where that is one. */
+static const struct endpoint *dial_from(const struct daemon *daemon, const struct endpoint *to)
+{
+    static const uint8_t unspecified[16];
+    const struct endpoint *found = NULL;
+    for (size_t i = 0; i < daemon->bound_count; i++) {
+        const struct endpoint *bound = &daemon->bound[i];
+        if (bound->family != to->family ||
+            endpoint_is_loopback(bound) != endpoint_is_loopback(to) ||
+            memcmp(bound->addr, unspecified, 16) == 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = bound;
+    }
+    return found;
+}
+
+void peer_connection_dial(struct item *item, const struct endpoint *to)
+{
+    struct engine *engine = item->engine;
+    struct peer_connection *connection = peer_connection_new(engine);
+    if (connection == NULL) {
+        peer_list_ended(item->peers, to, PEER_FAILED, engine_now(engine));
+        return;
+    }
+    connection->listen = connection->remote = *to;
+    connection->claimed = connection->dialling = true;
+    engine->half_open++;
+    item->dialling++;
+    enter_item(connection, item);
+    connection->tcp = tcp_connect(engine->daemon->loop, to, dial_from(engine->daemon, to),
+                                  DIAL_TIMEOUT_MS, &owner, connection);
+    if (connection->tcp == NULL)
+        peer_connection_close(connection, PEER_FAILED, "out of memory");
+}
+
+static bool has_room_for(struct engine *engine, const struct endpoint *remote)
+{
+    size_t same = 0;
+    const struct peer_connection *connection;
+    if (engine->stopping || engine->connection_count >= engine->connections_max) {
+        engine->refused_full++;
+        return false;
+    }
+    if (endpoint_is_local(remote))
+        return true;
+    DL_FOREACH2(engine->connections, connection, next_all)
+    same += endpoint_same_address(&connection->remote, remote);
+    engine->refused_address += same >= PEERS_PER_ADDRESS_MAX;
+    return same < PEERS_PER_ADDRESS_MAX;
+}
+
+void peer_connection_accept(struct engine *engine, struct tcp *tcp)
+{
+    struct endpoint remote = tcp_remote(tcp);
+    struct peer_connection *connection =
+        has_room_for(engine, &remote) ? peer_connection_new(engine) : NULL;
+    if (connection == NULL) {
+        tcp_close(tcp);
+        return;
+    }
+    connection->tcp = tcp;
+    connection->remote = remote;
+    connection->incoming = true;
+    timer_set(connection->timer, engine_now(engine) + HANDSHAKE_TIMEOUT_MS);
+    tcp_start(tcp, &owner, connection);
+}
+
+void peer_connection_listens(struct peer_connection *connection, const struct endpoint *endpoint)
+{
+    if (connection->claimed)
+        return;
+    connection->listen = *endpoint;
+    connection->claimed =
+        peer_list_claim(connection->item->peers, endpoint, engine_now(connection->engine));
+}

@@ -1,0 +1,204 @@
+#include "daemon/piece_jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "io/work.h"
+#include "kadpeer/sha1.h"
+
+struct piece_job {
+    struct work work;
+    struct item *item;
+    struct piece_job *next; /* item->checked */
+    uint32_t piece;
+    struct bytes data;
+    enum status status;
+    uint64_t free_bytes; /* STATUS_NO_SPACE: what is left */
+    struct storage_error error;
+};
+
+/* ---- in the pool ---- */
+
+static void run_check(void *user)
+{
+    struct piece_job *job = user;
+    const struct metainfo *metainfo = job->item->metainfo;
+    struct id found = sha1_of(job->data), wanted = metainfo_piece_hash(metainfo, job->piece);
+    if (!id_equal(&found, &wanted)) {
+        job->status = STATUS_MISMATCH;
+        return;
+    }
+    struct storage *storage = job->item->storage;
+    job->status = storage_write(storage, (uint64_t)job->piece * metainfo->piece_length, job->data,
+                                &job->error);
+    if (job->status == STATUS_NO_SPACE)
+        storage_free_space(storage, &job->free_bytes, NULL);
+    else if (job->status == STATUS_MISMATCH)
+        job->status = STATUS_IO; /* of a piece, MISMATCH is about its SHA-1 */
+}
+
+/* ---- back on the loop ---- */
+
+static void check_done(void *user, bool cancelled)
+{
+    struct piece_job *job = user;
+    struct item *item = job->item;
+    if (cancelled)
+        job->status = STATUS_CANCELLED;
+    job->next = item->checked;
+    item->checked = job;
+    item_mark(item);
+}
+
+void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data)
+{
+    struct piece_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        transfer_piece_checked(item->transfer, piece, STATUS_NO_MEMORY, engine_now(item->engine));
+        return;
+    }
+    job->item = item;
+    job->piece = piece;
+    job->data = data;
+    item->jobs++;
+    item->checks++;
+    engine_job_begins(item->engine);
+    work_start(&job->work, item->engine->daemon->loop, run_check, check_done, job);
+}
+
+static void on_unwritten(struct item *item, const struct piece_job *job)
+{
+    char text[STORAGE_ERROR_SIZE];
+    if (item->trouble != TROUBLE_NONE || job->status == STATUS_CANCELLED ||
+        job->status == STATUS_BUSY || job->status == STATUS_NO_MEMORY)
+        return;
+    if (job->status == STATUS_NO_SPACE) {
+        item->space_needed = item->missing_bytes;
+        item->space_free = job->free_bytes;
+        item_set_trouble(item, TROUBLE_NO_SPACE, STATUS_NO_SPACE, "no space");
+        return;
+    }
+    storage_error_text(job->status, &job->error, text);
+    item_set_trouble(item, TROUBLE_DISK, job->status, "cannot write %s", text);
+}
+
+static void tell_piece(struct item *item, uint32_t piece)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "piece");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_u64(event, "piece", piece);
+    pack_u64(event, "have", item->have_count);
+    pack_u64(event, "total", item->metainfo->piece_count);
+    daemon_event_end(item->engine->daemon);
+}
+
+static void note_written(struct item *item, uint32_t piece)
+{
+    if (item->unsynced_bytes == 0)
+        item->unsynced_since_ms = engine_now(item->engine);
+    item->unsynced_bytes += metainfo_piece_size(item->metainfo, piece);
+}
+
+/* The catalog has it before anybody hears. */
+static enum status record(struct item *item, const struct piece_job *jobs)
+{
+    bool any = false;
+    for (const struct piece_job *job = jobs; job != NULL; job = job->next) {
+        if (job->status != STATUS_OK)
+            continue;
+        item_add_piece(item, job->piece);
+        note_written(item, job->piece);
+        any = true;
+    }
+    return any ? catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have)
+               : STATUS_OK;
+}
+
+void piece_jobs_settle(struct item *item)
+{
+    struct piece_job *jobs = item->checked, *job;
+    if (jobs == NULL)
+        return;
+    item->checked = NULL;
+    enum status recorded = record(item, jobs);
+    if (recorded != STATUS_OK)
+        item_set_trouble(item, TROUBLE_DISK, recorded, "cannot write the database: %s",
+                         status_text(recorded));
+    while ((job = jobs) != NULL) {
+        jobs = job->next;
+        if (job->status == STATUS_OK)
+            tell_piece(item, job->piece);
+        else if (job->status != STATUS_MISMATCH)
+            on_unwritten(item, job);
+        transfer_piece_checked(item->transfer, job->piece, job->status, engine_now(item->engine));
+        item->jobs--;
+        item->checks--;
+        engine_job_ends(item->engine);
+        free(job);
+    }
+}
+
+/* ---- syncing ---- */
+
+struct sync_job {
+    struct work work;
+    struct item *item;
+    enum status status;
+    struct storage_error error;
+    size_t len;
+    uint8_t have[]; /* verified and written when it began */
+};
+
+static void run_sync(void *user)
+{
+    struct sync_job *job = user;
+    job->status = storage_sync(job->item->storage, &job->error);
+}
+
+static void sync_done(void *user, bool cancelled)
+{
+    struct sync_job *job = user;
+    struct item *item = job->item;
+    struct engine *engine = item->engine;
+    if (!cancelled && job->status == STATUS_OK)
+        catalog_set_synced(engine->daemon->catalog, item->row.id, bytes_of(job->have, job->len),
+                           engine->boot_id);
+    else if (!cancelled)
+        log_warn("engine", "transfer %lld: cannot sync its files: %s", (long long)item->row.id,
+                 status_text(job->status));
+    item->syncing = false;
+    item->jobs--;
+    item_mark(item);
+    engine_job_ends(engine);
+    free(job);
+}
+
+uint64_t piece_jobs_sync_due(const struct item *item)
+{
+    if (item->unsynced_bytes == 0 || item->syncing)
+        return UINT64_MAX;
+    return item->unsynced_bytes >= SYNC_BYTES ? 0 : item->unsynced_since_ms + SYNC_MS;
+}
+
+void piece_jobs_sync(struct item *item, bool now)
+{
+    uint64_t due_ms = piece_jobs_sync_due(item);
+    if (due_ms == UINT64_MAX || (!now && due_ms > engine_now(item->engine)))
+        return;
+    size_t len = item_bitfield_bytes(item);
+    struct sync_job *job = calloc(1, sizeof *job + len);
+    if (job == NULL)
+        return;
+    job->item = item;
+    job->len = len;
+    memcpy(job->have, item->have, len);
+    item->unsynced_bytes = 0;
+    item->syncing = true;
+    item->jobs++;
+    engine_job_begins(item->engine);
+    work_start(&job->work, item->engine->daemon->loop, run_sync, sync_done, job);
+}

@@ -1,0 +1,422 @@
+#include "daemon/place.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "io/work.h"
+
+enum outcome {
+    PLACE_FAILED,
+    PLACE_COMPLETE, /* `stats` tell how its files look */
+    PLACE_FINAL,    /* something has the final name; `stats` */
+    PLACE_LEFTOVER, /* something has the partial name, and we did not make it; `stats` */
+    PLACE_NO_SPACE,
+    PLACE_READY, /* the partial file is there, and we made it; `stats` */
+};
+
+struct place {
+    struct work work;
+    struct item *item;
+    /* in */
+    struct storage *storage;
+    struct storage *probe; /* the final name; to be reopened where `reopen` */
+    bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces;
+    uint64_t needed, reserve;
+    /* out */
+    enum outcome outcome;
+    enum status status;
+    bool partial_was_there, reopened;
+    uint64_t free_bytes;
+    struct storage_error error;
+    struct storage_stat *stats; /* file_count of them */
+};
+
+/* ---- in the pool ---- */
+
+static enum outcome look_complete(struct place *place)
+{
+    place->status = storage_stat_files(place->storage, place->stats, &place->error);
+    return place->status == STATUS_OK ? PLACE_COMPLETE : PLACE_FAILED;
+}
+
+static enum outcome look_at_final(struct place *place)
+{
+    place->status = storage_stat_files(place->probe, place->stats, &place->error);
+    return place->status == STATUS_OK ? PLACE_FINAL : PLACE_FAILED;
+}
+
+static enum outcome look_at_leftover(struct place *place)
+{
+    place->status = storage_stat_files(place->storage, place->stats, &place->error);
+    return place->status == STATUS_OK ? PLACE_LEFTOVER : PLACE_FAILED;
+}
+
+static enum outcome prepare(struct place *place)
+{
+    place->status = storage_free_space(place->storage, &place->free_bytes, &place->error);
+    if (place->status != STATUS_OK)
+        return PLACE_FAILED;
+    if (place->needed > 0 && place->free_bytes < place->needed + place->reserve)
+        return PLACE_NO_SPACE;
+    place->status = storage_prepare(place->storage, &place->error);
+    if (place->status == STATUS_OK)
+        place->status = storage_stat_files(place->storage, place->stats, &place->error);
+    if (place->status == STATUS_NO_SPACE)
+        return PLACE_NO_SPACE;
+    return place->status == STATUS_OK ? PLACE_READY : PLACE_FAILED;
+}
+
+static enum outcome look_partial(struct place *place)
+{
+    struct storage_presence presence;
+    place->status = storage_look(place->storage, &presence, &place->error);
+    if (place->status != STATUS_OK)
+        return PLACE_FAILED;
+    bool resumes = presence.partial && place->prepared;
+    if (place->reopen && presence.final && !presence.partial) {
+        place->status = storage_reopen(place->probe, &place->error);
+        if (place->status != STATUS_OK)
+            return PLACE_FAILED;
+        presence.partial = place->reopened = true;
+    } else if (presence.final && !place->ignore_final &&
+               (place->look_at_final || !(resumes && place->has_pieces))) {
+        return look_at_final(place);
+    }
+    place->partial_was_there = presence.partial;
+    if (presence.partial && !place->prepared && !place->reopened)
+        return look_at_leftover(place);
+    return prepare(place);
+}
+
+static void run_place(void *user)
+{
+    struct place *place = user;
+    place->outcome = place->complete ? look_complete(place) : look_partial(place);
+}
+
+/* ---- complete ones ---- */
+
+static bool is_same(const struct storage_stat *a, const struct storage_stat *b)
+{
+    return a->exists == b->exists && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+           a->inode == b->inode;
+}
+
+static bool are_same(const struct item *item, const struct storage_stat *a,
+                     const struct storage_stat *b)
+{
+    if (a == NULL || b == NULL)
+        return false;
+    for (uint32_t i = 0; i < item->metainfo->file_count; i++)
+        if (!is_same(&a[i], &b[i]))
+            return false;
+    return true;
+}
+
+/* Does any piece that we have lie in it? */
+static bool is_held(const struct item *item, uint32_t file)
+{
+    const struct metainfo_file *f = &item->metainfo->files[file];
+    if (f->length == 0)
+        return item->expected == NULL || item->expected[file].exists;
+    uint32_t first = (uint32_t)(f->offset / item->metainfo->piece_length);
+    uint32_t last = (uint32_t)((f->offset + f->length - 1) / item->metainfo->piece_length);
+    for (uint32_t piece = first; piece <= last; piece++)
+        if (item_wants(item, piece) && (item->have[piece / 8] >> (7 - piece % 8) & 1) != 0)
+            return true;
+    return false;
+}
+
+static uint32_t count_missing(const struct item *item, const struct storage_stat *stats,
+                              const char **first)
+{
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < item->metainfo->file_count; i++) {
+        if (stats[i].exists || !is_held(item, i))
+            continue;
+        if (missing++ == 0)
+            *first = item->metainfo->files[i].path;
+    }
+    return missing;
+}
+
+static void take_stats(struct storage_stat **into, struct place *place)
+{
+    free(*into);
+    *into = place->stats;
+    place->stats = NULL;
+}
+
+static void verify_everything(struct item *item)
+{
+    free(item->to_verify);
+    size_t len = item_bitfield_bytes(item);
+    item->to_verify = malloc(len > 0 ? len : 1);
+    if (item->to_verify != NULL)
+        memset(item->to_verify, 0xff, len);
+}
+
+static void on_complete_look(struct item *item, struct place *place)
+{
+    const char *first = NULL;
+    uint32_t missing = count_missing(item, place->stats, &first);
+    if (missing > 0) {
+        if (item->metainfo->single_file)
+            item_set_trouble(item, TROUBLE_MISSING_FILES, STATUS_NOT_FOUND,
+                             "%s/%s is not there any more", item->row.dir, item->row.target);
+        else
+            item_set_trouble(item, TROUBLE_MISSING_FILES, STATUS_NOT_FOUND,
+                             "%" PRIu32 " of %" PRIu32 " files are not there any more: %s%s",
+                             missing, item->metainfo->file_count, first, missing > 1 ? ", …" : "");
+        return;
+    }
+    if (are_same(item, place->stats, item->expected)) {
+        item_clear_trouble(item);
+        item->placed = true;
+        return;
+    }
+    if (item->trouble == TROUBLE_CHANGED && are_same(item, place->stats, item->seen)) {
+        item->recheck_ms = engine_now(item->engine) + FILES_RECHECK_MS;
+        return; /* verified already, as it is now */
+    }
+    take_stats(&item->seen, place);
+    item_clear_trouble(item);
+    item->placed = true;
+    verify_everything(item);
+}
+
+/* ---- downloads ---- */
+
+static void on_final(struct item *item, struct place *place)
+{
+    item->look_at_final = false;
+    take_stats(&item->seen, place);
+    item->probe = place->probe;
+    place->probe = NULL;
+    item->placed = true;
+    verify_everything(item);
+}
+
+static uint64_t total_size(const struct item *item, const struct storage_stat *stats)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < item->metainfo->file_count; i++)
+        size += stats[i].exists && !item->metainfo->files[i].padding ? stats[i].size : 0;
+    return size;
+}
+
+static void on_leftover(struct item *item, struct place *place)
+{
+    if (total_size(item, place->stats) == 0) {
+        item->options.prepared = true;
+        item_save(item);
+        return; /* looked at again, now as ours */
+    }
+    item->leftover = true;
+    item->placed = true;
+    verify_everything(item);
+}
+
+/* Are the files long enough for the pieces that are said to be in them? */
+static bool can_hold(const struct item *item, const struct storage_stat *stats)
+{
+    const struct metainfo *metainfo = item->metainfo;
+    for (uint32_t piece = 0; piece < metainfo->piece_count; piece++) {
+        if ((item->have[piece / 8] >> (7 - piece % 8) & 1) == 0)
+            continue;
+        uint64_t at = (uint64_t)piece * metainfo->piece_length;
+        uint64_t end = at + metainfo_piece_size(metainfo, piece);
+        for (uint32_t file = metainfo_file_at(metainfo, at);
+             file < metainfo->file_count && metainfo->files[file].offset < end; file++) {
+            const struct metainfo_file *f = &metainfo->files[file];
+            uint64_t file_end = f->offset + f->length < end ? f->length : end - f->offset;
+            if (!f->padding && f->length > 0 && stats[file].size < file_end)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The machine went down since: what was written after the last sync may not be there. */
+static void verify_unsynced(struct item *item)
+{
+    size_t len = item_bitfield_bytes(item);
+    const struct bytes synced = item->row.synced;
+    if (item->have_count == 0 || item->row.boot_id == NULL ||
+        strcmp(item->row.boot_id, item->engine->boot_id) == 0)
+        return;
+    uint8_t *to_verify = calloc(1, len > 0 ? len : 1);
+    if (to_verify == NULL)
+        return;
+    for (size_t i = 0; i < len; i++)
+        to_verify[i] = item->have[i] & (uint8_t) ~(i < synced.len ? synced.data[i] : 0);
+    free(item->to_verify);
+    item->to_verify = to_verify;
+    log_info("engine",
+             "transfer %lld: the machine was restarted: pieces not known to be on disk "
+             "are verified",
+             (long long)item->row.id);
+}
+
+/* The boot id counts from the first piece written on. */
+static void note_boot(struct item *item)
+{
+    if (item->row.boot_id != NULL && item->row.boot_id[0] != 0)
+        return;
+    char *boot_id = strdup(item->engine->boot_id);
+    if (boot_id == NULL)
+        return;
+    free(item->row.boot_id);
+    item->row.boot_id = boot_id;
+    catalog_set_synced(item->engine->daemon->catalog, item->row.id, bytes_of(NULL, 0), boot_id);
+}
+
+static void take_reopened(struct item *item, struct place *place)
+{
+    if (place->reopened) {
+        storage_free(item->storage);
+        item->storage = place->probe;
+        place->probe = NULL;
+        item_set_have(item, item->reopen_have);
+        item_save_have(item);
+    } else {
+        free(item->reopen_have);
+    }
+    item->reopen_have = NULL;
+}
+
+static void on_ready(struct item *item, struct place *place)
+{
+    if (place->reopen)
+        take_reopened(item, place);
+    if (item->have_count > 0 && !place->partial_was_there) {
+        log_warn("engine", "transfer %lld: its partial file is gone, so it begins anew",
+                 (long long)item->row.id);
+        item_set_have(item, NULL);
+        item_save_have(item);
+    } else if (item->have_count > 0 && !can_hold(item, place->stats)) {
+        verify_everything(item);
+    } else if (item->unsynced_bytes == 0 && !item->syncing) {
+        verify_unsynced(item);
+    }
+    if (!item->options.prepared) {
+        item->options.prepared = true;
+        item_save(item);
+    }
+    note_boot(item);
+    if (item->trouble == TROUBLE_NO_SPACE)
+        item_clear_trouble(item);
+    item->placed = true;
+}
+
+static void on_no_space(struct item *item, const struct place *place)
+{
+    item->space_needed = place->needed;
+    item->space_free = place->free_bytes > place->reserve ? place->free_bytes - place->reserve : 0;
+    item_set_trouble(item, TROUBLE_NO_SPACE, STATUS_NO_SPACE, "no space");
+}
+
+static void on_failed(struct item *item, const struct place *place)
+{
+    char text[STORAGE_ERROR_SIZE];
+    storage_error_text(place->status, &place->error, text);
+    item_set_trouble(item, TROUBLE_DISK, place->status, "cannot use %s: %s", item->row.dir, text);
+}
+
+/* ---- there and back ---- */
+
+static void take_up(struct item *item, struct place *place)
+{
+    switch (place->outcome) {
+    case PLACE_COMPLETE:
+        on_complete_look(item, place);
+        break;
+    case PLACE_FINAL:
+        on_final(item, place);
+        break;
+    case PLACE_LEFTOVER:
+        on_leftover(item, place);
+        break;
+    case PLACE_READY:
+        on_ready(item, place);
+        break;
+    case PLACE_NO_SPACE:
+        on_no_space(item, place);
+        break;
+    case PLACE_FAILED:
+        on_failed(item, place);
+        break;
+    }
+}
+
+static void free_place(struct place *place)
+{
+    storage_free(place->probe);
+    free(place->stats);
+    free(place);
+}
+
+static void place_done(void *user, bool cancelled)
+{
+    struct place *place = user;
+    struct item *item = place->item;
+    item->place = NULL;
+    item->jobs--;
+    /* Changed meanwhile (shared anew from elsewhere, say): what was seen means nothing. */
+    bool stale = place->storage != item->storage || place->complete != item->row.complete;
+    if (!cancelled && !stale && !item->removing)
+        take_up(item, place);
+    item_mark(item);
+    engine_job_ends(item->engine);
+    free_place(place);
+}
+
+/* False: no memory. */
+static bool give_probe(struct item *item, struct place *place)
+{
+    if (place->complete)
+        return true;
+    if (item->reopen_have != NULL && item->probe != NULL) {
+        place->reopen = true;
+        place->probe = item->probe;
+        item->probe = NULL;
+        return true;
+    }
+    return storage_new(item->metainfo, item->row.dir, item->row.target, false, item->engine->cache,
+                       &place->probe) == STATUS_OK;
+}
+
+void place_start(struct item *item)
+{
+    struct engine *engine = item->engine;
+    struct place *place = calloc(1, sizeof *place);
+    if (place != NULL)
+        place->stats = calloc(item->metainfo->file_count, sizeof *place->stats);
+    if (place == NULL || place->stats == NULL) {
+        if (place != NULL)
+            free_place(place);
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    place->item = item;
+    place->storage = item->storage;
+    place->complete = item->row.complete;
+    place->prepared = item->options.prepared;
+    place->ignore_final = item->final_is_other;
+    place->look_at_final = item->look_at_final;
+    place->has_pieces = item->have_count > 0;
+    place->needed = item->missing_bytes;
+    place->reserve = engine->reserve_bytes;
+    if (!give_probe(item, place)) {
+        free_place(place);
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    item->place = place;
+    item->jobs++;
+    engine_job_begins(engine);
+    work_start(&place->work, engine->daemon->loop, run_place, place_done, place);
+}

@@ -1,0 +1,388 @@
+#include "daemon/publisher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "content/names.h"
+#include "daemon/engine_params.h"
+#include "daemon/node.h"
+#include "kadpeer/records.h"
+
+struct segment {
+    struct publisher_record record;
+    bool published;
+    uint64_t at_ms;  /* last told */
+    uint32_t pieces; /* that were told */
+};
+
+struct publisher {
+    struct node *node;
+    struct publisher_record peer; /* kind 0: not published */
+    struct id infohash;           /* of what is published */
+    bool peer_is_seed, peer_failed;
+    uint32_t peer_pieces;
+    uint64_t peer_at_ms;
+
+    struct segment *segments;
+    uint32_t segment_count;
+    uint16_t tcp_port; /* as told in them */
+
+    struct publisher_record *names;
+    size_t name_count;
+    int64_t names_at_unix_s;
+    uint64_t names_due_ms;
+    uint64_t due_ms;
+};
+
+struct publisher *publisher_new(struct node *node)
+{
+    struct publisher *publisher = calloc(1, sizeof *publisher);
+    if (publisher != NULL) {
+        publisher->node = node;
+        publisher->due_ms = UINT64_MAX;
+    }
+    return publisher;
+}
+
+void publisher_free(struct publisher *publisher)
+{
+    if (publisher == NULL)
+        return;
+    free(publisher->segments);
+    free(publisher->names);
+    free(publisher);
+}
+
+static void is_due(struct publisher *publisher, uint64_t at_ms)
+{
+    if (at_ms < publisher->due_ms)
+        publisher->due_ms = at_ms;
+}
+
+/* ---- the peer record ---- */
+
+static void publish_peer(struct publisher *publisher, const struct publisher_facts *facts,
+                         uint64_t now_ms)
+{
+    bool first = publisher->peer.kind == 0;
+    bool grown = publisher->peer_pieces != facts->have_count;
+    bool changed = publisher->peer_is_seed != facts->seed ||
+                   (grown && now_ms >= publisher->peer_at_ms + PEER_REPUBLISH_MS);
+    if (!first && grown && !changed)
+        is_due(publisher, publisher->peer_at_ms + PEER_REPUBLISH_MS);
+    if (!first && !changed)
+        return;
+    if (first && publisher->peer_failed && now_ms < publisher->peer_at_ms + PUBLISH_AGAIN_MS) {
+        is_due(publisher, publisher->peer_at_ms + PUBLISH_AGAIN_MS);
+        return;
+    }
+    struct peer_record record = {
+        .tcp_port = facts->tcp_port, .seed = facts->seed, .pieces_held = facts->have_count};
+    struct buffer value;
+    buffer_init(&value);
+    peer_record_encode(&record, &value);
+    publisher->peer_failed =
+        value.failed || node_publish(publisher->node, &facts->infohash, KIND_PEER,
+                                     buffer_bytes(&value)) != STATUS_OK;
+    publisher->peer_at_ms = now_ms;
+    if (publisher->peer_failed) {
+        is_due(publisher, now_ms + PUBLISH_AGAIN_MS);
+    } else {
+        publisher->peer.key = facts->infohash;
+        publisher->peer.kind = KIND_PEER;
+        publisher->peer_is_seed = facts->seed;
+        publisher->peer_pieces = facts->have_count;
+    }
+    buffer_dispose(&value);
+}
+
+static void withdraw_peer(struct publisher *publisher)
+{
+    if (publisher->peer.kind != 0)
+        node_withdraw(publisher->node, &publisher->peer.key, KIND_PEER, bytes_of(NULL, 0));
+    publisher->peer.kind = 0;
+    publisher->peer_failed = false;
+}
+
+/* ---- availability ---- */
+
+/* Writes the bits of one segment, zeros at its end left out; returns how many are set. */
+static uint32_t segment_bits(const struct publisher_facts *facts, uint32_t segment,
+                             uint8_t out[AVAILABILITY_BITFIELD_MAX], size_t *len)
+{
+    size_t first = (size_t)segment * AVAILABILITY_BITFIELD_MAX;
+    size_t total = (facts->piece_count + 7u) / 8, count = total - first;
+    uint32_t set = 0;
+    if (count > AVAILABILITY_BITFIELD_MAX)
+        count = AVAILABILITY_BITFIELD_MAX;
+    *len = 0;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = facts->have[first + i];
+        set += (uint32_t)__builtin_popcount(out[i]);
+        if (out[i] != 0)
+            *len = i + 1;
+    }
+    return set;
+}
+
+static void put_segment(struct publisher *publisher, struct segment *segment, struct bytes bits,
+                        bool last)
+{
+    struct availability_record record = {.tcp_port = publisher->tcp_port, .bitfield = bits};
+    struct buffer value;
+    buffer_init(&value);
+    availability_record_encode(&record, &value);
+    if (value.failed) {
+        /* told at the next occasion */
+    } else if (last) {
+        node_withdraw(publisher->node, &segment->record.key, KIND_AVAILABILITY,
+                      buffer_bytes(&value));
+        segment->published = false;
+    } else {
+        segment->published = node_publish(publisher->node, &segment->record.key, KIND_AVAILABILITY,
+                                          buffer_bytes(&value)) == STATUS_OK;
+    }
+    buffer_dispose(&value);
+}
+
+static void update_segment(struct publisher *publisher, const struct publisher_facts *facts,
+                           uint32_t index, uint64_t now_ms)
+{
+    struct segment *segment = &publisher->segments[index];
+    uint8_t bits[AVAILABILITY_BITFIELD_MAX];
+    size_t len;
+    uint32_t set = segment_bits(facts, index, bits, &len);
+    if (set == segment->pieces && segment->published == (set > 0))
+        return;
+    if (segment->at_ms != 0 && now_ms < segment->at_ms + AVAILABILITY_EVERY_MS) {
+        is_due(publisher, segment->at_ms + AVAILABILITY_EVERY_MS);
+        return;
+    }
+    segment->at_ms = now_ms;
+    segment->pieces = set;
+    put_segment(publisher, segment, bytes_of(bits, len), set == 0);
+}
+
+static bool make_segments(struct publisher *publisher, const struct publisher_facts *facts)
+{
+    uint32_t count =
+        (facts->piece_count + AVAILABILITY_SEGMENT_PIECES - 1) / AVAILABILITY_SEGMENT_PIECES;
+    if (publisher->segments != NULL)
+        return true;
+    publisher->segments = calloc(count, sizeof *publisher->segments);
+    if (publisher->segments == NULL)
+        return false;
+    publisher->segment_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        publisher->segments[i].record.key = key_of_availability(&facts->infohash, i);
+        publisher->segments[i].record.kind = KIND_AVAILABILITY;
+    }
+    return true;
+}
+
+static void publish_availability(struct publisher *publisher, const struct publisher_facts *facts,
+                                 uint64_t now_ms)
+{
+    if (!make_segments(publisher, facts))
+        return;
+    publisher->tcp_port = facts->tcp_port;
+    for (uint32_t i = 0; i < publisher->segment_count; i++)
+        update_segment(publisher, facts, i, now_ms);
+}
+
+static void withdraw_availability(struct publisher *publisher)
+{
+    for (uint32_t i = 0; i < publisher->segment_count; i++)
+        if (publisher->segments[i].published)
+            put_segment(publisher, &publisher->segments[i], bytes_of(NULL, 0), true);
+    free(publisher->segments);
+    publisher->segments = NULL;
+    publisher->segment_count = 0;
+}
+
+/* ---- names ---- */
+
+/* At a character's end. */
+static void copy_name(char out[ENTRY_NAME_MAX + 1], const char *name)
+{
+    size_t len = strlen(name);
+    if (len > ENTRY_NAME_MAX) {
+        len = ENTRY_NAME_MAX;
+        while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(out, name, len);
+    out[len] = 0;
+}
+
+static void add_key(struct publisher *publisher, struct id key)
+{
+    for (size_t i = 0; i < publisher->name_count; i++)
+        if (id_equal(&publisher->names[i].key, &key))
+            return;
+    publisher->names[publisher->name_count++] =
+        (struct publisher_record){.key = key, .kind = KIND_ENTRY};
+}
+
+static bool make_keys(struct publisher *publisher, const struct publisher_facts *facts)
+{
+    char *normal;
+    struct names_words words = {.count = 0};
+    publisher->names = calloc(PUBLISHED_WORDS_MAX + 2, sizeof *publisher->names);
+    if (publisher->names == NULL)
+        return false;
+    if (facts->file_sha1 != NULL)
+        add_key(publisher, key_of_file_sha1(facts->file_sha1));
+    if (names_normalize(facts->name, &normal) != STATUS_OK)
+        return true;
+    add_key(publisher, key_of_name(normal));
+    names_split_words(normal, &words);
+    for (size_t i = 0; i < words.count; i++)
+        add_key(publisher, key_of_word(words.words[i]));
+    free(normal);
+    return true;
+}
+
+/* Of a file's SHA-1, the body says no name. */
+static void encode_body(const struct publisher_facts *facts, const struct id *key,
+                        struct buffer *out)
+{
+    struct entry_body body = {.infohash = facts->infohash, .size = facts->size};
+    struct id alias = {{0}};
+    if (facts->file_sha1 != NULL)
+        alias = key_of_file_sha1(facts->file_sha1);
+    if (facts->file_sha1 == NULL || !id_equal(&alias, key)) {
+        copy_name(body.name, facts->name);
+        body.files = facts->file_count;
+    }
+    entry_body_encode(&body, out);
+}
+
+static void put_name(struct publisher *publisher, const struct publisher_facts *facts,
+                     const struct id *key, int64_t now_unix_s, bool last)
+{
+    struct buffer body, value;
+    buffer_init(&body);
+    buffer_init(&value);
+    uint64_t now = (uint64_t)now_unix_s;
+    uint64_t expiry = now + (last ? ENTRY_WITHDRAWN_LIFE_S : ENTRY_LIFE_S);
+    encode_body(facts, key, &body);
+    enum status status = body.failed ? STATUS_NO_MEMORY
+                                     : entry_record_make(key, facts->seed_key, now, expiry,
+                                                         buffer_bytes(&body), &value);
+    if (status == STATUS_OK && !value.failed && last)
+        node_withdraw(publisher->node, key, KIND_ENTRY, buffer_bytes(&value));
+    else if (status == STATUS_OK && !value.failed)
+        node_publish(publisher->node, key, KIND_ENTRY, buffer_bytes(&value));
+    buffer_dispose(&body);
+    buffer_dispose(&value);
+}
+
+static void publish_names(struct publisher *publisher, const struct publisher_facts *facts,
+                          uint64_t now_ms, int64_t now_unix_s)
+{
+    if (publisher->names != NULL && now_ms < publisher->names_due_ms)
+        return;
+    if (publisher->names == NULL && !make_keys(publisher, facts))
+        return;
+    /* A sequence number must grow, whatever the clock does. */
+    if (now_unix_s <= publisher->names_at_unix_s)
+        now_unix_s = publisher->names_at_unix_s + 1;
+    for (size_t i = 0; i < publisher->name_count; i++)
+        put_name(publisher, facts, &publisher->names[i].key, now_unix_s, false);
+    publisher->names_at_unix_s = now_unix_s;
+    publisher->names_due_ms = now_ms + (uint64_t)ENTRY_SIGN_EVERY_S * 1000;
+}
+
+static void withdraw_names(struct publisher *publisher, const struct publisher_facts *facts,
+                           int64_t now_unix_s)
+{
+    if (publisher->names == NULL)
+        return;
+    if (now_unix_s <= publisher->names_at_unix_s)
+        now_unix_s = publisher->names_at_unix_s + 1;
+    for (size_t i = 0; i < publisher->name_count && facts->seed_key != NULL; i++)
+        put_name(publisher, facts, &publisher->names[i].key, now_unix_s, true);
+    publisher->names_at_unix_s = now_unix_s;
+    free(publisher->names);
+    publisher->names = NULL;
+    publisher->name_count = 0;
+}
+
+/* ---- all of it ---- */
+
+void publisher_update(struct publisher *publisher, const struct publisher_facts *facts,
+                      uint64_t now_ms, int64_t now_unix_s)
+{
+    bool announce = facts->running && facts->announce;
+    bool moved = !id_equal(&publisher->infohash, &facts->infohash);
+    publisher->due_ms = UINT64_MAX;
+    if (!announce || moved)
+        withdraw_peer(publisher);
+    if (!announce || moved || facts->seed || facts->piece_count == 0)
+        withdraw_availability(publisher);
+    bool named = announce && facts->named && facts->seed_key != NULL;
+    if (!named || moved)
+        withdraw_names(publisher, facts, now_unix_s);
+    publisher->infohash = facts->infohash;
+    if (!announce)
+        return;
+    publish_peer(publisher, facts, now_ms);
+    if (!facts->seed && facts->piece_count > 0 && facts->have != NULL)
+        publish_availability(publisher, facts, now_ms);
+    if (named)
+        publish_names(publisher, facts, now_ms, now_unix_s);
+    if (publisher->names != NULL)
+        is_due(publisher, publisher->names_due_ms);
+}
+
+uint64_t publisher_due(const struct publisher *publisher)
+{
+    return publisher->due_ms;
+}
+
+static size_t list(const struct publisher *publisher, const struct publisher_record *out[],
+                   size_t cap)
+{
+    size_t count = 0;
+    if (publisher->peer.kind != 0 && count < cap)
+        out[count++] = &publisher->peer;
+    for (uint32_t i = 0; i < publisher->segment_count && count < cap; i++)
+        if (publisher->segments[i].published)
+            out[count++] = &publisher->segments[i].record;
+    for (size_t i = 0; i < publisher->name_count && count < cap; i++)
+        out[count++] = &publisher->names[i];
+    return count;
+}
+
+size_t publisher_records(const struct publisher *publisher, struct publisher_record out[],
+                         size_t cap)
+{
+    const struct publisher_record *found[PUBLISHER_RECORDS_SHOWN];
+    size_t count =
+        list(publisher, found, cap < PUBLISHER_RECORDS_SHOWN ? cap : PUBLISHER_RECORDS_SHOWN);
+    for (size_t i = 0; i < count; i++)
+        out[i] = *found[i];
+    return count;
+}
+
+static bool note(struct publisher_record *record, const struct id *key, uint8_t kind,
+                 uint32_t nodes, int64_t now_unix_s)
+{
+    if (record->kind != kind || !id_equal(&record->key, key))
+        return false;
+    record->nodes = nodes;
+    record->last_unix_s = now_unix_s;
+    return true;
+}
+
+bool publisher_note(struct publisher *publisher, const struct id *key, uint8_t kind, uint32_t nodes,
+                    int64_t now_unix_s)
+{
+    bool ours = note(&publisher->peer, key, kind, nodes, now_unix_s);
+    for (uint32_t i = 0; i < publisher->segment_count && !ours; i++)
+        ours = note(&publisher->segments[i].record, key, kind, nodes, now_unix_s);
+    for (size_t i = 0; i < publisher->name_count && !ours; i++)
+        ours = note(&publisher->names[i], key, kind, nodes, now_unix_s);
+    return ours;
+}

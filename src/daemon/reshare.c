@@ -1,0 +1,79 @@
+#include "daemon/reshare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+
+void reshare_free(struct reshare *reshare)
+{
+    if (reshare == NULL)
+        return;
+    free(reshare->dir);
+    free(reshare->target);
+    free(reshare->stats);
+    metainfo_free(reshare->metainfo);
+    free(reshare);
+}
+
+static void forget_old_plans(struct item *item)
+{
+    storage_free(item->probe);
+    item->probe = NULL;
+    free(item->to_verify);
+    item->to_verify = NULL;
+    free(item->seen);
+    item->seen = NULL;
+    free(item->reopen_have);
+    item->reopen_have = NULL;
+    item->leftover = item->final_is_other = item->look_at_final = false;
+    free(item->options.selected);
+    item->options.selected = NULL;
+    item->options.selected_count = 0;
+    free(item->wanted);
+    item->wanted = NULL;
+}
+
+static void take_place(struct item *item, struct reshare *reshare)
+{
+    free(item->row.dir);
+    free(item->row.target);
+    item->row.dir = reshare->dir;
+    item->row.target = reshare->target;
+    reshare->dir = reshare->target = NULL;
+    item->row.origin = ORIGIN_SHARE;
+    item->row.wish = WISH_RUN;
+    item->row.unlisted = reshare->unlisted;
+    item->row.has_file_sha1 = reshare->has_file_sha1;
+    item->row.file_sha1 = reshare->file_sha1;
+    item->options.quiet = reshare->quiet;
+}
+
+void reshare_apply(struct item *item)
+{
+    struct reshare *reshare = item->reshare;
+    item->reshare = NULL;
+    if (item->metainfo == NULL) { /* was being fetched, and not known yet what it is */
+        item_set_metainfo(item, reshare->metainfo);
+        reshare->metainfo = NULL;
+    }
+    size_t len = item_bitfield_bytes(item);
+    uint8_t *have = malloc(len + 1);
+    if (have == NULL || item->metainfo == NULL) {
+        free(have);
+        reshare_free(reshare);
+        return;
+    }
+    memset(have, 0xff, len);
+    forget_old_plans(item);
+    take_place(item, reshare);
+    item_set_have(item, have);
+    item_clear_trouble(item);
+    if (item_open_storage(item, false) == STATUS_OK) {
+        item_complete(item, reshare->stats);
+        reshare->stats = NULL;
+    }
+    reshare_free(reshare);
+    item_mark(item);
+}

@@ -1,0 +1,120 @@
+/* A hashed path becomes a transfer: a new one, or the one with that infohash, renewed. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "daemon/reshare.h"
+#include "daemon/share_private.h"
+
+static bool fill_row(const struct share_job *job, struct catalog_transfer *row)
+{
+    const struct metainfo *metainfo = job->metainfo;
+    size_t have_len = (metainfo->piece_count + 7u) / 8;
+    uint8_t *info = malloc(metainfo->info_len), *have = malloc(have_len + 1);
+    *row = (struct catalog_transfer){
+        .infohash = metainfo->infohash,
+        .origin = ORIGIN_SHARE,
+        .wish = WISH_RUN,
+        .name = strdup(metainfo->name),
+        .dir = strdup(job->tree->dir),
+        .target = strdup(job->tree->target),
+        .peers = strdup(""),
+        .options = strdup(job->announce ? "" : "quiet"),
+        .complete = true,
+        .unlisted = job->unlisted,
+        .has_file_sha1 = job->files != NULL,
+        .size = metainfo->total_length,
+        .added_unix_s = (int64_t)time(NULL),
+        .completed_unix_s = (int64_t)time(NULL),
+        .info = bytes_of(info, metainfo->info_len),
+        .have = bytes_of(have, have_len),
+    };
+    if (job->files != NULL)
+        row->file_sha1 = hasher_files_sums(job->files)[0];
+    if (info == NULL || have == NULL || row->name == NULL || row->dir == NULL ||
+        row->target == NULL || row->peers == NULL || row->options == NULL)
+        return false;
+    memcpy(info, metainfo->info, metainfo->info_len);
+    memset(have, 0xff, have_len);
+    return true;
+}
+
+static void free_row(struct catalog_transfer *row)
+{
+    free(row->name);
+    free(row->dir);
+    free(row->target);
+    free(row->peers);
+    free(row->options);
+    free((void *)(uintptr_t)row->info.data);
+    free((void *)(uintptr_t)row->have.data);
+}
+
+static void tell_added(const struct item *item)
+{
+    struct pack *event = daemon_event(item->engine->daemon, "added");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "name", item->row.name);
+    daemon_event_end(item->engine->daemon);
+}
+
+static enum status add_new(struct share_job *job)
+{
+    struct engine *engine = job->engine;
+    struct catalog_transfer row;
+    enum status status = fill_row(job, &row) ? catalog_add_transfer(engine->daemon->catalog, &row)
+                                             : STATUS_NO_MEMORY;
+    struct item *item = status == STATUS_OK ? item_new(engine, &row) : NULL;
+    if (item == NULL) {
+        free_row(&row);
+        return status != STATUS_OK ? status : STATUS_NO_MEMORY;
+    }
+    item_enter(item);
+    item_complete(item, job->stats);
+    job->stats = NULL;
+    job->id = item->row.id;
+    tell_added(item);
+    log_info("engine", "transfer %lld (%s) is shared from %s", (long long)job->id, item->row.name,
+             item->row.dir);
+    return STATUS_OK;
+}
+
+static enum status renew(struct share_job *job, struct item *item)
+{
+    if (item->removing)
+        return STATUS_BUSY;
+    struct reshare *reshare = calloc(1, sizeof *reshare);
+    if (reshare == NULL)
+        return STATUS_NO_MEMORY;
+    reshare->dir = strdup(job->tree->dir);
+    reshare->target = strdup(job->tree->target);
+    reshare->stats = job->stats;
+    reshare->metainfo = job->metainfo;
+    reshare->unlisted = job->unlisted;
+    reshare->quiet = !job->announce;
+    reshare->has_file_sha1 = job->files != NULL;
+    if (job->files != NULL)
+        reshare->file_sha1 = hasher_files_sums(job->files)[0];
+    job->stats = NULL;
+    job->metainfo = NULL;
+    job->id = item->row.id;
+    if (reshare->dir == NULL || reshare->target == NULL) {
+        reshare_free(reshare);
+        return STATUS_NO_MEMORY;
+    }
+    reshare_free(item->reshare);
+    item->reshare = reshare;
+    item_mark(item);
+    return STATUS_OK;
+}
+
+enum status share_add(struct share_job *job)
+{
+    struct item *item = engine_find(job->engine, &job->metainfo->infohash);
+    job->infohash = job->metainfo->infohash;
+    return item != NULL ? renew(job, item) : add_new(job);
+}

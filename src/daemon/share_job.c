@@ -1,0 +1,404 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/item_facts.h"
+#include "daemon/link.h"
+#include "daemon/share_private.h"
+#include "daemon/transfer_map.h"
+
+/* ---- the end ---- */
+
+static void free_job(struct share_job *job)
+{
+    DL_DELETE(job->engine->share_jobs, job);
+    hasher_files_free(job->files);
+    storage_free(job->storage);
+    metainfo_free(job->layout);
+    metainfo_free(job->metainfo);
+    tree_free(job->tree);
+    timer_free(job->timer);
+    for (size_t i = 0; i < job->exclude_count; i++)
+        free(job->exclude[i]);
+    free(job->stats);
+    free(job->hashes);
+    free(job->path);
+    free(job->name);
+    free(job);
+}
+
+static int exit_of(enum status status)
+{
+    switch (status) {
+    case STATUS_NOT_FOUND:
+    case STATUS_PERMISSION:
+    case STATUS_IO:
+    case STATUS_NO_SPACE:
+        return 9;
+    case STATUS_REFUSED:
+    case STATUS_TOO_BIG:
+    case STATUS_MALFORMED:
+        return 12;
+    case STATUS_CONFLICT:
+    case STATUS_EXISTS:
+        return 8;
+    default:
+        return 1;
+    }
+}
+
+static void fail(struct share_job *job)
+{
+    if (job->call != NULL)
+        call_fail(job->call, status_name(job->status), exit_of(job->status), NULL, "%s",
+                  job->error[0] != 0 ? job->error : status_text(job->status));
+    free_job(job);
+}
+
+static void describe_skipped(const struct tree *tree, struct buffer *out)
+{
+    buffer_init(out);
+    if (tree->skipped_links > 0)
+        buffer_add_format(out, "%u symbolic link%s", tree->skipped_links,
+                          tree->skipped_links == 1 ? "" : "s");
+    if (tree->skipped_special > 0)
+        buffer_add_format(out, "%s%u special file%s", out->len > 0 ? " and " : "",
+                          tree->skipped_special, tree->skipped_special == 1 ? "" : "s");
+    if (out->len > 0)
+        buffer_add_string(out, " left out");
+    buffer_add_byte(out, 0);
+}
+
+static void finish(struct share_job *job)
+{
+    struct item *item = engine_find_id(job->engine, job->id);
+    struct buffer link, note;
+    if (item == NULL || job->call == NULL) {
+        job->status = STATUS_NOT_FOUND;
+        fail(job);
+        return;
+    }
+    buffer_init(&link);
+    link_of_item(item, &link);
+    describe_skipped(job->tree, &note);
+    struct pack *pack = call_result(job->call);
+    transfer_map_pack(pack, "transfer", item);
+    pack_text(pack, "link", link.failed ? NULL : (const char *)link.data);
+    pack_u64(pack, "announced", job->announced);
+    pack_bool(pack, "listed", !job->unlisted && job->announce && !job->is_private);
+    pack_text(pack, "note", note.failed || note.data[0] == 0 ? NULL : (const char *)note.data);
+    call_finish(job->call);
+    buffer_dispose(&link);
+    buffer_dispose(&note);
+    free_job(job);
+}
+
+static void on_cancel(void *user)
+{
+    struct share_job *job = user;
+    job->call = NULL;
+    job->cancelled = true;
+    if (job->id != 0) /* it is shared; nobody wants to hear the rest */
+        free_job(job);
+}
+
+static void on_timer(void *user)
+{
+    finish(user);
+}
+
+/* ---- stage 1: the walk ---- */
+
+static void run_scan(void *user)
+{
+    struct share_job *job = user;
+    job->status = tree_scan(job->path, (const char *const *)job->exclude, job->exclude_count,
+                            &job->tree, job->error);
+    if (job->status != STATUS_OK)
+        return;
+    const char *name = job->name != NULL ? job->name : job->tree->name;
+    if (job->piece_length == 0)
+        job->piece_length = metainfo_default_piece_length(job->tree->total_length);
+    job->layout = tree_layout(job->tree, name, job->piece_length);
+    job->status = job->layout != NULL ? storage_new(job->layout, job->tree->dir, job->tree->target,
+                                                    false, job->engine->cache, &job->storage)
+                                      : STATUS_NO_MEMORY;
+    if (job->status != STATUS_OK)
+        return;
+    job->hashes = calloc(job->layout->piece_count + 1, sizeof *job->hashes);
+    if (job->tree->single_file)
+        job->files = hasher_files_new(job->storage);
+    if (job->hashes == NULL || (job->tree->single_file && job->files == NULL))
+        job->status = STATUS_NO_MEMORY;
+}
+
+/* ---- stage 3: the info dictionary ---- */
+
+static void run_build(void *user)
+{
+    struct share_job *job = user;
+    struct bytes hashes =
+        bytes_of(job->hashes, (size_t)job->layout->piece_count * sizeof *job->hashes);
+    struct buffer info;
+    char why[METAINFO_ERROR_SIZE];
+    buffer_init(&info);
+    job->status = tree_check_unchanged(job->tree, job->storage, job->error);
+    if (job->status == STATUS_OK)
+        job->status = tree_build_info(job->tree, job->layout->name, job->piece_length, hashes,
+                                      job->is_private, &info);
+    if (job->status == STATUS_OK)
+        job->status = info.failed ? STATUS_NO_MEMORY
+                                  : metainfo_parse_info(buffer_bytes(&info), &job->metainfo, why);
+    buffer_dispose(&info);
+    job->stats = calloc(job->layout->file_count, sizeof *job->stats);
+    if (job->status == STATUS_OK && job->stats == NULL)
+        job->status = STATUS_NO_MEMORY;
+    if (job->status == STATUS_OK)
+        job->status = storage_stat_files(job->storage, job->stats, NULL);
+}
+
+/* ---- from stage to stage ---- */
+
+static void start(struct share_job *job, struct work *work, void (*run)(void *),
+                  void (*done)(void *, bool), void *user)
+{
+    job->running++;
+    engine_job_begins(job->engine);
+    work_start(work, job->engine->daemon->loop, run, done, user);
+}
+
+/* True: it goes on; else it is over and gone, or will be. */
+static bool ended_well(struct share_job *job, bool cancelled)
+{
+    struct engine *engine = job->engine;
+    if (cancelled || job->cancelled)
+        job->status = STATUS_CANCELLED;
+    job->running--;
+    bool good = job->status == STATUS_OK;
+    if (!good && job->running == 0)
+        fail(job);
+    engine_job_ends(engine);
+    return good;
+}
+
+static void wait_for_announcement(struct share_job *job)
+{
+    job->timer = timer_new(job->engine->daemon->loop, on_timer, job);
+    if (job->timer == NULL || job->call == NULL) {
+        finish(job);
+        return;
+    }
+    bool waits = job->announce && !job->is_private && job->announced == 0;
+    timer_set(job->timer, engine_now(job->engine) + (waits ? job->wait_ms : 0));
+}
+
+static void build_done(void *user, bool cancelled)
+{
+    struct share_job *job = user;
+    if (!ended_well(job, cancelled))
+        return;
+    job->status = share_add(job);
+    if (job->status != STATUS_OK)
+        fail(job);
+    else
+        wait_for_announcement(job);
+}
+
+/* ---- stage 2: the hashes ---- */
+
+static void tell_progress(struct share_job *job)
+{
+    uint64_t now_ms = engine_now(job->engine);
+    if (job->call == NULL || now_ms < job->told_ms + PROGRESS_EVERY_MS)
+        return;
+    job->told_ms = now_ms;
+    uint64_t size = job->layout->total_length, spent_ms = now_ms - job->started_ms;
+    uint64_t rate = spent_ms > 0 ? job->done_bytes * 1000 / spent_ms : 0;
+    struct pack *pack = call_notify(job->call, "progress");
+    pack_u64(pack, "done", job->done_bytes);
+    pack_u64(pack, "size", size);
+    pack_u64(pack, "rate", rate);
+    uint32_t file = job->done_bytes < size ? metainfo_file_at(job->layout, job->done_bytes)
+                                           : job->layout->file_count - 1;
+    pack_text(pack, "file", job->layout->files[file].path);
+    if (rate > 0)
+        pack_u64(pack, "eta", (size - job->done_bytes) / rate);
+    else
+        pack_nil(pack, "eta");
+    call_notify_end(job->call);
+}
+
+static void run_slice(void *user)
+{
+    struct share_slice *slice = user;
+    struct share_job *job = slice->job;
+    slice->status = STATUS_OK;
+    for (uint32_t i = 0; i < slice->count && slice->status == STATUS_OK && !job->cancelled; i++)
+        slice->status = hasher_pieces(job->storage, slice->first + i, 1,
+                                      &job->hashes[slice->first + i], &slice->error);
+}
+
+static void slice_done(void *user, bool cancelled);
+static void files_done(void *user, bool cancelled);
+
+static bool start_slice(struct share_slice *slice)
+{
+    struct share_job *job = slice->job;
+    slice->first = job->next_piece;
+    slice->bytes = 0;
+    while (job->next_piece < job->layout->piece_count && slice->bytes < VERIFY_BYTES)
+        slice->bytes += metainfo_piece_size(job->layout, job->next_piece++);
+    slice->count = job->next_piece - slice->first;
+    if (slice->count == 0)
+        return false;
+    start(job, &slice->work, run_slice, slice_done, slice);
+    return true;
+}
+
+static void run_files(void *user)
+{
+    struct share_job *job = user;
+    struct storage_error error;
+    enum status status = hasher_files_step(job->files, VERIFY_BYTES, &job->files_done, &error);
+    if (status == STATUS_OK)
+        return;
+    job->files_done = true; /* the slices meet the same error, and say which */
+    hasher_files_free(job->files);
+    job->files = NULL;
+}
+
+static void build_when_hashed(struct share_job *job)
+{
+    if (job->running == 0)
+        start(job, &job->work, run_build, build_done, job);
+}
+
+static void files_done(void *user, bool cancelled)
+{
+    struct share_job *job = user;
+    if (!ended_well(job, cancelled))
+        return;
+    if (!job->files_done)
+        start(job, &job->files_work, run_files, files_done, job);
+    else
+        build_when_hashed(job);
+}
+
+static void slice_done(void *user, bool cancelled)
+{
+    struct share_slice *slice = user;
+    struct share_job *job = slice->job;
+    if (slice->status != STATUS_OK && job->status == STATUS_OK) {
+        job->status = slice->status;
+        storage_error_text(slice->status, &slice->error, job->error);
+    }
+    if (!ended_well(job, cancelled))
+        return;
+    job->done_bytes += slice->bytes;
+    tell_progress(job);
+    if (!start_slice(slice))
+        build_when_hashed(job);
+}
+
+static void scan_done(void *user, bool cancelled)
+{
+    struct share_job *job = user;
+    if (!ended_well(job, cancelled))
+        return;
+    for (size_t i = 0; i < VERIFY_JOBS; i++) {
+        job->slices[i].job = job;
+        start_slice(&job->slices[i]);
+    }
+    if (job->files != NULL)
+        start(job, &job->files_work, run_files, files_done, job);
+    build_when_hashed(job);
+}
+
+/* ---- the beginning ---- */
+
+static bool is_piece_length(int64_t bytes)
+{
+    return bytes >= METAINFO_PIECE_LENGTH_MIN && bytes <= METAINFO_PIECE_LENGTH_MAX &&
+           (bytes & (bytes - 1)) == 0;
+}
+
+static bool read_params(struct share_job *job, struct call *call)
+{
+    const char *exclude[SHARE_EXCLUDES_MAX], *path = call_text(call, "path", NULL);
+    const char *name = call_text(call, "name", NULL);
+    int64_t piece_length = call_number(call, "piece_size", 0);
+    if (path == NULL || path[0] != '/') {
+        call_fail(call, "usage", 2, NULL, "share needs the whole path of a file or folder");
+        return false;
+    }
+    if (piece_length != 0 && !is_piece_length(piece_length)) {
+        call_fail(call, "usage", 2, NULL,
+                  "a piece is a power of two from 16 KiB to 64 MiB, %lld bytes is none",
+                  (long long)piece_length);
+        return false;
+    }
+    job->path = strdup(path);
+    job->name = name != NULL && name[0] != 0 ? strdup(name) : NULL;
+    size_t count = call_texts(call, "exclude", exclude, SHARE_EXCLUDES_MAX);
+    for (size_t i = 0; i < count && i < SHARE_EXCLUDES_MAX; i++)
+        if ((job->exclude[job->exclude_count] = strdup(exclude[i])) != NULL)
+            job->exclude_count++;
+    job->piece_length = (uint32_t)piece_length;
+    job->unlisted = call_bool(call, "unlisted", false);
+    job->announce = call_bool(call, "announce", true);
+    job->is_private = call_bool(call, "private", false);
+    job->wait_ms = (uint64_t)(call_double(call, "wait_announce", 3) * 1000);
+    return true;
+}
+
+void share_job_start(struct engine *engine, struct call *call)
+{
+    struct share_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        call_fail(call, "no_memory", 1, NULL, "out of memory");
+        return;
+    }
+    job->engine = engine;
+    job->call = call;
+    DL_APPEND(engine->share_jobs, job);
+    if (!read_params(job, call)) {
+        free_job(job);
+        return;
+    }
+    if (job->path == NULL) {
+        job->status = STATUS_NO_MEMORY;
+        fail(job);
+        return;
+    }
+    job->started_ms = job->told_ms = engine_now(engine);
+    call_on_cancel(call, on_cancel, job);
+    start(job, &job->work, run_scan, scan_done, job);
+}
+
+void share_jobs_cancel(struct engine *engine)
+{
+    struct share_job *job;
+    DL_FOREACH(engine->share_jobs, job)
+    job->cancelled = true;
+}
+
+void share_jobs_note(struct engine *engine, const struct id *key, enum record_kind kind,
+                     uint32_t nodes)
+{
+    struct share_job *job, *next;
+    DL_FOREACH_SAFE(engine->share_jobs, job, next)
+    {
+        if (job->id == 0 || job->call == NULL || kind != KIND_PEER ||
+            !id_equal(&job->infohash, key))
+            continue;
+        job->announced = nodes > job->announced ? nodes : job->announced;
+        struct pack *pack = call_notify(job->call, "announced");
+        pack_u64(pack, "nodes", job->announced);
+        call_notify_end(job->call);
+        if (job->timer != NULL)
+            timer_set(job->timer, engine_now(engine));
+    }
+}

@@ -1,0 +1,65 @@
+/* What share_job.c (its stages) and share_add.c (the row it becomes) have in common. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "content/hasher.h"
+#include "content/tree.h"
+#include "daemon/engine_private.h"
+#include "daemon/item.h"
+#include "daemon/share_job.h"
+#include "io/work.h"
+
+#define SHARE_EXCLUDES_MAX 64
+
+struct share_job;
+
+struct share_slice {
+    struct work work;
+    struct share_job *job;
+    uint32_t first, count; /* pieces */
+    uint64_t bytes;
+    enum status status;
+    struct storage_error error;
+};
+
+struct share_job {
+    struct share_job *prev, *next; /* engine->share_jobs */
+    struct engine *engine;
+    struct call *call;   /* NULL: nobody waits any more */
+    struct timer *timer; /* how long the first announcement is waited for */
+
+    char *path, *name;
+    char *exclude[SHARE_EXCLUDES_MAX];
+    size_t exclude_count;
+    uint32_t piece_length; /* 0: by the size */
+    bool unlisted, announce, is_private;
+    uint64_t wait_ms;
+
+    struct tree *tree;
+    struct metainfo *layout; /* without hashes */
+    struct storage *storage;
+    struct id *hashes;
+    uint32_t next_piece;
+    struct hasher_files *files; /* of a single file: its own SHA-1 */
+    bool files_done;
+
+    struct work work;                       /* one stage after the other */
+    struct share_slice slices[VERIFY_JOBS]; /* side by side */
+    struct work files_work;
+    unsigned running;
+    atomic_bool cancelled;
+    enum status status;
+    char error[TREE_ERROR_SIZE];
+
+    uint64_t done_bytes, started_ms, told_ms;
+
+    struct metainfo *metainfo; /* what it came to be; taken by the item */
+    struct storage_stat *stats;
+    int64_t id; /* of the transfer, once there is one */
+    struct id infohash;
+    uint32_t announced;
+};
+
+/* Makes the row and the item, or renews those that are there. OK: job->id and infohash are set. */
+enum status share_add(struct share_job *job);

@@ -1,0 +1,148 @@
+/* transfer.list, transfer.info, transfer.files. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "daemon/daemon.h"
+#include "daemon/item_facts.h"
+#include "daemon/methods_transfer.h"
+#include "daemon/transfer_map.h"
+#include "daemon/transfer_target.h"
+
+void transfer_list(struct daemon *daemon, struct call *call)
+{
+    const char *state = call_text(call, "state", NULL);
+    const struct item *item;
+    struct pack *pack = call_result(call);
+    pack_begin_array(pack, "transfers");
+    DL_FOREACH(daemon->engine->items, item)
+    if (!item->removing && (state == NULL || strcmp(state, item_state_name(item_state(item))) == 0))
+        transfer_map_pack(pack, NULL, item);
+    pack_end(pack);
+    call_finish(call);
+}
+
+/* ---- info ---- */
+
+static void pack_sources(struct pack *pack, const struct item *item)
+{
+    pack_begin_map(pack, "sources");
+    pack_u64(pack, "dht", peer_list_count_from(item->peers, PEER_FROM_DHT));
+    pack_u64(pack, "availability", peer_list_count_from(item->peers, PEER_FROM_AVAILABILITY));
+    pack_u64(pack, "exchange", peer_list_count_from(item->peers, PEER_FROM_EXCHANGE));
+    pack_u64(pack, "link", peer_list_count_from(item->peers, PEER_FROM_LINK));
+    pack_u64(pack, "incoming", peer_list_count_from(item->peers, PEER_FROM_INCOMING));
+    pack_u64(pack, "saved", peer_list_count_from(item->peers, PEER_FROM_SAVED));
+    pack_end(pack);
+}
+
+static void pack_records(struct pack *pack, const struct item *item)
+{
+    struct publisher_record records[PUBLISHER_RECORDS_SHOWN];
+    size_t count = publisher_records(item->publisher, records, PUBLISHER_RECORDS_SHOWN);
+    static const char *const kinds[] = {
+        [KIND_PEER] = "peer", [KIND_AVAILABILITY] = "availability", [KIND_ENTRY] = "entry"};
+    pack_begin_array(pack, "records");
+    for (size_t i = 0; i < count; i++) {
+        pack_begin_map(pack, NULL);
+        pack_id(pack, "key", &records[i].key);
+        pack_text(pack, "kind", kinds[records[i].kind]);
+        pack_time(pack, "last", records[i].last_unix_s);
+        pack_u64(pack, "nodes", records[i].nodes);
+        pack_end(pack);
+    }
+    pack_end(pack);
+}
+
+static void pack_insides(struct pack *pack, const struct item *item)
+{
+    struct transfer_stats stats = {.peers = 0};
+    if (item->transfer != NULL)
+        transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    if (item->metainfo != NULL)
+        pack_u64(pack, "piece_length", item->metainfo->piece_length);
+    else
+        pack_nil(pack, "piece_length");
+    pack_nil(pack, "comment");
+    pack_sources(pack, item);
+    pack_u64(pack, "wasted", stats.bytes_wasted);
+    pack_u64(pack, "bad_pieces", stats.pieces_bad);
+    pack_u64(pack, "memory", stats.memory_bytes);
+    if (item->row.has_file_sha1)
+        pack_id(pack, "sha1", &item->row.file_sha1);
+    else
+        pack_nil(pack, "sha1");
+    pack_bool(pack, "sequential", item->options.sequential);
+    pack_records(pack, item);
+}
+
+void transfer_info(struct daemon *daemon, struct call *call)
+{
+    const struct item *item = transfer_target(daemon->engine, call);
+    if (item == NULL)
+        return;
+    struct pack *pack = call_result(call);
+    transfer_map_pack(pack, "transfer", item);
+    pack_begin_map(pack, "info");
+    pack_insides(pack, item);
+    pack_end(pack);
+    call_finish(call);
+}
+
+/* ---- files ---- */
+
+static bool has_piece(const struct item *item, uint32_t piece)
+{
+    return (item->have[piece / 8] >> (7 - piece % 8) & 1) != 0;
+}
+
+/* Bytes of the file in pieces that are verified. */
+static uint64_t done_of(const struct item *item, const struct metainfo_file *file)
+{
+    uint64_t done = 0, end = file->offset + file->length;
+    uint32_t length = item->metainfo->piece_length;
+    for (uint64_t at = file->offset; at < end;) {
+        uint32_t piece = (uint32_t)(at / length);
+        uint64_t next = ((uint64_t)piece + 1) * length;
+        next = next < end ? next : end;
+        done += has_piece(item, piece) ? next - at : 0;
+        at = next;
+    }
+    return done;
+}
+
+static bool is_selected(const struct item *item, uint32_t file)
+{
+    if (item->options.selected_count == 0)
+        return true;
+    for (size_t i = 0; i < item->options.selected_count; i++)
+        if (item->options.selected[i] == file)
+            return true;
+    return false;
+}
+
+void transfer_files(struct daemon *daemon, struct call *call)
+{
+    const struct item *item = transfer_target(daemon->engine, call);
+    if (item == NULL)
+        return;
+    struct pack *pack = call_result(call);
+    pack_i64(pack, "id", item->row.id);
+    pack_id(pack, "hash", &item->row.infohash);
+    pack_begin_array(pack, "files");
+    for (uint32_t i = 0; item->metainfo != NULL && i < item->metainfo->file_count; i++) {
+        const struct metainfo_file *file = &item->metainfo->files[i];
+        if (file->padding)
+            continue;
+        pack_begin_map(pack, NULL);
+        pack_u64(pack, "index", i);
+        pack_text(pack, "path", file->path);
+        pack_u64(pack, "size", file->length);
+        pack_u64(pack, "done", done_of(item, file));
+        pack_bool(pack, "selected", is_selected(item, i));
+        pack_end(pack);
+    }
+    pack_end(pack);
+    call_finish(call);
+}

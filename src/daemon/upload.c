@@ -1,0 +1,239 @@
+#include "daemon/upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "daemon/item.h"
+#include "io/work.h"
+
+struct chunk_key {
+    const struct item *item;
+    uint32_t piece, number;
+};
+
+struct chunk {
+    UT_hash_handle hh;
+    struct chunk *prev, *next; /* uploads.kept */
+    struct work work;
+    struct item *item;
+    struct chunk_key key;
+    bool is_hashed, is_kept;
+    enum chunk_state state;
+    enum status status;
+    unsigned borrowers;
+    uint64_t kept_since_ms;
+    const struct storage_stat *expected; /* NULL: the file is ours and still being written */
+    uint64_t offset;                     /* in the whole */
+    uint32_t len;
+    uint8_t data[];
+};
+
+/* ---- reading ---- */
+
+static bool is_as_expected(struct storage *storage, uint32_t file,
+                           const struct storage_stat *expected)
+{
+    struct storage_stat now;
+    return storage_stat_file(storage, file, &now, NULL) == STATUS_OK && now.exists &&
+           now.size == expected->size && now.mtime_ns == expected->mtime_ns &&
+           now.inode == expected->inode;
+}
+
+/* After the reading: what was read before a change is still right, so nothing wrong gets out. */
+static bool files_are_as_expected(const struct chunk *chunk)
+{
+    struct storage *storage = chunk->item->storage;
+    const struct metainfo *metainfo = storage_metainfo(storage);
+    uint64_t offset = chunk->offset, end = chunk->offset + chunk->len;
+    while (offset < end) {
+        uint32_t file = metainfo_file_at(metainfo, offset);
+        if (!metainfo->files[file].padding &&
+            !is_as_expected(storage, file, &chunk->expected[file]))
+            return false;
+        offset = metainfo->files[file].offset + metainfo->files[file].length;
+    }
+    return true;
+}
+
+static void run_read(void *user)
+{
+    struct chunk *chunk = user;
+    chunk->status =
+        storage_read(chunk->item->storage, chunk->offset, chunk->len, chunk->data, NULL);
+    if (chunk->status == STATUS_OK && chunk->expected != NULL && !files_are_as_expected(chunk))
+        chunk->status = STATUS_MISMATCH;
+}
+
+static void free_chunk(struct engine *engine, struct chunk *chunk)
+{
+    if (chunk->is_hashed)
+        HASH_DEL(engine->uploads.by_key, chunk);
+    engine->uploads.bytes -= chunk->len;
+    free(chunk);
+}
+
+static void keep(struct engine *engine, struct chunk *chunk)
+{
+    struct uploads *uploads = &engine->uploads;
+    if (!chunk->is_hashed || chunk->state != CHUNK_READY) {
+        free_chunk(engine, chunk);
+        return;
+    }
+    chunk->is_kept = true;
+    chunk->kept_since_ms = engine_now(engine);
+    DL_APPEND(uploads->kept, chunk);
+    uploads->kept_bytes += chunk->len;
+    uploads_trim(engine);
+}
+
+static void unkeep(struct engine *engine, struct chunk *chunk)
+{
+    if (!chunk->is_kept)
+        return;
+    chunk->is_kept = false;
+    DL_DELETE(engine->uploads.kept, chunk);
+    engine->uploads.kept_bytes -= chunk->len;
+}
+
+/* The files are not what they were, or can't be read: whatever is wrong is looked into. */
+static void on_failed_read(struct item *item, enum status status)
+{
+    if (item->removing || item->trouble != TROUBLE_NONE)
+        return;
+    if (status == STATUS_MISMATCH || status == STATUS_NOT_FOUND || status == STATUS_REFUSED)
+        item->placed = false;
+    else if (status != STATUS_BUSY && status != STATUS_NO_MEMORY && status != STATUS_CANCELLED)
+        item_set_trouble(item, TROUBLE_DISK, status, "cannot read %s: %s", item->row.name,
+                         status_text(status));
+}
+
+static void read_done(void *user, bool cancelled)
+{
+    struct chunk *chunk = user;
+    struct item *item = chunk->item;
+    struct engine *engine = item->engine;
+    if (cancelled)
+        chunk->status = STATUS_CANCELLED;
+    chunk->state = chunk->status == STATUS_OK ? CHUNK_READY : CHUNK_FAILED;
+    if (chunk->state == CHUNK_FAILED)
+        on_failed_read(item, chunk->status);
+    if (chunk->borrowers == 0)
+        keep(engine, chunk);
+    item->jobs--;
+    item_mark(item);
+    engine_job_ends(engine);
+}
+
+/* ---- borrowing ---- */
+
+static struct chunk *start(struct item *item, const struct chunk_key *key, uint64_t offset,
+                           uint32_t len, bool hashed)
+{
+    struct engine *engine = item->engine;
+    struct chunk *chunk = malloc(sizeof *chunk + len);
+    if (chunk == NULL)
+        return NULL;
+    memset(chunk, 0, sizeof *chunk);
+    chunk->item = item;
+    chunk->key = *key;
+    chunk->expected = item->expected;
+    chunk->offset = offset;
+    chunk->len = len;
+    chunk->is_hashed = hashed;
+    if (hashed)
+        HASH_ADD(hh, engine->uploads.by_key, key, sizeof chunk->key, chunk);
+    engine->uploads.bytes += len;
+    item->jobs++;
+    engine_job_begins(engine);
+    work_start(&chunk->work, engine->daemon->loop, run_read, read_done, chunk);
+    return chunk;
+}
+
+static struct chunk *find(const struct uploads *uploads, const struct chunk_key *key)
+{
+    struct chunk *chunk;
+    HASH_FIND(hh, uploads->by_key, key, sizeof *key, chunk);
+    return chunk;
+}
+
+struct chunk *upload_borrow(struct item *item, uint32_t piece, uint32_t begin, uint32_t length,
+                            uint32_t *offset)
+{
+    struct engine *engine = item->engine;
+    struct chunk_key key = {item, piece, begin / CHUNK_BYTES};
+    uint32_t first = key.number * CHUNK_BYTES, size = metainfo_piece_size(item->metainfo, piece);
+    uint32_t end = size - first < CHUNK_BYTES ? size : first + CHUNK_BYTES;
+    bool crosses = begin + length > end; /* nobody's block does, but it may be asked for */
+    struct chunk *chunk = crosses ? NULL : find(&engine->uploads, &key);
+    if (chunk == NULL) {
+        uint64_t piece_at = (uint64_t)piece * item->metainfo->piece_length;
+        chunk = crosses ? start(item, &key, piece_at + begin, length, false)
+                        : start(item, &key, piece_at + first, end - first, true);
+    }
+    if (chunk == NULL)
+        return NULL;
+    unkeep(engine, chunk);
+    chunk->borrowers++;
+    *offset = crosses ? 0 : begin - first;
+    return chunk;
+}
+
+enum chunk_state upload_state(const struct chunk *chunk)
+{
+    return chunk->state;
+}
+
+const uint8_t *upload_data(const struct chunk *chunk)
+{
+    return chunk->data;
+}
+
+void upload_return(struct engine *engine, struct chunk *chunk)
+{
+    if (--chunk->borrowers == 0 && chunk->state != CHUNK_READING)
+        keep(engine, chunk);
+}
+
+/* ---- room ---- */
+
+bool uploads_have_room(struct uploads *uploads)
+{
+    bool room = uploads->bytes < CHUNKS_BYTES_MAX;
+    uploads->somebody_waits = uploads->somebody_waits || !room;
+    return room;
+}
+
+void uploads_forget(struct item *item)
+{
+    struct engine *engine = item->engine;
+    struct chunk *chunk, *next;
+    HASH_ITER(hh, engine->uploads.by_key, chunk, next)
+    {
+        if (chunk->item != item)
+            continue;
+        HASH_DEL(engine->uploads.by_key, chunk);
+        chunk->is_hashed = false;
+        if (chunk->is_kept) {
+            unkeep(engine, chunk);
+            free_chunk(engine, chunk);
+        }
+    }
+}
+
+uint64_t uploads_trim(struct engine *engine)
+{
+    struct uploads *uploads = &engine->uploads;
+    uint64_t now_ms = engine_now(engine);
+    while (uploads->kept != NULL) {
+        struct chunk *oldest = uploads->kept;
+        uint64_t until_ms = oldest->kept_since_ms + CHUNK_KEPT_MS;
+        if (uploads->kept_bytes <= CHUNKS_KEPT_BYTES && until_ms > now_ms)
+            return until_ms;
+        unkeep(engine, oldest);
+        free_chunk(engine, oldest);
+    }
+    return UINT64_MAX;
+}

@@ -1,0 +1,144 @@
+/* What is done about the outcome of a verification. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "daemon/verifier.h"
+#include "daemon/verify_call.h"
+
+static bool has_bit(const uint8_t *bits, uint32_t i)
+{
+    return (bits[i / 8] >> (7 - i % 8) & 1) != 0;
+}
+
+static bool all_wanted(const struct item *item, const uint8_t *good)
+{
+    for (uint32_t i = 0; i < item->metainfo->piece_count; i++)
+        if (item_wants(item, i) && !has_bit(good, i))
+            return false;
+    return true;
+}
+
+static uint8_t *copy_bits(const struct item *item, const uint8_t *bits)
+{
+    size_t len = item_bitfield_bytes(item);
+    uint8_t *copy = malloc(len + 1);
+    if (copy != NULL)
+        memcpy(copy, bits, len);
+    return copy;
+}
+
+static unsigned percent(uint32_t part, uint32_t whole)
+{
+    return whole == 0 ? 0 : (unsigned)((uint64_t)part * 100 / whole);
+}
+
+/* ---- a file of the final name ---- */
+
+/* It is what was wanted: shared where it lies. */
+static void adopt(struct item *item, const uint8_t *good)
+{
+    storage_free(item->storage);
+    item->storage = item->probe;
+    item->probe = NULL;
+    struct storage_stat *stats = item->seen;
+    item->seen = NULL;
+    item_set_have(item, copy_bits(item, good));
+    item_complete(item, stats);
+    item->placed = false; /* looked at again: it may have been written to while it was read */
+}
+
+static void on_other_file(struct item *item, const struct verified *verified)
+{
+    item->placed = false;
+    if (!item->row.force) {
+        storage_free(item->probe);
+        item->probe = NULL;
+        item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
+                         "%s exists and is not this file (%u%% of pieces match)", item->row.target,
+                         percent(verified->good_count, item->metainfo->piece_count));
+        return;
+    }
+    item->final_is_other = true;
+    if (verified->good_count > 0) {
+        item->reopen_have = copy_bits(item, verified->good);
+    } else {
+        storage_free(item->probe);
+        item->probe = NULL;
+    }
+}
+
+/* ---- a partial file ---- */
+
+static void on_leftover(struct item *item, const struct verified *verified)
+{
+    item->leftover = false;
+    item->placed = false;
+    if (verified->good_count == 0 && !item->row.force) {
+        item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
+                         "%s.part exists and is not a part of this file (0%% of pieces match)",
+                         item->row.target);
+        return;
+    }
+    item_set_have(item, copy_bits(item, verified->good));
+    item->options.prepared = true;
+    item_save(item);
+}
+
+static void on_partial(struct item *item, const struct verified *verified)
+{
+    size_t len = item_bitfield_bytes(item);
+    uint8_t *have = malloc(len + 1);
+    if (have == NULL)
+        return;
+    for (size_t i = 0; i < len; i++)
+        have[i] = (uint8_t)((item->have[i] & ~verified->checked[i]) | verified->good[i]);
+    item_set_have(item, have);
+    item_save_have(item);
+    if (strcmp(item->row.boot_id, item->engine->boot_id) == 0)
+        return;
+    /* It was read back after the machine's restart, so it is on disk. */
+    char *boot_id = strdup(item->engine->boot_id);
+    if (boot_id == NULL)
+        return;
+    free(item->row.boot_id);
+    item->row.boot_id = boot_id;
+    catalog_set_synced(item->engine->daemon->catalog, item->row.id, item->row.have, boot_id);
+}
+
+/* ---- a complete one ---- */
+
+static void on_complete(struct item *item, const struct verified *verified)
+{
+    if (all_wanted(item, verified->good)) {
+        struct storage_stat *stats = item->seen;
+        item->seen = NULL;
+        item_set_have(item, copy_bits(item, verified->good));
+        item_complete(item, stats);
+        item->placed = false;
+        return;
+    }
+    item->placed = false;
+    const char *hint = item->row.origin == ORIGIN_SHARE ? "share it again"
+                                                        : "resume with --force fetches it again";
+    item_set_trouble(item, TROUBLE_CHANGED, STATUS_MISMATCH,
+                     "%s was changed: %" PRIu32 " of %" PRIu32 " pieces no longer match; %s",
+                     item->row.target, verified->bad_count, item->metainfo->piece_count, hint);
+}
+
+void item_verified(struct item *item, const struct verified *verified)
+{
+    verify_calls_finish(item, verified);
+    if (item->probe != NULL && all_wanted(item, verified->good))
+        adopt(item, verified->good);
+    else if (item->probe != NULL)
+        on_other_file(item, verified);
+    else if (item->row.complete)
+        on_complete(item, verified);
+    else if (item->leftover)
+        on_leftover(item, verified);
+    else
+        on_partial(item, verified);
+}

@@ -1,0 +1,165 @@
+#include "daemon/verifier.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "content/hasher.h"
+#include "daemon/item.h"
+#include "io/work.h"
+
+struct slice {
+    struct work work;
+    struct verifier *verifier;
+    uint32_t first, end; /* pieces; those not to be checked are passed over */
+    bool running;
+};
+
+struct verifier {
+    struct item *item;
+    struct storage *storage;
+    uint8_t *checked, *good; /* each slice writes whole bytes of its own */
+    uint32_t next;
+    unsigned running;
+    atomic_bool cancelled; /* read in the pool, too */
+    uint64_t done_bytes, total_bytes;
+    struct slice slices[VERIFY_JOBS];
+};
+
+static bool has_bit(const uint8_t *bits, uint32_t i)
+{
+    return (bits[i / 8] >> (7 - i % 8) & 1) != 0;
+}
+
+static void run_slice(void *user)
+{
+    struct slice *slice = user;
+    struct verifier *verifier = slice->verifier;
+    for (uint32_t piece = slice->first; piece < slice->end && !verifier->cancelled; piece++)
+        if (has_bit(verifier->checked, piece) &&
+            hasher_check(verifier->storage, piece, NULL) == STATUS_OK)
+            verifier->good[piece / 8] |= (uint8_t)(0x80 >> piece % 8);
+}
+
+static void free_verifier(struct verifier *verifier)
+{
+    free(verifier->checked);
+    free(verifier->good);
+    free(verifier);
+}
+
+static void end(struct verifier *verifier)
+{
+    struct item *item = verifier->item;
+    struct verified verified = {.checked = verifier->checked, .good = verifier->good};
+    for (uint32_t i = 0; i < item->metainfo->piece_count; i++) {
+        if (!has_bit(verifier->checked, i))
+            continue;
+        bool good = has_bit(verifier->good, i);
+        bool was_there = item->probe != NULL || has_bit(item->have, i);
+        verified.good_count += good;
+        verified.bad_count += !good && was_there;
+        verified.missing_count += !good && !was_there;
+    }
+    item->verifier = NULL;
+    if (!verifier->cancelled && !item->removing) {
+        free(item->to_verify);
+        item->to_verify = NULL;
+        item_verified(item, &verified);
+    }
+    item_mark(item);
+    free_verifier(verifier);
+}
+
+static void slice_done(void *user, bool cancelled);
+
+/* A slice ends at a multiple of 8 pieces, so that no two share a byte. */
+static bool start_slice(struct verifier *verifier, struct slice *slice)
+{
+    const struct metainfo *metainfo = verifier->item->metainfo;
+    uint64_t bytes = 0;
+    while (verifier->next < metainfo->piece_count && !has_bit(verifier->checked, verifier->next))
+        verifier->next++;
+    slice->first = verifier->next;
+    while (verifier->next < metainfo->piece_count &&
+           (bytes < VERIFY_BYTES || verifier->next % 8 != 0)) {
+        if (has_bit(verifier->checked, verifier->next))
+            bytes += metainfo_piece_size(metainfo, verifier->next);
+        verifier->next++;
+    }
+    slice->end = verifier->next;
+    if (slice->first == slice->end || verifier->cancelled)
+        return false;
+    slice->running = true;
+    verifier->running++;
+    verifier->item->jobs++;
+    engine_job_begins(verifier->item->engine);
+    work_start(&slice->work, verifier->item->engine->daemon->loop, run_slice, slice_done, slice);
+    return true;
+}
+
+static void slice_done(void *user, bool cancelled)
+{
+    struct slice *slice = user;
+    struct verifier *verifier = slice->verifier;
+    struct item *item = verifier->item;
+    struct engine *engine = item->engine;
+    verifier->cancelled = verifier->cancelled || cancelled;
+    for (uint32_t i = slice->first; i < slice->end; i++)
+        if (has_bit(verifier->checked, i))
+            verifier->done_bytes += metainfo_piece_size(item->metainfo, i);
+    slice->running = false;
+    verifier->running--;
+    item->jobs--;
+    item_mark(item);
+    if (!start_slice(verifier, slice) && verifier->running == 0)
+        end(verifier);
+    engine_job_ends(engine);
+}
+
+void verifier_start(struct item *item)
+{
+    size_t len = item_bitfield_bytes(item);
+    struct verifier *verifier = calloc(1, sizeof *verifier);
+    uint8_t *checked = malloc(len + 1), *good = calloc(1, len + 1);
+    if (verifier == NULL || checked == NULL || good == NULL) {
+        free(verifier);
+        free(checked);
+        free(good);
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    memcpy(checked, item->to_verify, len);
+    verifier->item = item;
+    verifier->storage = item->probe != NULL ? item->probe : item->storage;
+    verifier->checked = checked;
+    verifier->good = good;
+    for (uint32_t i = 0; i < item->metainfo->piece_count; i++)
+        if (has_bit(checked, i))
+            verifier->total_bytes += metainfo_piece_size(item->metainfo, i);
+    item->verifier = verifier;
+    bool any = false;
+    for (size_t i = 0; i < VERIFY_JOBS; i++) {
+        verifier->slices[i].verifier = verifier;
+        any = start_slice(verifier, &verifier->slices[i]) || any;
+    }
+    if (!any)
+        end(verifier);
+}
+
+void verifier_cancel(struct item *item)
+{
+    struct verifier *verifier = item->verifier;
+    if (verifier == NULL || verifier->cancelled)
+        return;
+    verifier->cancelled = true;
+    for (size_t i = 0; i < VERIFY_JOBS; i++)
+        if (verifier->slices[i].running)
+            work_cancel(&verifier->slices[i].work);
+}
+
+void verifier_progress(const struct verifier *verifier, uint64_t *done, uint64_t *total)
+{
+    *done = verifier->done_bytes;
+    *total = verifier->total_bytes;
+}
