@@ -29,6 +29,7 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     dht->now_ms = now_ms;
     dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = UINT64_MAX;
     dht->refresh_pause_ms = REFRESH_MIN_MS;
+    dht->handover_ms = now_ms + HANDOVER_SLOT_MS;
     rpc_init(&dht->rpc);
     votes_init(&dht->votes, config->family);
     published_init(&dht->published);
@@ -171,6 +172,7 @@ void dht_on_time(struct dht *dht, uint64_t now_ms)
         on_due(dht, due, &query);
     dht_join_run(dht);
     dht_upkeep_run(dht);
+    dht_handover_run(dht);
     if (dht->now_ms >= record_store_deadline(dht->store))
         record_store_expire(dht->store, dht->now_ms);
     trim(dht);
@@ -187,6 +189,7 @@ uint64_t dht_deadline(const struct dht *dht)
     uint64_t due_ms = earlier(rpc_deadline(&dht->rpc), dht_join_deadline(dht));
     due_ms = earlier(due_ms, dht_upkeep_deadline(dht));
     due_ms = earlier(due_ms, dht_publish_deadline(dht));
+    due_ms = earlier(due_ms, dht_handover_deadline(dht));
     due_ms = earlier(due_ms, record_store_deadline(dht->store));
     return earlier(due_ms, dht->trim_ms);
 }
@@ -341,7 +344,8 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     out->stored_records = store->records;
     out->stored_bytes = store->bytes;
     out->stored_keys = store->keys;
-    out->published = dht->published.count;
+    for (size_t i = 0; i < dht->published.count; i++)
+        out->published += !dht->published.sorted[i]->foreign;
     out->operations = dht->walks.count;
     out->pending = dht->rpc.count;
     out->network_size = routing_table_network_size(dht->table);

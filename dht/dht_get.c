@@ -165,7 +165,12 @@ void dht_get_values(struct dht *dht, struct walk *walk, const struct rpc_query *
     unsigned fresh = 0;
     for (size_t i = 0; i < answer->value_count; i++)
         fresh += take_value(dht, walk, &query->to, &answer->values[i]);
-    if (answer->has_cursor && fresh > 0)
+    /* None of them fitted: our token was out of date, and now there is another. */
+    bool none_fitted = answer->value_count == 0 && answer->total > 0 && answer->token_len > 0 &&
+                       query->purpose == RPC_WALK_ASK;
+    if (none_fitted)
+        ask_further(dht, walk, query, 0);
+    else if (answer->has_cursor && fresh > 0)
         ask_further(dht, walk, query, answer->cursor);
 }
 

@@ -23,6 +23,7 @@ static enum status keep(struct dht *dht, const struct id *key, enum record_kind 
     if (record == NULL)
         return STATUS_FULL;
     record->last = last;
+    record->foreign = false;
     if (!record->busy)
         published_set_due(&dht->published, record, dht->now_ms);
     return STATUS_OK;
@@ -126,7 +127,8 @@ static void tell_published(struct dht *dht, const struct published_record *recor
 static void end_of_round(struct dht *dht, struct published_record *record,
                          const struct dht_event *outcome)
 {
-    tell_published(dht, record, outcome);
+    if (!record->foreign)
+        tell_published(dht, record, outcome);
     if (record->last && !record->changed)
         published_remove(&dht->published, record);
     else
@@ -152,6 +154,38 @@ static bool add_record(struct dht *dht, struct walk *walk, struct published_reco
     record->changed = false;
     published_set_due(&dht->published, record, UINT64_MAX);
     return true;
+}
+
+/* NULL: no room, or something of the same place is on its way already. */
+static struct published_record *add_foreign(struct dht *dht, const struct id *key, unsigned kind,
+                                            struct bytes value)
+{
+    if (published_same_place(&dht->published, key, kind, value) != NULL)
+        return NULL;
+    struct published_record *record = published_put(&dht->published, key, kind, value);
+    if (record != NULL)
+        record->last = record->foreign = true;
+    return record;
+}
+
+bool dht_publish_carry(struct dht *dht, struct walk *walk, const struct id *key, unsigned kind,
+                       struct bytes value)
+{
+    if (walk->record_count == PUBLISH_ROUND_MAX)
+        return false;
+    struct published_record *record = add_foreign(dht, key, kind, value);
+    if (record != NULL && !add_record(dht, walk, record))
+        published_remove(&dht->published, record);
+    return true;
+}
+
+bool dht_publish_anew(struct dht *dht, const struct id *key, unsigned kind, struct bytes value,
+                      uint64_t due_ms)
+{
+    struct published_record *record = add_foreign(dht, key, kind, value);
+    if (record != NULL)
+        published_set_due(&dht->published, record, due_ms);
+    return dht->published.count < PUBLISHED_MAX;
 }
 
 /* False: no room for now. */
@@ -255,7 +289,7 @@ void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
     const struct lookup *lookup = &walk->lookup;
     size_t count = lookup_result(lookup, nearest, DHT_K);
     choose_targets(dht, walk, nearest, count);
-    if (walk->target_count > 0) {
+    if (walk->target_count > 0 && walk->purpose == WALK_PUBLISH) {
         const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;
         bool whole_network = count < DHT_K;
         int near_bits = (int)id_common_bits(farthest, &lookup->target) + PUBLISH_NEAR_BITS;

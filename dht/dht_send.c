@@ -59,7 +59,7 @@ static void fill(const struct dht *dht, const struct rpc_query *query, struct me
     }
     message->target = walk->lookup.target;
     message->kind = walk->purpose == WALK_GET ? walk->kind : 0; /* 0: a token is all we want */
-    message->has_cursor = query->purpose == RPC_WALK_PAGE;
+    message->has_cursor = query->cursor != 0;
     message->cursor = query->cursor;
     prove_or_pad(dht, &query->to, message);
 }

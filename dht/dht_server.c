@@ -50,13 +50,13 @@ size_t dht_server_own_values(const struct dht *dht, const struct id *key, unsign
         if (record->last)
             continue;
         out[count] = (struct message_value){
-            .value = published_value(record), .with_from = rules->with_from, .order = count};
+            .value = published_value(record), .with_from = rules->with_from, .order = count + 1};
         count++;
     }
     return count;
 }
 
-/* A cursor below this is the place of one of our own records, which come first. */
+/* Our own records come first, with orders from 1 to this; those in the store have large ones. */
 #define OWN_ORDER_MAX PUBLISHED_MAX
 
 static void add_values(const struct dht *dht, const struct message *query,
@@ -69,8 +69,8 @@ static void add_values(const struct dht *dht, const struct message *query,
     size_t own =
         dht_server_own_values(dht, &query->target, query->kind, values, MESSAGE_VALUES_MAX);
     answer->total = (uint32_t)own;
-    bool among_own = query->has_cursor && query->cursor < OWN_ORDER_MAX;
-    size_t skip = !query->has_cursor ? 0 : among_own ? (size_t)query->cursor + 1 : own;
+    bool among_own = query->has_cursor && query->cursor <= OWN_ORDER_MAX;
+    size_t skip = !query->has_cursor ? 0 : among_own ? (size_t)query->cursor : own;
     skip = skip < own ? skip : own;
     memmove(values, values + skip, (own - skip) * sizeof *values);
     answer->value_count = (uint8_t)(own - skip);

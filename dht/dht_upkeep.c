@@ -24,10 +24,12 @@ static void see(struct dht *dht, const struct rpc_query *query, const struct id 
     if (!query->late)
         who.rtt_ms = (uint32_t)(trip_ms > 0 ? trip_ms : 1);
     enum seen_result seen = routing_table_seen(dht->table, &who, &oldest);
-    if (seen == SEEN_ADDED)
+    if (seen == SEEN_ADDED) {
         dht_join_contact(dht, &who);
-    else if (seen == SEEN_ASK_OLDEST)
+        dht_handover_contact(dht, &who);
+    } else if (seen == SEEN_ASK_OLDEST) {
         ask_contact(dht, &oldest);
+    }
 }
 
 /* Only the endpoint that an id is known at can lose it. */

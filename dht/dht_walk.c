@@ -111,6 +111,8 @@ void dht_walk_cancel(struct dht *dht, uint32_t operation)
 /* When all contacts were silent lately, they are still better than nobody. */
 static void seed(struct dht *dht, struct walk *walk)
 {
+    if (walk->purpose == WALK_HANDOVER)
+        return; /* it has its one node */
     struct contact near[DHT_K];
     size_t count = routing_table_closest(dht->table, &walk->lookup.target, near, DHT_K);
     for (size_t i = 0; i < count; i++)
@@ -127,7 +129,8 @@ void dht_walk_begin(struct dht *dht, struct walk *walk)
     if (walk->waiting)
         return;
     dht->walks.running += takes_a_turn(walk);
-    dht_upkeep_touch(dht, &walk->lookup.target);
+    if (walk->purpose != WALK_HANDOVER)
+        dht_upkeep_touch(dht, &walk->lookup.target);
     seed(dht, walk);
     if (walk->purpose == WALK_GET)
         dht_get_own_values(dht, walk);
@@ -159,6 +162,11 @@ uint32_t dht_walk_start(struct dht *dht, enum walk_purpose purpose, const struct
     uint32_t operation = walk->operation;
     dht_walk_begin(dht, walk);
     return operation;
+}
+
+static bool stores(const struct walk *walk)
+{
+    return walk->purpose == WALK_PUBLISH || walk->purpose == WALK_HANDOVER;
 }
 
 static void found(struct dht *dht, const struct walk *walk)
@@ -199,7 +207,7 @@ static void end(struct dht *dht, struct walk *walk)
         found(dht, walk);
     else if (purpose == WALK_GET)
         dht_get_done(dht, walk);
-    else if (purpose == WALK_PUBLISH)
+    else if (stores(walk))
         dht_publish_done(dht, walk);
     remove_walk(dht, walk);
     if (purpose == WALK_SELF)
@@ -208,7 +216,7 @@ static void end(struct dht *dht, struct walk *walk)
 
 static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_node *node)
 {
-    bool gets = walk->purpose == WALK_GET || walk->purpose == WALK_PUBLISH;
+    bool gets = walk->purpose == WALK_GET || stores(walk);
     struct rpc_query query = {.operation = walk->operation,
                               .to = node->endpoint,
                               .id = node->id,
@@ -223,7 +231,7 @@ void dht_walk_go_on(struct dht *dht, struct walk *walk)
     while (!walk->storing && (node = lookup_next(&walk->lookup)) != NULL)
         if (!ask(dht, walk, node))
             lookup_failed(&walk->lookup, &node->id); /* no room for another query */
-    if (!walk->storing && lookup_done(&walk->lookup) && walk->purpose == WALK_PUBLISH) {
+    if (!walk->storing && lookup_done(&walk->lookup) && stores(walk)) {
         walk->storing = true;
         dht_publish_lookup_done(dht, walk);
     }
@@ -271,7 +279,8 @@ static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_qu
         node->token_len = answer->token_len;
         memcpy(node->token, answer->token, answer->token_len);
     }
-    bool improved = take_nodes(dht, walk, &query->to, node->hops, answer);
+    bool improved =
+        walk->purpose != WALK_HANDOVER && take_nodes(dht, walk, &query->to, node->hops, answer);
     lookup_answered(lookup, &answer->id, improved);
     if (walk->purpose == WALK_GET)
         dht_get_values(dht, walk, query, answer);

@@ -6,6 +6,7 @@
  *   dht_walk.c     lookups: what all operations have in common
  *   dht_get.c      the values a get brings
  *   dht_publish.c  rounds of storing
+ *   dht_handover.c records of others that prove themselves, kept alive
  *   dht_join.c     the first contact, the walk to our own id, our address and id
  *   dht_upkeep.c   contacts that answer or do not, newcomers, refresh */
 #pragma once
@@ -22,7 +23,14 @@
 #include "dht/votes.h"
 #include "kadpeer/dht.h"
 
-enum walk_purpose { WALK_FIND, WALK_GET, WALK_PUBLISH, WALK_SELF, WALK_REFRESH };
+enum walk_purpose {
+    WALK_FIND,
+    WALK_GET,
+    WALK_PUBLISH,
+    WALK_HANDOVER, /* of one node: a token from it, then puts */
+    WALK_SELF,
+    WALK_REFRESH,
+};
 
 /* Hashes of the values a get has told of: a set by open addressing. */
 struct value_set {
@@ -99,6 +107,8 @@ struct dht {
     uint8_t *borrowed;           /* what the last event points to */
     uint64_t suspects_ms;        /* when silent contacts are asked again; UINT64_MAX: none */
     uint32_t refresh_pause_ms;   /* of an untouched bucket */
+    uint64_t handover_ms;        /* when the records of the next slot are looked through */
+    uint8_t handover_slot;
     uint64_t trim_ms;
     struct dht_stats counted; /* the counters of it that no part keeps */
 };
@@ -185,6 +195,19 @@ void dht_publish_done(struct dht *dht, struct walk *walk);
 /* The records of a put, as they are to be sent. */
 void dht_publish_fill(const struct walk *walk, const struct rpc_query *query,
                       struct message *message);
+
+/* Others' records: a copy joins the round of `walk`. False: the round is full. */
+bool dht_publish_carry(struct dht *dht, struct walk *walk, const struct id *key, unsigned kind,
+                       struct bytes value);
+/* A copy has a round of its own at `due_ms`. False: no room. */
+bool dht_publish_anew(struct dht *dht, const struct id *key, unsigned kind, struct bytes value,
+                      uint64_t due_ms);
+
+/* ---- dht_handover.c ---- */
+
+void dht_handover_contact(struct dht *dht, const struct contact *contact); /* a new one */
+void dht_handover_run(struct dht *dht);
+uint64_t dht_handover_deadline(const struct dht *dht);
 
 /* ---- dht_join.c ---- */
 

@@ -154,18 +154,25 @@ static struct published_record *insert(struct published *published, size_t at, c
     return record;
 }
 
+struct published_record *published_same_place(const struct published *published,
+                                              const struct id *key, unsigned kind,
+                                              struct bytes value)
+{
+    size_t at = published_position(published, key, kind);
+    for (; published_is_of(published, at, key, kind); at++)
+        if (record_same_place(kind, published_value(published->sorted[at]), value))
+            return published->sorted[at];
+    return NULL;
+}
+
 struct published_record *published_put(struct published *published, const struct id *key,
                                        unsigned kind, struct bytes value)
 {
-    size_t at = published_position(published, key, kind);
-    for (; published_is_of(published, at, key, kind); at++) {
-        struct published_record *record = published->sorted[at];
-        if (!record_same_place(kind, published_value(record), value))
-            continue;
-        record->changed = true;
-        return set_value(record, value) ? record : NULL;
-    }
-    return insert(published, at, key, kind, value);
+    struct published_record *record = published_same_place(published, key, kind, value);
+    if (record == NULL)
+        return insert(published, published_position(published, key, kind), key, kind, value);
+    record->changed = true;
+    return set_value(record, value) ? record : NULL;
 }
 
 void published_remove(struct published *published, struct published_record *record)

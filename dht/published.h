@@ -16,7 +16,8 @@ struct published_record {
     uint8_t kind;
     bool busy;    /* a round is under way for it */
     bool changed; /* while busy: the round carries an older value */
-    bool last;    /* withdrawn: this round is its last, gets are no longer answered with it */
+    bool last;    /* this round is its last, and gets are not answered with it */
+    bool foreign; /* handed on for others: nobody is told of its round */
     uint16_t value_len;
     uint16_t misses; /* rounds in a row that stored it nowhere */
     uint32_t heap_at;
@@ -44,6 +45,11 @@ size_t published_position(const struct published *published, const struct id *ke
 /* Is record number `index` of this key and kind? */
 bool published_is_of(const struct published *published, size_t index, const struct id *key,
                      unsigned kind);
+
+/* What stands in the place that `value` would take; NULL: nothing. */
+struct published_record *published_same_place(const struct published *published,
+                                              const struct id *key, unsigned kind,
+                                              struct bytes value);
 
 struct bytes published_value(const struct published_record *record);
 

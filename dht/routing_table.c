@@ -244,11 +244,11 @@ static bool split_last(struct routing_table *table)
     return true;
 }
 
-/* Is `id` nearer to us than our k-th nearest contact? Then it is a neighbour we always want. */
-static bool is_neighbour(const struct routing_table *table, const struct id *id, size_t index)
+/* Neighbours are contacts we always want. */
+bool routing_table_is_neighbour(const struct routing_table *table, const struct id *id)
 {
     size_t nearer = 0;
-    for (size_t b = index; b < table->bucket_count; b++) {
+    for (size_t b = bucket_index(table, id); b < table->bucket_count; b++) {
         const struct bucket *bucket = &table->buckets[b];
         for (size_t i = 0; i < bucket->count && nearer < DHT_K; i++)
             nearer += id_distance_compare(&table->self, &slot_at(table, bucket, i)->id, id) < 0;
@@ -262,7 +262,7 @@ static bool bucket_has_room(const struct routing_table *table, size_t index, con
     if (bucket->count < DHT_K)
         return true;
     return index + 1u < table->bucket_count && bucket->count < 2 * DHT_K &&
-           is_neighbour(table, id, index);
+           routing_table_is_neighbour(table, id);
 }
 
 static bool can_split(const struct routing_table *table, size_t index)

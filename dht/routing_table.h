@@ -92,6 +92,9 @@ uint64_t routing_table_network_size(const struct routing_table *table);
  * else estimated. */
 uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key);
 
+/* Is `id`, known or not, among the k nearest to ourselves that we know? */
+bool routing_table_is_neighbour(const struct routing_table *table, const struct id *id);
+
 /* ---- refresh [Kademlia 2.3] ---- */
 
 /* Somebody looked `target` up: its bucket is next due a refresh at `due_ms`. */

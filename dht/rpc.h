@@ -34,7 +34,7 @@ struct rpc_query {
     uint8_t method;
     bool late;
     uint16_t first, count; /* RPC_WALK_PUT: which records of the round it carries */
-    uint64_t cursor;       /* RPC_WALK_PAGE */
+    uint64_t cursor;       /* RPC_WALK_PAGE: where it goes on; 0: from the beginning */
     uint64_t sent_ms, due_ms;
 };
 

@@ -111,7 +111,9 @@ enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind 
                         struct bytes value, uint64_t now_ms);
 
 /* Stops renewing. With a `last` value (kind 2: an empty bitfield) that is put once more, so that
- * the network forgets sooner; NULL data: just stop. Unknown ones do nothing. */
+ * the network forgets sooner; NULL data: just stop. Of several entries under one key, `last` names
+ * the one (same signing key and subject; a higher seq replaces it); NULL data stops all of them.
+ * Unknown ones do nothing. */
 void dht_withdraw(struct dht *dht, const struct id *key, enum record_kind kind, struct bytes last,
                   uint64_t now_ms);
 

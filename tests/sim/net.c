@@ -28,6 +28,14 @@ struct nat_hole {
     uint64_t sent_ms;
 };
 
+struct saved_record {
+    struct saved_record *next;
+    struct id key;
+    enum record_kind kind;
+    size_t len;
+    uint8_t value[];
+};
+
 struct node {
     struct dht *dht; /* NULL: down */
     struct endpoint endpoint;
@@ -35,7 +43,8 @@ struct node {
     struct id id; /* zero before its first run */
     struct dht_contact *saved;
     size_t saved_count;
-    uint64_t timer_ms; /* of the timer event that counts */
+    struct saved_record *records; /* a list */
+    uint64_t timer_ms;            /* of the timer event that counts */
     uint64_t inputs;
     uint32_t generation;    /* counts starts: tells timers of an earlier life apart */
     struct nat_hole *holes; /* NULL: not behind a NAT */
@@ -59,6 +68,7 @@ struct net {
     size_t outcome_count, outcome_cap;
     uint64_t trace, delivered;
     uint64_t mean_up_ms, mean_down_ms;
+    bool strangers;
 };
 
 static const uint8_t trace_key[16] = "kadpeer trace..";
@@ -78,7 +88,7 @@ void net_free(struct net *net)
 {
     for (size_t i = 0; i < net->count; i++) {
         dht_free(net->nodes[i].dht);
-        free(net->nodes[i].saved);
+        net_forget(net, i);
         free(net->nodes[i].holes);
     }
     for (size_t i = 0; i < net->part_count; i++)
@@ -201,17 +211,51 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
         dht_bootstrap(node->dht, &net->nodes[bootstrap].endpoint, 1, net->now_ms);
     if (node->saved_count > 0)
         dht_add_saved(node->dht, node->saved, node->saved_count, net->now_ms);
+    for (const struct saved_record *record = node->records; record != NULL; record = record->next)
+        dht_restore_record(node->dht, &record->key, record->kind,
+                           bytes_of(record->value, record->len), net->now_ms);
     net_touched(net, number);
+}
+
+void net_forget(struct net *net, size_t number)
+{
+    struct node *node = &net->nodes[number];
+    for (struct saved_record *record = node->records, *next; record != NULL; record = next) {
+        next = record->next;
+        free(record);
+    }
+    free(node->saved);
+    node->records = NULL;
+    node->saved = NULL;
+    node->saved_count = 0;
+    node->id = (struct id){0};
+}
+
+static void save_records(struct node *node)
+{
+    struct id key;
+    enum record_kind kind;
+    struct bytes value;
+    for (size_t at = 0; (at = dht_next_record(node->dht, at, &key, &kind, &value)) != 0;) {
+        struct saved_record *record = malloc(sizeof *record + value.len);
+        assert(record != NULL);
+        *record = (struct saved_record){
+            .next = node->records, .key = key, .kind = kind, .len = value.len};
+        memcpy(record->value, value.data, value.len);
+        node->records = record;
+    }
 }
 
 void net_stop(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
+    net_forget(net, number);
+    save_records(node);
     struct dht_stats stats;
     dht_stats(node->dht, &stats);
     node->id = stats.id;
-    if (node->saved == NULL)
-        node->saved = malloc(SAVED_NODES * sizeof *node->saved);
+    node->saved = malloc(SAVED_NODES * sizeof *node->saved);
+    assert(node->saved != NULL);
     node->saved_count = dht_contacts(node->dht, node->saved, SAVED_NODES);
     dht_free(node->dht);
     node->dht = NULL;
@@ -425,15 +469,19 @@ static void come_or_go(struct net *net, size_t number)
     bool up = net_is_up(net, number);
     if (up)
         net_stop(net, number);
-    else
+    if (up && net->strangers)
+        net_forget(net, number);
+    if (!up)
         net_start(net, number, net_is_up(net, 0) ? 0 : NET_NONE);
     uint64_t stay_ms = exponential_ms(net, up ? net->mean_down_ms : net->mean_up_ms);
     struct event next = {.at_ms = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
     event_heap_push(&net->heap, &next, NULL);
 }
 
-void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms)
+void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms,
+               bool strangers)
 {
+    net->strangers = strangers;
     net->mean_up_ms = mean_up_ms;
     net->mean_down_ms = mean_down_ms;
     for (size_t i = from; i < net->count; i++) {

@@ -63,18 +63,20 @@ struct net_node_options {
 /* Adds one that is not running yet. Returns its number; they count from 0. */
 size_t net_add_node(struct net *net, const struct net_node_options *options); /* NULL: none set */
 size_t net_node_count(const struct net *net);
-/* Starts it, with the id and the contacts it had when it was stopped, and asks `bootstrap`
- * (NET_NONE: nobody). */
+/* Starts it, with the id, the contacts and the records that prove themselves which it had when it
+ * was stopped, and asks `bootstrap` (NET_NONE: nobody). */
 void net_start(struct net *net, size_t node, size_t bootstrap);
-void net_stop(struct net *net, size_t node); /* without a word to anybody */
+void net_stop(struct net *net, size_t node);   /* without a word to anybody */
+void net_forget(struct net *net, size_t node); /* of a stopped one: it comes back as somebody new */
 bool net_is_up(const struct net *net, size_t node);
 struct dht *net_dht(struct net *net, size_t node); /* NULL: not running. See net_touched */
 struct endpoint net_endpoint(const struct net *net, size_t node);
 /* To be called after any dht_ call on a node. */
 void net_touched(struct net *net, size_t node);
 /* Each node, but those below `from`, stays up and down for exponential times of these means. A node
- * that returns asks node 0, if that is up, and those it knew. */
-void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms);
+ * that returns asks node 0, if that is up, and those it knew; with `strangers` it knows nothing. */
+void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms,
+               bool strangers);
 /* A random running node with a number of at least `from`. */
 size_t net_random_up(struct net *net, size_t from);
 

@@ -168,7 +168,7 @@ static uint64_t trace_of(uint64_t seed, uint64_t *delivered)
     start_all(net);
     struct records records;
     publish_all(net, &records, 20, 5, 0, 60);
-    net_churn(net, 10, 5 * MINUTE, MINUTE);
+    net_churn(net, 10, 5 * MINUTE, MINUTE, false);
     net_run_for(net, 20 * MINUTE);
     uint64_t trace = net_trace(net);
     *delivered = net_delivered(net);
@@ -211,7 +211,7 @@ static void records_outlive_two_hours_of_churn(void **state)
     start_all(net);
     struct records records;
     publish_all(net, &records, PEERS, ENTRIES, 0, 50); /* owners stay; the others come and go */
-    net_churn(net, 50, HOUR, 20 * MINUTE);
+    net_churn(net, 50, HOUR, 20 * MINUTE, true);
     for (int half_hour = 0; half_hour < 4; half_hour++) {
         net_run_for(net, 30 * MINUTE);
         struct figures figures = get_all(net, &records);
@@ -219,6 +219,34 @@ static void records_outlive_two_hours_of_churn(void **state)
     }
     print_message("# %llu datagrams\n", (unsigned long long)net_delivered(net));
     net_free(net);
+}
+
+/* Entries prove themselves: whoever keeps them hands them on. */
+static size_t entries_found_after(uint64_t seed, uint64_t hours, uint64_t mean_up_ms,
+                                  bool strangers)
+{
+    struct net *net = grow_net(seed, ENDPOINT_IPV4, 150, 0.01);
+    start_all(net);
+    struct records records;
+    publish_all(net, &records, 0, ENTRIES, 1, 9);
+    net_run_for(net, 10 * MINUTE);
+    for (size_t i = 1; i < 10; i++)
+        net_stop(net, i);
+    net_churn(net, 10, mean_up_ms, mean_up_ms / 2, strangers);
+    net_run_for(net, hours * HOUR);
+    struct figures figures = get_all(net, &records);
+    net_free(net);
+    return figures.found;
+}
+
+static void entries_outlive_their_publishers(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed(8);
+    /* Hardly one of the nodes that were given them first stayed up all the time. */
+    assert_true(entries_found_after(seed, 6, HOUR, false) >= ENTRIES * 98 / 100);
+    /* Nobody who left came back; new ones came. */
+    assert_true(entries_found_after(seed, 16, 4 * HOUR, true) >= ENTRIES * 98 / 100);
 }
 
 static void nodes_behind_nats_take_part(void **state)
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(same_seed_gives_the_same_run),
         cmocka_unit_test(bootstrap_dies_and_all_goes_on),
         cmocka_unit_test(records_outlive_two_hours_of_churn),
+        cmocka_unit_test(entries_outlive_their_publishers),
         cmocka_unit_test(nodes_behind_nats_take_part),
         cmocka_unit_test(ipv6_is_the_same),
     };
