@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
-enum { HOLDERS_COUNTED = PEERS_MAX + PEERS_CLOSING_MAX + HOLDERS_MAX, NOWHERE = UINT32_MAX };
+#define NOWHERE UINT32_MAX
+
+enum { HOLDERS_COUNTED = PEERS_MAX + PEERS_CLOSING_MAX + HOLDERS_MAX };
 
 struct picker {
     uint32_t piece_count;
