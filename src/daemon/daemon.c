@@ -15,11 +15,6 @@
 #include "daemon/node.h"
 #include "daemon/params.h"
 
-uint64_t daemon_now_ms(const struct daemon *daemon)
-{
-    return uv_now(daemon->loop);
-}
-
 struct pack *daemon_event(struct daemon *daemon, const char *what)
 {
     return events_begin(daemon->events, what);

@@ -43,7 +43,11 @@ struct daemon {
     bool stopping;
 };
 
-uint64_t daemon_now_ms(const struct daemon *daemon); /* monotonic: uv_now of the loop */
+/* Monotonic: the loop's time. */
+static inline uint64_t daemon_now_ms(const struct daemon *daemon)
+{
+    return uv_now(daemon->loop);
+}
 
 /* What the command line hands over; texts are borrowed for the run. */
 struct daemon_options {

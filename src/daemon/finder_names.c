@@ -263,8 +263,10 @@ static void on_entry(void *user, const struct dht_event *event)
     }
     lookup->handle = 0;
     lookup->done = event->answered > 0 || !node_may_join(search->daemon->node);
-    search->asked += event->asked;
-    search->answered += event->answered;
+    if (event->answered >= search->answered) { /* the nodes of several keys are partly the same */
+        search->asked = event->asked;
+        search->answered = event->answered;
+    }
     wake(search);
 }
 

@@ -43,7 +43,7 @@ struct name_search_end {
     enum status status; /* OK; NOT_FOUND: nodes answered, none knew it; UNREACHABLE: no node
                            answered; MALFORMED: the query has no usable word or is not UTF-8 */
     unsigned matches;
-    unsigned asked, answered; /* nodes, over all lookups of names */
+    unsigned asked, answered; /* nodes, by the lookup that the most answered */
 };
 
 /* A match as it comes, and again when its numbers change; borrowed for the call. */
