@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "e2e"))
 from kadnet import Net, end_on_signals, make_file, sha1_file  # noqa: E402
@@ -54,7 +54,6 @@ class Simulation:
         self.started = time.monotonic()
         self.files = []
         self.killed = 0
-        self.busy = threading.Lock()
 
     def left(self):
         return max(1.0, self.options.limit - (time.monotonic() - self.started))
@@ -114,24 +113,19 @@ class Simulation:
         jobs, kills = self.plan()
         results = []
         with ThreadPoolExecutor(self.options.parallel) as pool:
-            waiting = []
-            for number, job in enumerate(jobs):
-                for victim in kills[number]:
-                    waiting.append(pool.submit(self.kill_and_restart, victim))
-                waiting.append(pool.submit(self.fetch, *job))
-            for future in waiting:
-                result = future.result()
-                if result is not None:
-                    results.append(result)
-                    if len(results) % 10 == 0:
-                        self.say(f"{len(results)} of {len(jobs)} fetches ended")
+            for future in as_completed([pool.submit(self.fetch, *job) for job in jobs]):
+                # here, not in the pool: a daemon dies with the thread that started it
+                for victim in kills[len(results)]:
+                    self.kill_and_restart(victim)
+                results.append(future.result())
+                if len(results) % 10 == 0:
+                    self.say(f"{len(results)} of {len(jobs)} fetches ended")
         return results
 
     def kill_and_restart(self, daemon):
         daemon.kill9()
         daemon.start(port=daemon.port)
-        with self.busy:
-            self.killed += 1
+        self.killed += 1
 
     def fetch(self, file, how, daemon):
         what = file.hash if how == "hash" else f"name:{file.name}"
@@ -165,8 +159,14 @@ class Simulation:
         self.net.children.remove(child)
         return first_source, done, None if done else event.get("error", {}).get("message", "no end")
 
+    def died(self):
+        """Daemons that ended although nobody killed them."""
+        return [f"{d.name} ended with {d.process.returncode}" for d in self.net.daemons
+                if d.process is None or d.process.poll() is not None]
+
     def messages(self):
         return sum(sum(overlay["queries"]["out"].values()) for daemon in self.net.daemons
+                   if daemon.process.poll() is None
                    for overlay in daemon.call("node.status")["overlays"])
 
 
@@ -216,8 +216,13 @@ def main():
         simulation = Simulation(options, net)
         simulation.say(f"seed {options.seed}")
         fetches = simulation.run()
+        died = simulation.died()
+        for text in died:
+            print(f"simulate: {text}", file=sys.stderr)
+        if died:
+            net.show(sys.stderr, lines=20)
         by = {how: [f for f in fetches if f.how == how] for how in ("hash", "name")}
-        report = {"v": 1, "ok": all(f.verified for f in fetches), "nodes": options.nodes,
+        report = {"v": 1, "ok": all(f.verified for f in fetches) and not died, "nodes": options.nodes,
                   "files": options.files, "killed": simulation.killed, "seed": options.seed,
                   "seconds": round(time.monotonic() - simulation.started, 1),
                   "hash": summarize(by["hash"]), "name": summarize(by["name"]),
