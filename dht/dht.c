@@ -162,6 +162,7 @@ static void trim(struct dht *dht)
     byte_queue_trim(&dht->datagrams);
     byte_queue_trim(&dht->events);
     token_cache_trim(&dht->tokens, dht->now_ms);
+    throttle_trim(dht->throttle, dht->now_ms);
 }
 
 void dht_on_time(struct dht *dht, uint64_t now_ms)

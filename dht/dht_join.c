@@ -15,13 +15,22 @@
 
 /* ---- candidates ---- */
 
+static bool reserve_one(struct join *join)
+{
+    if (join->count < join->cap)
+        return true;
+    size_t cap = join->cap > 0 ? 2u * join->cap : 4;
+    struct endpoint *grown = realloc(join->candidates, cap * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    join->candidates = grown;
+    join->cap = (uint8_t)cap;
+    return true;
+}
+
 void dht_join_remember(struct dht *dht, const struct endpoint *endpoint)
 {
     struct join *join = &dht->join;
-    if (join->candidates == NULL)
-        join->candidates = malloc(JOIN_CANDIDATES_MAX * sizeof *join->candidates);
-    if (join->candidates == NULL)
-        return;
     size_t at = 0;
     while (at < join->count && !endpoint_equal(&join->candidates[at], endpoint))
         at++;
@@ -32,7 +41,8 @@ void dht_join_remember(struct dht *dht, const struct endpoint *endpoint)
         memmove(&join->candidates[at], &join->candidates[at + 1],
                 (join->count - at) * sizeof join->candidates[0]);
     }
-    join->candidates[join->count++] = *endpoint;
+    if (reserve_one(join))
+        join->candidates[join->count++] = *endpoint;
 }
 
 static bool can_be_asked(const struct dht *dht, const struct endpoint *endpoint)

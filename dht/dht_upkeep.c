@@ -68,7 +68,8 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
         dht->suspects_ms = again_ms < dht->suspects_ms ? again_ms : dht->suspects_ms;
         return;
     }
-    dht_join_remember(dht, &query->to); /* it may come back when we know nobody else */
+    if (routing_table_count(dht->table) < DHT_K)
+        dht_join_remember(dht, &query->to); /* it may come back when we know nobody else */
     dht_join_lost(dht);
 }
 

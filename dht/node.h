@@ -81,7 +81,7 @@ struct walks {
 
 struct join {
     struct endpoint *candidates; /* oldest first; NULL until there is one */
-    uint8_t count;
+    uint8_t count, cap;
     bool joined;
     uint32_t walk;     /* operation of the walk to our own id; 0: none */
     uint64_t retry_ms; /* ask all candidates again; UINT64_MAX: not while there are contacts */

@@ -9,7 +9,7 @@
 #define STRIDE_MAX     (ADDRESS_OFFSET + ENDPOINT_COMPACT_MAX)
 #define RTT_MAX_MS     4095
 #define FAILURES_MAX   15 /* what the four bits hold */
-#define GROWTH         4  /* slots that a bucket grows by */
+#define GROWTH         4  /* slots that a bucket grows by, up to k; then one by one */
 
 /* A stored contact: 26 bytes and its compact address, 32 in all for IPv4. */
 struct slot {
@@ -129,7 +129,7 @@ static bool bucket_reserve(const struct routing_table *table, struct bucket *buc
 {
     if (slots <= bucket->cap)
         return true;
-    size_t cap = slots + GROWTH - 1 - (slots - 1) % GROWTH;
+    size_t cap = slots > DHT_K ? slots : slots + GROWTH - 1 - (slots - 1) % GROWTH;
     uint8_t *grown = realloc(bucket->slots, cap * table->stride);
     if (grown == NULL)
         return false;

@@ -57,21 +57,25 @@ static struct source_slot *nearest_to_its_end(const struct source_table *table, 
     return best;
 }
 
-static bool grow(struct source_table *table, uint32_t now)
+static bool resize(struct source_table *table, uint32_t cap, uint32_t now)
 {
-    struct source_table bigger = *table;
-    bigger.cap = table->cap == 0 ? CAP_MIN : 2 * table->cap;
-    if (bigger.cap > table->cap_max)
-        return false;
-    bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-    if (bigger.slots == NULL)
+    struct source_table other = *table;
+    other.cap = cap;
+    other.slots = calloc(cap, sizeof *other.slots);
+    if (other.slots == NULL)
         return false;
     for (uint32_t i = 0; i < table->cap; i++)
         if (left_of(table, &table->slots[i], now) > 0)
-            *nearest_to_its_end(&bigger, table->slots[i].tag, now) = table->slots[i];
+            *nearest_to_its_end(&other, table->slots[i].tag, now) = table->slots[i];
     free(table->slots);
-    *table = bigger;
+    *table = other;
     return true;
+}
+
+static bool grow(struct source_table *table, uint32_t now)
+{
+    uint32_t cap = table->cap == 0 ? CAP_MIN : 2 * table->cap;
+    return cap <= table->cap_max && resize(table, cap, now);
 }
 
 /* Where a newcomer goes: over an entry that is past, or else the one that ends first. */
@@ -93,6 +97,19 @@ void source_table_set(struct source_table *table, uint32_t tag, uint32_t left, u
         slot = make_place(table, tag, now);
     if (slot != NULL)
         *slot = (struct source_slot){tag, now + left};
+}
+
+void source_table_trim(struct source_table *table, uint32_t now)
+{
+    uint32_t used = 0, cap = table->cap;
+    for (uint32_t i = 0; i < table->cap; i++)
+        used += left_of(table, &table->slots[i], now) > 0;
+    while (cap > CAP_MIN && used <= cap / 4)
+        cap /= 2;
+    if (used == 0)
+        source_table_dispose(table);
+    else if (cap < table->cap)
+        resize(table, cap, now);
 }
 
 bool source_table_valid(const struct source_table *table)

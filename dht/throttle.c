@@ -104,6 +104,13 @@ size_t throttle_reply_max(const struct throttle *throttle, const struct endpoint
     return asked_bytes * MESSAGE_REPLY_FACTOR;
 }
 
+void throttle_trim(struct throttle *throttle, uint64_t now_ms)
+{
+    source_table_trim(&throttle->addresses, ticks(now_ms));
+    source_table_trim(&throttle->networks, ticks(now_ms));
+    source_table_trim(&throttle->proven, ticks(now_ms));
+}
+
 size_t throttle_bytes(const struct throttle *throttle)
 {
     size_t slots = throttle->addresses.cap + throttle->networks.cap + throttle->proven.cap;

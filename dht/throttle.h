@@ -31,5 +31,8 @@ bool throttle_proven(const struct throttle *throttle, const struct endpoint *fro
 size_t throttle_reply_max(const struct throttle *throttle, const struct endpoint *from,
                           size_t asked_bytes, uint64_t now_ms);
 
+/* Gives back what a burst needed and nobody uses any more. */
+void throttle_trim(struct throttle *throttle, uint64_t now_ms);
+
 size_t throttle_bytes(const struct throttle *throttle); /* memory held */
 bool throttle_valid(const struct throttle *throttle);   /* all invariants hold; for tests */

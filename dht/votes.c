@@ -87,6 +87,8 @@ bool votes_add(struct votes *votes, const struct endpoint *voter, const struct e
     bool ours = endpoint_address_size(claim) + 2 == votes->claim_size;
     if (!ours || !endpoint_is_usable(claim) || !cast(votes, voter_hash(voter), claim))
         return false;
+    if (endpoint_equal(claim, &votes->winner))
+        return false; /* the usual case: one more for the winner decides nothing */
     /* The one who won keeps the place in a draw; else the newest of the best has it. */
     struct endpoint best = votes->winner;
     bool unsupported = best.family == 0 || support(votes, &best) == 0;

@@ -138,6 +138,30 @@ static void few_sources_take_little_memory(void **state)
     throttle_free(throttle);
 }
 
+static void memory_of_a_burst_is_given_back(void **state)
+{
+    (void)state;
+    struct throttle *throttle = throttle_new(secret, false);
+    struct endpoint loud = endpoint_of("198.51.100.1:1");
+    for (unsigned i = 0; i < 1000; i++) {
+        struct endpoint source = {.family = ENDPOINT_IPV4, .addr = {60, 1, 0, 0}, .port = 1};
+        write_u16(source.addr + 2, (uint16_t)i);
+        throttle_query(throttle, &source, START);
+    }
+    size_t full = throttle_bytes(throttle);
+    throttle_trim(throttle, START);
+    assert_true(throttle_bytes(throttle) >= full / 4); /* much of it is in use */
+    while (throttle_query(throttle, &loud, START + 60000))
+        ;
+    throttle_trim(throttle, START + 60000);
+    assert_true(throttle_valid(throttle));
+    assert_true(throttle_bytes(throttle) < full / 8);
+    assert_false(throttle_query(throttle, &loud, START + 60000)); /* it is remembered */
+    throttle_trim(throttle, START + 3600000);
+    assert_true(throttle_bytes(throttle) < 256);
+    throttle_free(throttle);
+}
+
 static void an_unproven_address_gets_three_times_what_it_sent(void **state)
 {
     (void)state;
@@ -195,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_sources_stays_within_its_memory),
         cmocka_unit_test(a_loud_source_is_not_forgotten_for_quiet_ones),
         cmocka_unit_test(few_sources_take_little_memory),
+        cmocka_unit_test(memory_of_a_burst_is_given_back),
         cmocka_unit_test(an_unproven_address_gets_three_times_what_it_sent),
         cmocka_unit_test(table_agrees_with_a_plain_array),
     };
