@@ -54,6 +54,7 @@ class Simulation:
         self.started = time.monotonic()
         self.files = []
         self.killed = 0
+        self.restarting = collections.defaultdict(threading.Lock)  # by name of a daemon
 
     def left(self):
         return max(1.0, self.options.limit - (time.monotonic() - self.started))
@@ -123,8 +124,9 @@ class Simulation:
         return results
 
     def kill_and_restart(self, daemon):
-        daemon.kill9()
-        daemon.start(port=daemon.port)
+        with self.restarting[daemon.name]:
+            daemon.kill9()
+            daemon.start(port=daemon.port)
         self.killed += 1
 
     def fetch(self, file, how, daemon):
@@ -143,7 +145,8 @@ class Simulation:
 
     def get_once(self, daemon, what, start, first_source):
         wait = f"{min(60, int(self.left()))}s"
-        child = daemon.cli_start("--json", "get", what, "--wait", wait, autostart=False)
+        with self.restarting[daemon.name]:
+            child = daemon.cli_start("--json", "get", what, "--wait", wait)
         timer = threading.Timer(min(90, self.left()), child.kill)
         timer.start()
         event = {}
