@@ -30,6 +30,7 @@ struct engine {
     unsigned jobs; /* in the pool */
     uint8_t publisher_seed[ED25519_SEED_BYTES];
     bool has_publisher_seed;
+    int64_t withdrawn_unix_s; /* see publisher.h */
     char boot_id[40];
     uint64_t refused_full, refused_address, refused_unknown, refused_not_ours; /* connections */
 

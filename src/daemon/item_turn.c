@@ -120,6 +120,8 @@ static struct publisher_facts facts_of(struct item *item)
         .have = item->have,
         .have_count = item->have_count,
         .tcp_port = item->engine->daemon->port,
+        .leaving = item->engine->stopping,
+        .withdrawn_unix_s = &item->engine->withdrawn_unix_s,
     };
     if (item->metainfo != NULL) {
         facts.file_count = item->metainfo->file_count;
@@ -133,9 +135,10 @@ static struct publisher_facts facts_of(struct item *item)
 
 static uint64_t mark_of(const struct publisher_facts *facts)
 {
-    uint64_t mark = (uint64_t)facts->have_count << 5 | (uint64_t)(facts->piece_count > 0) << 4 |
-                    (uint64_t)facts->running << 3 | (uint64_t)facts->announce << 2 |
-                    (uint64_t)facts->named << 1 | (uint64_t)facts->seed;
+    uint64_t mark = (uint64_t)facts->have_count << 6 | (uint64_t)facts->leaving << 5 |
+                    (uint64_t)(facts->piece_count > 0) << 4 | (uint64_t)facts->running << 3 |
+                    (uint64_t)facts->announce << 2 | (uint64_t)facts->named << 1 |
+                    (uint64_t)facts->seed;
     return (mark ^ read_u64(facts->infohash.bytes)) | (uint64_t)1 << 63;
 }
 

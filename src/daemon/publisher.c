@@ -278,6 +278,16 @@ static void put_name(struct publisher *publisher, const struct publisher_facts *
     buffer_dispose(&value);
 }
 
+/* A sequence number must grow, whatever the clock does. */
+static int64_t next_seq(const struct publisher *publisher, const struct publisher_facts *facts,
+                        int64_t now_unix_s)
+{
+    int64_t last = publisher->names_at_unix_s;
+    if (last < *facts->withdrawn_unix_s)
+        last = *facts->withdrawn_unix_s;
+    return now_unix_s > last ? now_unix_s : last + 1;
+}
+
 static void publish_names(struct publisher *publisher, const struct publisher_facts *facts,
                           uint64_t now_ms, int64_t now_unix_s)
 {
@@ -285,9 +295,7 @@ static void publish_names(struct publisher *publisher, const struct publisher_fa
         return;
     if (publisher->names == NULL && !make_keys(publisher, facts))
         return;
-    /* A sequence number must grow, whatever the clock does. */
-    if (now_unix_s <= publisher->names_at_unix_s)
-        now_unix_s = publisher->names_at_unix_s + 1;
+    now_unix_s = next_seq(publisher, facts, now_unix_s);
     for (size_t i = 0; i < publisher->name_count; i++)
         put_name(publisher, facts, &publisher->names[i].key, now_unix_s, false);
     publisher->names_at_unix_s = now_unix_s;
@@ -299,11 +307,10 @@ static void withdraw_names(struct publisher *publisher, const struct publisher_f
 {
     if (publisher->names == NULL)
         return;
-    if (now_unix_s <= publisher->names_at_unix_s)
-        now_unix_s = publisher->names_at_unix_s + 1;
+    now_unix_s = next_seq(publisher, facts, now_unix_s);
     for (size_t i = 0; i < publisher->name_count && facts->seed_key != NULL; i++)
         put_name(publisher, facts, &publisher->names[i].key, now_unix_s, true);
-    publisher->names_at_unix_s = now_unix_s;
+    publisher->names_at_unix_s = *facts->withdrawn_unix_s = now_unix_s;
     free(publisher->names);
     publisher->names = NULL;
     publisher->name_count = 0;
@@ -317,6 +324,10 @@ void publisher_update(struct publisher *publisher, const struct publisher_facts 
     bool announce = facts->running && facts->announce;
     bool moved = !id_equal(&publisher->infohash, &facts->infohash);
     publisher->due_ms = UINT64_MAX;
+    if (facts->leaving) {
+        withdraw_availability(publisher);
+        return;
+    }
     if (!announce || moved)
         withdraw_peer(publisher);
     if (!announce || moved || facts->seed || facts->piece_count == 0)

@@ -6,7 +6,8 @@
  *                                      the start, and with progress, at most every 30 s each
  *   … shared by this user, listed      entries (kind 3) under its name, each word of that, and the
  *                                      SHA-1 of the file where it is one file; signed anew daily
- * Who merely fetched never publishes names. */
+ * Who merely fetched never publishes names. A daemon that stops takes back its availability alone:
+ * a name still stands for that file, and others may have it. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct publisher;
 
 struct publisher_facts {
     bool running;  /* served or fetched now */
+    bool leaving;  /* the daemon stops */
     bool announce; /* neither private nor kept quiet */
     bool named;    /* shared by this user, and listed */
     bool seed;     /* nothing is missing */
@@ -33,7 +35,9 @@ struct publisher_facts {
     const uint8_t *have;        /* bitfield; NULL: nothing */
     uint32_t have_count;
     uint16_t tcp_port;
-    const uint8_t *seed_key; /* ED25519_SEED_BYTES; NULL: names can't be signed */
+    int64_t *withdrawn_unix_s; /* the highest sequence number of any entry taken back in this run:
+                                  what is published after it must have a higher one */
+    const uint8_t *seed_key;   /* ED25519_SEED_BYTES; NULL: names can't be signed */
 };
 
 struct publisher *publisher_new(struct node *node); /* NULL: no memory */
