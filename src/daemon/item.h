@@ -87,6 +87,7 @@ struct item {
     uint8_t *reopen_have;  /* … but these pieces of it are right, and it may be used up */
     struct storage *probe; /* what has the final name, being verified */
     uint8_t *to_verify;    /* NULL: nothing */
+    bool verify_all;       /* of a complete one: even when its files look unchanged */
     bool leftover;         /* to_verify is about a partial file we do not know */
 
     enum item_trouble trouble;

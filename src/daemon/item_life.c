@@ -79,11 +79,15 @@ void item_becomes(struct item *item, const struct id *infohash)
 void item_verify(struct item *item)
 {
     size_t len = item_bitfield_bytes(item);
-    uint8_t *all = malloc(len + 1);
-    if (all == NULL || item->metainfo == NULL) {
-        free(all);
+    if (item->row.complete) { /* how its files look is noted first */
+        item->verify_all = true;
+        item->placed = false;
+        item_mark(item);
         return;
     }
+    uint8_t *all = malloc(len + 1);
+    if (all == NULL)
+        return;
     memset(all, 0xff, len);
     free(item->to_verify);
     item->to_verify = all;

@@ -167,7 +167,7 @@ static bool is_off(const struct item *item)
 /* A verification somebody asked for is done for a paused one as well. */
 static bool is_asked_to_verify(const struct item *item)
 {
-    return item->verify_calls != NULL && item->to_verify != NULL && item->metainfo != NULL &&
+    return item->verify_calls != NULL && (item->to_verify != NULL || item->verify_all) &&
            !item->removing && !item->engine->stopping;
 }
 
@@ -184,7 +184,7 @@ static enum goal goal_of(const struct item *item)
     if (is_time_to_look(item))
         return GOAL_PLACE;
     if (is_asked_to_verify(item))
-        return GOAL_VERIFY;
+        return item->verify_all ? GOAL_PLACE : GOAL_VERIFY;
     if (is_off(item))
         return GOAL_OFF;
     if (item->metainfo == NULL)

@@ -164,6 +164,7 @@ static void on_complete_look(struct item *item, struct place *place)
     const char *first = NULL;
     uint32_t missing = count_missing(item, place->stats, &first);
     if (missing > 0) {
+        item->verify_all = false;
         if (item->metainfo->single_file)
             item_set_trouble(item, TROUBLE_MISSING_FILES, STATUS_NOT_FOUND,
                              "%s/%s is not there any more", item->row.dir, item->row.target);
@@ -173,12 +174,15 @@ static void on_complete_look(struct item *item, struct place *place)
                              missing, item->metainfo->file_count, first, missing > 1 ? ", …" : "");
         return;
     }
-    if (are_same(item, place->stats, item->expected)) {
+    bool verify_all = item->verify_all;
+    item->verify_all = false;
+    if (!verify_all && are_same(item, place->stats, item->expected)) {
         item_clear_trouble(item);
         item->placed = true;
         return;
     }
-    if (item->trouble == TROUBLE_CHANGED && are_same(item, place->stats, item->seen)) {
+    if (!verify_all && item->trouble == TROUBLE_CHANGED &&
+        are_same(item, place->stats, item->seen)) {
         item->recheck_ms = engine_now(item->engine) + FILES_RECHECK_MS;
         return; /* verified already, as it is now */
     }

@@ -122,7 +122,7 @@ static void on_complete(struct item *item, const struct verified *verified)
     }
     item->placed = false;
     const char *hint = item->row.origin == ORIGIN_SHARE ? "share it again"
-                                                        : "resume with --force fetches it again";
+                                                        : "getting it again with --force mends it";
     item_set_trouble(item, TROUBLE_CHANGED, STATUS_MISMATCH,
                      "%s was changed: %" PRIu32 " of %" PRIu32 " pieces no longer match; %s",
                      item->row.target, verified->bad_count, item->metainfo->piece_count, hint);

@@ -55,7 +55,8 @@ void verify_calls_turn(struct item *item)
     uint64_t now_ms = engine_now(item->engine), done, total;
     if (item->verify_calls == NULL)
         return;
-    if (item->to_verify == NULL && item->verifier == NULL && item->trouble != TROUBLE_NONE) {
+    if (item->to_verify == NULL && item->verifier == NULL && !item->verify_all &&
+        item->trouble != TROUBLE_NONE) {
         DL_FOREACH_SAFE(item->verify_calls, waiting, next)
         {
             call_fail(waiting->call, status_name(item->trouble_status), 9, NULL, "%s",
