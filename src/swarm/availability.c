@@ -10,6 +10,7 @@ struct holder {
     struct bitfield has;
     bool connected; /* its bits are not counted in the picker */
     uint64_t set_ms;
+    uint64_t named; /* when availability_holder_of last named it, by count */
 };
 
 struct availability {
@@ -17,6 +18,7 @@ struct availability {
     size_t count, cap;
     struct picker *picker; /* NULL: number of pieces not known yet */
     uint32_t piece_count;
+    uint64_t named; /* so many times a holder was named */
 };
 
 struct availability *availability_new(void)
@@ -169,15 +171,23 @@ uint64_t availability_due(const struct availability *availability)
     return due_ms;
 }
 
-bool availability_holder_of(const struct availability *availability, uint32_t piece,
-                            struct endpoint *out)
+bool availability_is_empty(const struct availability *availability)
 {
+    return availability->count == 0;
+}
+
+bool availability_holder_of(struct availability *availability, uint32_t piece, struct endpoint *out)
+{
+    struct holder *found = NULL;
     for (size_t i = 0; i < availability->count; i++) {
-        const struct holder *holder = &availability->holders[i];
-        if (!holder->connected && bitfield_has(&holder->has, piece)) {
-            *out = holder->endpoint;
-            return true;
-        }
+        struct holder *holder = &availability->holders[i];
+        if (!holder->connected && bitfield_has(&holder->has, piece) &&
+            (found == NULL || holder->named < found->named))
+            found = holder;
     }
-    return false;
+    if (found == NULL)
+        return false;
+    found->named = ++availability->named;
+    *out = found->endpoint;
+    return true;
 }

@@ -31,6 +31,8 @@ void availability_set_connected(struct availability *availability, const struct 
 void availability_expire(struct availability *availability, uint64_t now_ms);
 uint64_t availability_due(const struct availability *availability); /* UINT64_MAX: never */
 
-/* Somebody not connected who holds `piece`. O(holders). */
-bool availability_holder_of(const struct availability *availability, uint32_t piece,
+bool availability_is_empty(const struct availability *availability);
+/* Somebody not connected who holds `piece`; of several each in turn, since some may be dead.
+ * O(holders). */
+bool availability_holder_of(struct availability *availability, uint32_t piece,
                             struct endpoint *out);

@@ -9,15 +9,21 @@ static uint64_t lot(const struct choker_peer *peer)
     return (peer->peer ^ peer->turn_ms) * 0x9e3779b97f4a7c15u;
 }
 
+/* Nobody is put out right after he was let in: some clients take that for a flood [interop 1.7]. */
+static bool has_turn(const struct choker *choker, const struct choker_peer *peer, uint64_t now_ms)
+{
+    uint64_t turn_ms = choker->seeding ? SEED_TURN_MS : CHOKER_ROUND_MS;
+    return peer->unchoked && now_ms - peer->turn_ms < turn_ms;
+}
+
 /* Whether `a` deserves a slot more than `b`. */
 static bool goes_before(const struct choker *choker, const struct choker_peer *a,
                         const struct choker_peer *b, uint64_t now_ms)
 {
+    bool a_has_turn = has_turn(choker, a, now_ms), b_has_turn = has_turn(choker, b, now_ms);
+    if (a_has_turn != b_has_turn)
+        return a_has_turn;
     if (choker->seeding) {
-        bool a_has_turn = a->unchoked && now_ms - a->turn_ms < SEED_TURN_MS;
-        bool b_has_turn = b->unchoked && now_ms - b->turn_ms < SEED_TURN_MS;
-        if (a_has_turn != b_has_turn)
-            return a_has_turn;
         if (a->turn_ms != b->turn_ms)
             return a->turn_ms < b->turn_ms;
         if (a->turn_ms != 0)

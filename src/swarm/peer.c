@@ -53,6 +53,13 @@ bool peer_allows(const struct peer *peer, uint32_t piece)
     return is_among(peer->allowed, peer->allowed_count, piece);
 }
 
+void peer_forget_allowed(struct peer *peer, uint32_t piece)
+{
+    for (uint32_t i = 0; i < peer->allowed_count; i++)
+        if (peer->allowed[i] == piece)
+            peer->allowed[i] = peer->allowed[--peer->allowed_count];
+}
+
 bool peer_is_granted(const struct peer *peer, uint32_t piece)
 {
     return is_among(peer->granted, peer->granted_count, piece);

@@ -96,6 +96,7 @@ static inline bool peer_has(const struct peer *peer, uint32_t piece)
 
 /* Whether it gives the piece although it chokes us. */
 bool peer_allows(const struct peer *peer, uint32_t piece);
+void peer_forget_allowed(struct peer *peer, uint32_t piece); /* it refused all the same */
 /* Whether we give it the piece although we choke it. */
 bool peer_is_granted(const struct peer *peer, uint32_t piece);
 

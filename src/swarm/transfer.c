@@ -142,8 +142,7 @@ void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *met
     metadata_free(transfer->metadata);
     transfer->metadata = NULL;
     bitfield_set_all(&transfer->wanted);
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         const char *error = holdings_settle(transfer, peer);
         if (error != NULL) {
             peers_close(transfer, peer, CLOSE_PROTOCOL, error);
@@ -191,12 +190,12 @@ void transfer_set_active(struct transfer *transfer, bool fetch, bool serve, uint
     transfer->fetch = fetch;
     transfer->serve = serve;
     if (rests) {
-        FOR_EACH_PEER(transfer, i, peer)
-        requests_cancel_all(transfer, peer);
+        FOR_EACH_PEER (transfer, i, peer)
+            requests_cancel_all(transfer, peer);
     }
     if (fetches) {
-        FOR_EACH_PEER(transfer, i, peer)
-        holdings_show_interest(transfer, peer);
+        FOR_EACH_PEER (transfer, i, peer)
+            holdings_show_interest(transfer, peer);
         extension_ask_metadata(transfer);
         transfer->refill_due = true;
     }
@@ -224,20 +223,21 @@ void transfer_set_availability(struct transfer *transfer, const struct endpoint 
 {
     transfer->now_ms = now_ms;
     availability_set(transfer->availability, holder, first_piece, bitfield, now_ms);
-    FOR_EACH_PEER(transfer, i, peer)
-    if (endpoint_equal(&peer->listen, holder))
-        availability_set_connected(transfer->availability, holder, true);
+    FOR_EACH_PEER (transfer, i, peer)
+        if (endpoint_equal(&peer->listen, holder))
+            availability_set_connected(transfer->availability, holder, true);
 }
 
 bool transfer_wanted_holder(const struct transfer *transfer, struct endpoint *out)
 {
     struct bitfield missing = {0};
     if (transfer->metainfo == NULL || transfer->seeds > 0 ||
+        availability_is_empty(transfer->availability) ||
         !bitfield_resize(&missing, transfer->needed.count))
         return false;
     bitfield_merge(&missing, &transfer->needed);
-    FOR_EACH_PEER(transfer, i, peer)
-    bitfield_subtract(&missing, &peer->has);
+    FOR_EACH_PEER (transfer, i, peer)
+        bitfield_subtract(&missing, &peer->has);
     uint32_t best = UINT32_MAX, fewest = UINT32_MAX;
     for (uint32_t i = bitfield_next(&missing, 0); i < missing.count;
          i = bitfield_next(&missing, i + 1)) {

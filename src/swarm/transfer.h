@@ -137,7 +137,8 @@ void transfer_piece_lost(struct transfer *transfer, uint32_t piece, uint64_t now
  * after the records' lifetime. At most 500 holders. */
 void transfer_set_availability(struct transfer *transfer, const struct endpoint *holder,
                                uint32_t first_piece, struct bytes bitfield, uint64_t now_ms);
-/* An unconnected holder of the rarest piece that no connected peer can give, if there is one. */
+/* An unconnected holder of the rarest piece that no connected peer can give, if there is one; of
+ * several each in turn. */
 bool transfer_wanted_holder(const struct transfer *transfer, struct endpoint *out);
 
 /* ---- what it knows ---- */

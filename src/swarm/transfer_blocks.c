@@ -23,10 +23,10 @@ static bool is_being_filled(const struct transfer *transfer, const struct peer *
 {
     if (piece->blocks[block].asked + piece->blocks[block].stale < 2)
         return false;
-    FOR_EACH_PEER(transfer, i, peer)
-    if (peer != receiver && peer->receiving == piece && peer->receiving_block == block &&
-        !peer->receiving_aside)
-        return true;
+    FOR_EACH_PEER (transfer, i, peer)
+        if (peer != receiver && peer->receiving == piece && peer->receiving_block == block &&
+            !peer->receiving_aside)
+            return true;
     return false;
 }
 
@@ -83,8 +83,7 @@ const char *blocks_begin(struct transfer *transfer, struct peer *peer,
 /* Whoever else owes the block that has come need not send it. */
 static void call_off_others(struct transfer *transfer, struct piece *piece, uint32_t block)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         if (piece->blocks[block].asked + piece->blocks[block].stale == 0)
             return;
         uint32_t at = request_queue_find(&peer->requests, piece, block);
@@ -156,8 +155,7 @@ static void piece_is_right(struct transfer *transfer, struct piece *piece)
     if (bitfield_clear(&transfer->needed, index))
         holdings_piece_changed(transfer, index);
     requests_set_candidate(transfer, index);
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         wire_put_piece_number(&peer->out, WIRE_HAVE, index);
         actions_output(transfer, peer);
     }
@@ -207,8 +205,8 @@ void transfer_piece_lost(struct transfer *transfer, uint32_t piece, uint64_t now
     if (transfer->metainfo == NULL || piece >= transfer->have.count ||
         !bitfield_clear(&transfer->have, piece))
         return;
-    FOR_EACH_PEER(transfer, i, peer)
-    extension_dont_have(transfer, peer, piece);
+    FOR_EACH_PEER (transfer, i, peer)
+        extension_dont_have(transfer, peer, piece);
     serve_piece_lost(transfer, piece);
     if (bitfield_has(&transfer->wanted, piece) && bitfield_set(&transfer->needed, piece)) {
         holdings_piece_changed(transfer, piece);

@@ -128,8 +128,8 @@ void requests_drop_piece(struct transfer *transfer, struct piece *piece)
 {
     if (piece->asked_total + piece->stale_total == 0)
         return;
-    FOR_EACH_PEER(transfer, i, peer)
-    drop_from(transfer, peer, piece);
+    FOR_EACH_PEER (transfer, i, peer)
+        drop_from(transfer, peer, piece);
 }
 
 void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t index, uint32_t begin)
@@ -143,6 +143,8 @@ void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t in
         return;
     }
     bool waited_for = !request_queue_at(&peer->requests, i)->released;
+    if (peer->they_choke)
+        peer_forget_allowed(peer, index);
     requests_remove(transfer, peer, i);
     if (peer->they_choke || !waited_for)
         return;

@@ -94,8 +94,8 @@ void extension_ask_metadata(struct transfer *transfer)
 {
     if (transfer->metadata == NULL || !transfer->fetch)
         return;
-    FOR_EACH_PEER(transfer, i, peer)
-    ask_metadata_of(transfer, peer);
+    FOR_EACH_PEER (transfer, i, peer)
+        ask_metadata_of(transfer, peer);
 }
 
 /* Every part may be had twice; what is beyond, or more than fits the way out, is rejected. */
@@ -159,8 +159,7 @@ static size_t collect_contacts(const struct transfer *transfer, const struct pee
                                struct pex_contact contacts[])
 {
     size_t count = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         bool repeated = endpoint_equal(&peer->listen, &but->listen);
         for (size_t j = 0; j < count && !repeated; j++)
             repeated = endpoint_equal(&contacts[j].endpoint, &peer->listen);

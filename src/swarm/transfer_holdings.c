@@ -45,8 +45,7 @@ void holdings_show_interest(struct transfer *transfer, struct peer *peer)
 
 void holdings_drop_interest(struct transfer *transfer)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         if (!peer->we_want || (peer->useful > 0 && transfer->fetch))
             continue;
         peer->we_want = false;
@@ -191,15 +190,14 @@ void holdings_leave(struct transfer *transfer, struct peer *peer)
 
 void holdings_recount(struct transfer *transfer)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    changed(transfer, peer);
+    FOR_EACH_PEER (transfer, i, peer)
+        changed(transfer, peer);
 }
 
 void holdings_piece_changed(struct transfer *transfer, uint32_t piece)
 {
     bool needed = bitfield_has(&transfer->needed, piece);
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         if (!peer_has(peer, piece))
             continue;
         if (needed) {

@@ -129,10 +129,10 @@ void peers_greet(struct transfer *transfer, struct peer *peer)
 
 static struct peer *same_peer_id(const struct transfer *transfer, const struct peer *newcomer)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    if (peer != newcomer &&
-        memcmp(peer->theirs.peer_id, newcomer->theirs.peer_id, sizeof peer->theirs.peer_id) == 0)
-        return peer;
+    FOR_EACH_PEER (transfer, i, peer)
+        if (peer != newcomer && memcmp(peer->theirs.peer_id, newcomer->theirs.peer_id,
+                                       sizeof peer->theirs.peer_id) == 0)
+            return peer;
     return NULL;
 }
 
@@ -155,8 +155,7 @@ static struct peer *loser_of(const struct transfer *transfer, struct peer *older
 static struct peer *most_useless(const struct transfer *transfer)
 {
     struct peer *useless = NULL;
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         bool in_use =
             peer->they_want || peer->useful > 0 || transfer->now_ms - peer->wanted_ms < USELESS_MS;
         if (!in_use && (useless == NULL || peer->wanted_ms < useless->wanted_ms))

@@ -28,8 +28,8 @@ static uint32_t at_most(uint32_t a, uint32_t b)
 static uint32_t count_givers(const struct transfer *transfer)
 {
     uint32_t givers = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    givers += peer->useful > 0 && !peer->they_choke;
+    FOR_EACH_PEER (transfer, i, peer)
+        givers += peer->useful > 0 && !peer->they_choke;
     return givers;
 }
 
@@ -76,9 +76,9 @@ void requests_set_candidate(struct transfer *transfer, uint32_t piece)
 
 static bool somebody_gives(const struct transfer *transfer, const struct piece *piece)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    if (may_be_asked(transfer, peer) && may_be_asked_for(peer, piece))
-        return true;
+    FOR_EACH_PEER (transfer, i, peer)
+        if (may_be_asked(transfer, peer) && may_be_asked_for(peer, piece))
+            return true;
     return false;
 }
 
@@ -196,8 +196,7 @@ static bool take_again(struct transfer *transfer, struct peer *peer, struct aske
                                                                  : mine_ms + ENDGAME_MARGIN_MS;
     const struct request *best = NULL;
     uint64_t best_ms = 0;
-    FOR_EACH_PEER(transfer, i, victim)
-    {
+    FOR_EACH_PEER (transfer, i, victim) {
         uint64_t last_ms = eta_ms(transfer, victim, victim->requests.count);
         if (victim == peer || victim->requests.count == 0 || last_ms <= best_ms)
             continue;
@@ -278,9 +277,9 @@ void requests_fill_all(struct transfer *transfer)
 {
     struct load loads[PEER_SLOTS];
     size_t count = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    if (may_be_asked(transfer, peer))
-        loads[count++] = (struct load){peer, eta_ms(transfer, peer, peer->requests.count)};
+    FOR_EACH_PEER (transfer, i, peer)
+        if (may_be_asked(transfer, peer))
+            loads[count++] = (struct load){peer, eta_ms(transfer, peer, peer->requests.count)};
     qsort(loads, count, sizeof loads[0], by_load);
     for (size_t i = 0; i < count; i++)
         requests_fill(transfer, loads[i].peer);

@@ -62,8 +62,7 @@ struct ballot {
 static void collect(const struct transfer *transfer, struct ballot *ballot)
 {
     ballot->count = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         ballot->peers[ballot->count] = peer;
         ballot->values[ballot->count++] =
             (struct choker_peer){.peer = peer->handle,
@@ -110,8 +109,7 @@ void serve_admit(struct transfer *transfer)
 
 void serve_nobody(struct transfer *transfer)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         peer->granted_count = 0;
         choke(transfer, peer);
     }
@@ -184,8 +182,7 @@ void serve_cancel(struct transfer *transfer, struct peer *peer, const struct wir
 
 void serve_piece_lost(struct transfer *transfer, uint32_t piece)
 {
-    FOR_EACH_PEER(transfer, p, peer)
-    {
+    FOR_EACH_PEER (transfer, p, peer) {
         for (uint32_t i = peer->uploads.count; i-- > 0;) {
             struct upload upload = *upload_queue_at(&peer->uploads, i);
             if (upload.piece != piece)

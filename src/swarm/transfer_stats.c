@@ -19,8 +19,8 @@ static uint32_t count_unavailable(const struct transfer *transfer)
     if (transfer->seeds > 0 || !bitfield_resize(&missing, transfer->needed.count))
         return 0;
     bitfield_merge(&missing, &transfer->needed);
-    FOR_EACH_PEER(transfer, i, peer)
-    bitfield_subtract(&missing, &peer->has);
+    FOR_EACH_PEER (transfer, i, peer)
+        bitfield_subtract(&missing, &peer->has);
     uint32_t count = missing.set;
     bitfield_dispose(&missing);
     return count;
@@ -56,8 +56,7 @@ void transfer_stats(const struct transfer *transfer, uint64_t now_ms, struct tra
     if (transfer->metainfo != NULL)
         out->pieces_unavailable = count_unavailable(transfer);
     count_metadata(transfer, out);
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         out->seeds += peer->seed || peer->has_all;
         out->sending += rate_recent_bps(&peer->down, now_ms) > 0;
         out->unchoked_by_us += !peer->we_choke;
@@ -95,9 +94,9 @@ size_t transfer_peers(const struct transfer *transfer, uint64_t now_ms,
                       struct transfer_peer_stats out[], size_t cap)
 {
     size_t count = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    if (count < cap)
-        out[count++] = stats_of(peer, now_ms);
+    FOR_EACH_PEER (transfer, i, peer)
+        if (count < cap)
+            out[count++] = stats_of(peer, now_ms);
     return count;
 }
 

@@ -54,13 +54,19 @@ static void watch(struct transfer *transfer, struct peer *peer)
     extension_exchange(transfer, peer);
 }
 
+static bool first_exchange_is_near(const struct transfer *transfer, const struct peer *peer)
+{
+    return peer->extension.pex_id != 0 && !peer->pex.begun &&
+           peer->pex_due_ms > transfer->tick_ms &&
+           peer->pex_due_ms - transfer->tick_ms < TICK_IDLE_MS;
+}
+
 static bool is_busy(const struct transfer *transfer)
 {
-    FOR_EACH_PEER(transfer, i, peer)
-    if (peer->requests.count > 0 || peer->uploads.count > 0 || peer->both_seeds_ms != 0 ||
-        peer->paused_until_ms > transfer->tick_ms || peer->they_want ||
-        (peer->extension.pex_id != 0 && !peer->pex.begun && transfer->live_count > 1))
-        return true;
+    FOR_EACH_PEER (transfer, i, peer)
+        if (peer->requests.count > 0 || peer->both_seeds_ms != 0 ||
+            peer->paused_until_ms > transfer->tick_ms || first_exchange_is_near(transfer, peer))
+            return true;
     return transfer->metadata != NULL && !metadata_is_complete(transfer->metadata);
 }
 
@@ -80,8 +86,8 @@ uint64_t transfer_deadline(const struct transfer *transfer)
 static void tick(struct transfer *transfer)
 {
     transfer->tick_ms = transfer->now_ms;
-    FOR_EACH_PEER(transfer, i, peer)
-    watch(transfer, peer);
+    FOR_EACH_PEER (transfer, i, peer)
+        watch(transfer, peer);
     if (transfer->now_ms - transfer->round_ms >= CHOKER_ROUND_MS) {
         transfer->round_ms = transfer->now_ms;
         serve_round(transfer);

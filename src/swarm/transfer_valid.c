@@ -21,8 +21,8 @@ static bool holders_fit(const struct transfer *transfer)
 {
     for (uint32_t i = 0; i < transfer->have.count; i++) {
         uint32_t connected = 0;
-        FOR_EACH_PEER(transfer, p, peer)
-        connected += !peer->seed && bitfield_has(&peer->has, i);
+        FOR_EACH_PEER (transfer, p, peer)
+            connected += !peer->seed && bitfield_has(&peer->has, i);
         if (picker_holders(transfer->picker, i) < connected)
             return false;
     }
@@ -70,16 +70,15 @@ static bool owed_fits(const struct transfer *transfer)
     struct piece *piece, *next;
     HASH_ITER(hh, transfer->pieces.by_index, piece, next)
     owed += piece->asked_total + piece->stale_total;
-    FOR_EACH_PEER(transfer, i, peer)
-    listed += peer->requests.count;
+    FOR_EACH_PEER (transfer, i, peer)
+        listed += peer->requests.count;
     return owed == listed;
 }
 
 bool transfer_valid(const struct transfer *transfer)
 {
     size_t live = 0, seeds = 0;
-    FOR_EACH_PEER(transfer, i, peer)
-    {
+    FOR_EACH_PEER (transfer, i, peer) {
         if (!peer_fits(transfer, peer) || peers_find(transfer, peer->handle) != peer)
             return false;
         live++;

@@ -127,6 +127,19 @@ static void equals_keep_their_place(void **state)
         assert_true(!before[i] || table.unchoke[i]);
 }
 
+static void nobody_is_put_out_right_after_coming_in(void **state)
+{
+    (void)state;
+    struct table table = table_of(3, (int[]){50, 60, 70, 0}, 4);
+    table.peers[3].unchoked = true;
+    table.peers[3].turn_ms = table.now_ms - 500;
+    play_round(&table);
+    assert_true(table.unchoke[3]);
+    table.now_ms += CHOKER_ROUND_MS;
+    play_round(&table);
+    assert_true(table.unchoke[1] && table.unchoke[2]);
+}
+
 static void a_seed_gives_everybody_a_turn(void **state)
 {
     (void)state;
@@ -186,6 +199,7 @@ int main(void)
         cmocka_unit_test(the_chance_lasts_three_rounds),
         cmocka_unit_test(newcomers_get_the_chance_three_times_as_often),
         cmocka_unit_test(equals_keep_their_place),
+        cmocka_unit_test(nobody_is_put_out_right_after_coming_in),
         cmocka_unit_test(a_seed_gives_everybody_a_turn),
         cmocka_unit_test(a_free_slot_is_filled_between_rounds),
         cmocka_unit_test(between_rounds_nobody_is_put_out),

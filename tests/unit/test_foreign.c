@@ -474,6 +474,9 @@ static void what_is_allowed_fast_is_asked_for_while_choked(void **state)
     assert_string_equal(foreign_hears(&peer),
                         "request 6 0 16384\nrequest 6 16384 16384\nrequest 6 32768 16384\n"
                         "request 6 49152 16384\n");
+    for (uint32_t i = 0; i < 4; i++)
+        foreign_say_block(&peer, WIRE_REJECT, 6, i * BLOCK, BLOCK);
+    assert_string_equal(foreign_hears(&peer), ""); /* allowed, refused: not asked again */
     foreign_dispose(&peer);
 }
 

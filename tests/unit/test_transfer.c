@@ -568,8 +568,12 @@ static void records_name_the_holder_that_is_missing(void **state)
     assert_false(transfer_wanted_holder(transfer, &out)); /* it lost just those */
     transfer_set_availability(transfer, &holder, 8, bytes_of(common, 1), world_now_ms(world));
     assert_true(transfer_wanted_holder(transfer, &out));
+    struct endpoint second = {.addr = {192, 0, 2, 2}, .port = 1, .family = ENDPOINT_IPV4}, other;
+    transfer_set_availability(transfer, &second, 8, bytes_of(common, 1), world_now_ms(world));
+    assert_true(transfer_wanted_holder(transfer, &out) && transfer_wanted_holder(transfer, &other));
+    assert_false(endpoint_equal(&out, &other)); /* each in turn: one may be dead */
     world_run(world, 31 * MINUTE);
-    assert_false(transfer_wanted_holder(transfer, &out)); /* the record is out of date */
+    assert_false(transfer_wanted_holder(transfer, &out)); /* the records are out of date */
     assert_true(transfer_valid(transfer));
     world_free(world);
 }
