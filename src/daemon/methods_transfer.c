@@ -27,8 +27,8 @@ static struct item *target_of(struct daemon *daemon, struct call *call)
 
 static void follow(struct daemon *daemon, struct call *call)
 {
-    struct item *item = target_of(daemon, call);
     double wait_s = call_double(call, "wait", 0);
+    struct item *item = target_of(daemon, call);
     if (item != NULL)
         follow_start(item, call, wait_s > 0 ? (uint64_t)(wait_s * 1000) : 0);
 }
