@@ -9,6 +9,8 @@
 #include "cli/json.h"
 #include "cli/params.h"
 
+#define HINT_SIZE 512
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -37,6 +39,17 @@ json_t *failure_of_client(struct cli *cli, enum status status)
     }
 }
 
+void failure_adopt(const struct cli *cli, json_t *error)
+{
+    const char *hint = json_text(error, "hint", ""), *command = strstr(hint, "kadpeer ");
+    char whole[HINT_SIZE], rest[COMMAND_TEXT_SIZE];
+    if (command == NULL || strstr(hint, "--profile") != NULL)
+        return;
+    snprintf(whole, sizeof whole, "%.*s%s", (int)(command - hint), hint,
+             cli_command_text(cli, rest, "%s", command + strlen("kadpeer ")));
+    json_object_set_new(error, "hint", json_string(whole));
+}
+
 /* One call, on a connection that is there. `note` may be NULL. */
 static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note, uint64_t deadline_ms,
                             cli_on_event *on_event, void *user, json_t **error)
@@ -56,6 +69,7 @@ static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note, u
         }
         if (message.msgid == msgid && message.response) {
             *error = message.error;
+            failure_adopt(cli, message.error);
             return message.body;
         }
         if (message.msgid == msgid) {

@@ -122,7 +122,7 @@ static json_t *confirm_data(struct cli *cli, const char *id)
     fflush(cli->err);
     free(path);
     json_decref(result);
-    if (terminal_read_line(answer, sizeof answer, -1) && (answer[0] == 'y' || answer[0] == 'Y'))
+    if (terminal_read_line(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
         return NULL;
     return failure_new("not_confirmed", EXIT_FAILED, NULL, "%s is left as it is", id);
 }

@@ -81,8 +81,13 @@ json_t *failure_of_errno(const char *what, const char *path); /* "cannot read F:
 int failure_exit(const json_t *error);
 const char *failure_code(const json_t *error);
 
+/* The daemon's hints name commands; of another profile than the default they have to say so. */
+void failure_adopt(const struct cli *cli, json_t *error);
+
 /* Prints "kadpeer: …" and "hint: …" (not with --json). */
 void cli_print_failure(struct cli *cli, const json_t *error);
+/* The matches of a name that has several, as a table on stderr. */
+void print_matches(struct cli *cli, const json_t *matches, bool numbered);
 /* The same, or the JSON of it; takes `error`; returns its exit status. */
 int cli_fail(struct cli *cli, json_t *error);
 /* As the last object of a stream. */

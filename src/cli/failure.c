@@ -89,18 +89,21 @@ const char *failure_code(const json_t *error)
     return json_text(error, "code", "failed");
 }
 
-/* The matches of a name that has several. */
-static void print_candidates(struct cli *cli, const json_t *candidates)
+void print_matches(struct cli *cli, const json_t *matches, bool numbered)
 {
-    struct table *table = table_new("HASH|>SIZE|>SOURCES|FIRST SEEN|NAME");
+    struct table *table = table_new(numbered ? ">|HASH|>SIZE|>SOURCES|>PUBLISHERS|FIRST SEEN|NAME"
+                                             : "HASH|>SIZE|>SOURCES|>PUBLISHERS|FIRST SEEN|NAME");
     char text[TEXT_SIZE];
     size_t index;
     json_t *candidate;
-    json_array_foreach(candidates, index, candidate)
+    json_array_foreach(matches, index, candidate)
     {
+        if (numbered)
+            table_cell_format(table, "%zu", index + 1);
         table_cell(table, json_text(candidate, "hash", "-"));
         table_cell(table, text_bytes(text, json_decimal(candidate, "size", -1)));
         table_cell_format(table, "%lld", (long long)json_whole(candidate, "sources", 0));
+        table_cell_format(table, "%lld", (long long)json_whole(candidate, "publishers", 0));
         table_cell(table, json_text(candidate, "first_seen", "-"));
         table_cell(table, json_text(candidate, "name", "-"));
     }
@@ -117,7 +120,7 @@ void cli_print_failure(struct cli *cli, const json_t *error)
     free(message);
     const json_t *candidates = json_list(error, "candidates");
     if (candidates != NULL)
-        print_candidates(cli, candidates);
+        print_matches(cli, candidates, false);
     if (json_text(error, "hint", NULL) != NULL) {
         char *hint = text_printable(json_text(error, "hint", ""));
         fprintf(cli->err, "hint: %s\n", hint);

@@ -11,8 +11,6 @@
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/params.h"
-#include "cli/table.h"
-#include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
@@ -23,7 +21,7 @@ struct fetch {
     struct wanted wanted;
     enum stage stage;
     uint32_t msgid;
-    bool hash_shown;
+    bool fetched; /* it was seen to want something */
 };
 
 struct get {
@@ -71,8 +69,11 @@ static void print_done(struct cli *cli, const struct fetch *fetch, const json_t 
     char *path = short_path(
         json_text(result, "path", json_text(result, "transfer.path", fetch->wanted.label)));
     bool shared = strcmp(json_text(result, "transfer.state", ""), "sharing") == 0;
+    bool fetched = fetch->fetched && json_whole(result, "transfer.downloaded", 1) > 0;
     fprintf(cli->out, "done  %s  %s", path, text_bytes(size_text, size));
-    if (seconds > 0)
+    if (!fetched)
+        fprintf(cli->out, ", was there already");
+    else if (seconds > 0)
         fprintf(cli->out, " in %s (%s)", text_elapsed(seconds_text, seconds),
                 text_rate(rate, size / seconds));
     fprintf(cli->out, ", verified");
@@ -107,67 +108,6 @@ static void finish(struct get *get, struct fetch *fetch, const json_t *result)
         json_done(get->cli, result);
     else
         print_done(get->cli, fetch, result);
-}
-
-/* ---- one of several matches ---- */
-
-static size_t ask_which(struct get *get, const json_t *matches)
-{
-    struct table *table = table_new(">|HASH|>SIZE|>SOURCES|>PUBLISHERS|FIRST SEEN|NAME");
-    size_t index, count = json_array_size(matches);
-    json_t *match;
-    char answer[16], text[TEXT_SIZE];
-    json_array_foreach(matches, index, match)
-    {
-        table_cell_format(table, "%zu", index + 1);
-        table_cell(table, json_text(match, "hash", "-"));
-        table_cell(table, text_bytes(text, json_decimal(match, "size", -1)));
-        table_cell_format(table, "%lld", (long long)json_whole(match, "sources", 0));
-        table_cell_format(table, "%lld", (long long)json_whole(match, "publishers", 0));
-        table_cell(table, json_text(match, "first_seen", "-"));
-        table_cell(table, json_text(match, "name", "-"));
-    }
-    table_print(table, get->cli->err, get->cli->err_colour);
-    table_free(table);
-    fprintf(get->cli->err, "which one? [1-%zu] ", count);
-    fflush(get->cli->err);
-    if (!terminal_read_line(answer, sizeof answer, get->interrupt))
-        return 0;
-    unsigned long number = strtoul(answer, NULL, 10);
-    return number <= count ? number : 0;
-}
-
-static void show_hash(struct get *get, struct fetch *fetch, const char *hash)
-{
-    if (!fetch->wanted.by_name || fetch->hash_shown || hash == NULL)
-        return;
-    fetch->hash_shown = true;
-    progress_hide(get->progress);
-    cli_note(get->cli, "%s is %s", fetch->wanted.label, hash);
-}
-
-/* True: a match was chosen and is fetched in place of the name. */
-static bool choose_match(struct get *get, struct fetch *fetch, const json_t *error)
-{
-    json_t *matches = json_list(error, "candidates");
-    if (matches == NULL || get->cli->json || get->cli->yes || !terminal_can_ask())
-        return false;
-    progress_hide(get->progress);
-    size_t number = ask_which(get, matches);
-    if (number == 0)
-        return false;
-    struct wanted chosen;
-    json_t *failure = wanted_add_match(get->cli, json_array_get(matches, number - 1), &chosen);
-    chosen.word = fetch->wanted.word;
-    if (failure != NULL) {
-        wanted_dispose(&chosen);
-        fail(get, fetch, failure);
-        return true;
-    }
-    wanted_dispose(&fetch->wanted);
-    fetch->wanted = chosen;
-    fetch->stage = STAGE_READY;
-    return true;
 }
 
 /* ---- following ---- */
@@ -262,8 +202,20 @@ static bool is_dull(const char *event, const json_t *params)
            (strcmp(state, "downloading") == 0 || strcmp(state, "sharing") == 0);
 }
 
+static bool wants_data(const struct message *message)
+{
+    static const char *const states[] = {"searching", "metadata", "queued", "downloading"};
+    const char *state = json_text(message->body, "state", "");
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void on_notification(struct get *get, struct fetch *fetch, const struct message *message)
 {
+    fetch->fetched = fetch->fetched || wants_data(message);
     if (get->cli->json) {
         if (json_object_get(message->body, "id") == NULL)
             json_object_set_new(message->body, "id",
@@ -271,7 +223,6 @@ static void on_notification(struct get *get, struct fetch *fetch, const struct m
         cli_json_event(get->cli, message->event, message->body);
         return;
     }
-    show_hash(get, fetch, json_text(message->body, "hash", NULL));
     if (json_text(message->body, "name", NULL) != NULL) {
         free(fetch->wanted.label);
         fetch->wanted.label = text_printable(json_text(message->body, "name", ""));
@@ -284,11 +235,12 @@ static void on_response(struct get *get, struct fetch *fetch, struct message *me
 {
     if (message->error == NULL) {
         finish(get, fetch, message->body);
-    } else if (!choose_match(get, fetch, message->error)) {
-        json_t *error = message->error;
-        message->error = NULL;
-        fail(get, fetch, error);
+        return;
     }
+    json_t *error = message->error;
+    message->error = NULL;
+    failure_adopt(get->cli, error);
+    fail(get, fetch, error);
 }
 
 static void on_message(struct get *get, struct message *message)
@@ -394,6 +346,8 @@ static int get_attached(struct cli *cli, const struct arguments *arguments)
         json_t *error = wanted_add(cli, arguments->words[i], &get.fetches[i].wanted);
         if (error != NULL)
             fail(&get, &get.fetches[i], error);
+        else if (cli->json)
+            cli_json_event(cli, "added", get.fetches[i].wanted.added);
     }
     if (cli->client != NULL) {
         get.interrupt = interrupt_open();

@@ -43,8 +43,7 @@ static double ask_piece_length(struct cli *cli, const json_t *transfer)
     request_number(&request, "id", json_whole(transfer, "id", 0));
     json_t *result = cli_ask(cli, &request, NULL, &error);
     double piece_length = json_decimal(result, "info.piece_length", -1);
-    json_decref(result);
-    json_decref(result == NULL ? error : NULL);
+    json_decref(result != NULL ? result : error);
     return piece_length;
 }
 
@@ -66,13 +65,27 @@ static void print_what(struct cli *cli, const json_t *transfer)
     free(name);
 }
 
+/* A node that knows no other keeps its records itself, which counts as one. */
+static bool is_alone(struct cli *cli)
+{
+    struct request request;
+    json_t *error;
+    request_init(&request, "status");
+    json_t *status = cli_ask(cli, &request, NULL, &error);
+    bool alone = status != NULL && !json_yes(status, "joined", true);
+    json_decref(status != NULL ? status : error);
+    return alone;
+}
+
 static void print_announced(struct cli *cli, const json_t *result)
 {
     char nodes[TEXT_SIZE];
     int64_t announced = json_whole(result, "announced", 0);
     bool listed = json_yes(result, "listed", true);
     const char *note = json_text(result, "note", NULL);
-    if (announced > 0 && listed)
+    if (announced <= 1 && !arguments_has(cli->arguments, "no-announce") && is_alone(cli))
+        fprintf(cli->out, "announced as soon as another node is met\n");
+    else if (announced > 0 && listed)
         fprintf(cli->out, "announced to %s, findable by name ('--unlisted' shares by link only)\n",
                 text_count(nodes, announced, "node", "nodes"));
     else if (announced > 0)

@@ -1,7 +1,5 @@
 #include "cli/terminal.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,22 +51,16 @@ bool terminal_colour(int fd, const char *choice)
     return terminal_is_live(fd);
 }
 
-bool terminal_read_line(char *out, size_t size, int interrupt)
+bool terminal_read_line(char *out, size_t size)
 {
     size_t len = 0;
-    for (;;) {
-        struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                               {.fd = interrupt, .events = POLLIN}};
-        char byte;
-        if (poll(fds, 2, -1) < 0 && errno == EINTR)
-            continue;
-        if (fds[1].revents != 0 || read(STDIN_FILENO, &byte, 1) != 1)
-            return false;
-        if (byte == '\n')
-            break;
+    for (char byte; read(STDIN_FILENO, &byte, 1) == 1;) {
+        if (byte == '\n') {
+            out[len] = 0;
+            return true;
+        }
         if (len < size - 1)
             out[len++] = byte;
     }
-    out[len] = 0;
-    return true;
+    return false;
 }

@@ -14,6 +14,5 @@ size_t terminal_height(int fd); /* lines; $LINES, else 24 */
 /* `choice`: "auto", "always" or "never"; auto is off with NO_COLOR or TERM=dumb. */
 bool terminal_colour(int fd, const char *choice);
 
-/* A line from stdin without its end; what does not fit is lost. False at the end of input, or when
- * `interrupt` (-1: none) becomes readable first. */
-bool terminal_read_line(char *out, size_t size, int interrupt);
+/* A line from stdin without its end; what does not fit is lost. False at the end of input. */
+bool terminal_read_line(char *out, size_t size);

@@ -126,6 +126,11 @@ static void show_text(struct cli *cli, const struct torrent_file *torrent)
         show_line(cli, "made by", torrent->created_by);
     for (size_t i = 0; i < torrent->tracker_count; i++)
         show_line(cli, i == 0 ? "trackers" : "", torrent->trackers[i]);
+    for (size_t i = 0; i < torrent->node_count; i++) {
+        char address[ENDPOINT_TEXT_SIZE];
+        endpoint_format(&torrent->nodes[i], address);
+        show_line(cli, i == 0 ? "peers" : "", address);
+    }
     show_files(cli, metainfo);
 }
 

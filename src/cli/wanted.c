@@ -8,6 +8,8 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/params.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/torrent.h"
 
@@ -70,7 +72,8 @@ static json_t *add_place(struct request *request, const struct arguments *argume
     return NULL;
 }
 
-static json_t *send_add(struct cli *cli, struct request *request, struct wanted *wanted)
+static json_t *send_add(struct cli *cli, struct request *request, const char *waiting_for,
+                        struct wanted *wanted)
 {
     const struct arguments *arguments = cli->arguments;
     const char *from[FROM_MAX];
@@ -86,7 +89,7 @@ static json_t *send_add(struct cli *cli, struct request *request, struct wanted 
         request_bool(request, "force", true);
     if (arguments_has(arguments, "no-seed"))
         request_bool(request, "no_seed", true);
-    wanted->added = cli_ask(cli, request, "the daemon", &error);
+    wanted->added = cli_ask(cli, request, waiting_for, &error);
     if (wanted->added == NULL)
         return error;
     snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
@@ -108,7 +111,7 @@ static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct
     request_init(&request, "transfer.add");
     request_text(&request, "link", word);
     request_bool(&request, "sha1_too", sha1_too);
-    return send_add(cli, &request, out);
+    return send_add(cli, &request, "the daemon", out);
 }
 
 static json_t *add_torrent(struct cli *cli, const char *path, struct wanted *out)
@@ -123,20 +126,61 @@ static json_t *add_torrent(struct cli *cli, const char *path, struct wanted *out
         torrent_file_dispose(&torrent);
         request_init(&request, "transfer.add");
         request_bytes(&request, "torrent", buffer_bytes(&data));
-        error = send_add(cli, &request, out);
+        error = send_add(cli, &request, "the daemon", out);
     }
     buffer_dispose(&data);
     return error;
 }
 
+/* ---- by name ---- */
+
+static size_t ask_which(struct cli *cli, const json_t *matches)
+{
+    size_t count = json_array_size(matches);
+    char answer[16];
+    print_matches(cli, matches, true);
+    fprintf(cli->err, "which one? [1-%zu] ", count);
+    fflush(cli->err);
+    if (!terminal_read_line(answer, sizeof answer))
+        return 0;
+    unsigned long number = strtoul(answer, NULL, 10);
+    return number <= count ? number : 0;
+}
+
+/* Several have that name: a person chooses one. Takes `error`, which comes back unless one was. */
+static json_t *choose_match(struct cli *cli, json_t *error, struct wanted *out)
+{
+    json_t *matches = json_list(error, "candidates");
+    struct request request;
+    if (matches == NULL || cli->json || !terminal_can_ask())
+        return error;
+    size_t number = ask_which(cli, matches);
+    if (number == 0)
+        return error;
+    const json_t *match = json_array_get(matches, number - 1);
+    request_init(&request, "transfer.add");
+    request_text(&request, "link", json_text(match, "link", json_text(match, "hash", "")));
+    json_t *failure = send_add(cli, &request, "the daemon", out);
+    json_decref(error);
+    return failure;
+}
+
+/* Names come from strangers: what is fetched is told by its hash. */
 static json_t *add_name(struct cli *cli, const char *name, struct wanted *out)
 {
     struct request request;
+    char waiting_for[200];
     out->label = text_printable(name);
-    out->by_name = true;
+    snprintf(waiting_for, sizeof waiting_for, "nodes that know \"%.150s\"", name);
     request_init(&request, "transfer.add");
     request_text(&request, "name", name);
-    return send_add(cli, &request, out);
+    request_double(&request, "wait", arguments_number(cli->arguments, "wait", GET_WAIT_S));
+    json_t *error = send_add(cli, &request, waiting_for, out);
+    if (error != NULL)
+        error = choose_match(cli, error, out);
+    if (error == NULL)
+        cli_note(cli, "%s is %s", out->label, json_text(out->added, "hash", "?"));
+    return error;
 }
 
 /* A number or the start of a hash: a transfer that is there, which goes on if it was paused. */
@@ -144,7 +188,7 @@ static json_t *add_known(struct cli *cli, const char *word, struct wanted *out)
 {
     struct request request;
     json_t *error;
-    char why[MAGNET_ERROR_SIZE];
+    char why[MAGNET_ERROR_SIZE] = "", unknown[MAGNET_ERROR_SIZE + 64];
     struct magnet magnet;
     request_init(&request, "transfer.resume");
     request_text(&request, "id", word);
@@ -152,7 +196,9 @@ static json_t *add_known(struct cli *cli, const char *word, struct wanted *out)
     if (result == NULL && strcmp(failure_code(error), "not_found") == 0) {
         json_decref(error);
         magnet_parse(word, &magnet, why);
-        return cannot_read(cli, word, why);
+        snprintf(unknown, sizeof unknown, "%s, and no transfer %s", why,
+                 strspn(word, "0123456789") == strlen(word) ? "has that number" : "starts with it");
+        return cannot_read(cli, word, unknown);
     }
     if (result == NULL)
         return error;
@@ -187,16 +233,6 @@ json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
     }
     magnet_parse(word, &magnet, why);
     return cannot_read(cli, word, why);
-}
-
-json_t *wanted_add_match(struct cli *cli, const json_t *match, struct wanted *out)
-{
-    struct request request;
-    *out = (struct wanted){.word = json_text(match, "hash", "")};
-    out->label = text_printable(json_text(match, "name", out->word));
-    request_init(&request, "transfer.add");
-    request_text(&request, "link", json_text(match, "link", out->word));
-    return send_add(cli, &request, out);
 }
 
 void wanted_dispose(struct wanted *wanted)

@@ -151,6 +151,9 @@ static void tell_state(struct follower *follower, enum item_state state)
     follower->state = state;
     memcpy(follower->reason, reason, sizeof reason);
     struct pack *pack = call_notify(follower->call, "state");
+    pack_i64(pack, "id", follower->item->row.id);
+    pack_id(pack, "hash", &follower->item->row.infohash);
+    pack_text(pack, "name", follower->item->row.name);
     pack_text(pack, "state", item_state_name(state));
     pack_text(pack, "reason", reason[0] != 0 ? reason : NULL);
     call_notify_end(follower->call);

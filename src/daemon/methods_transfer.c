@@ -103,6 +103,7 @@ const struct control_method methods_transfer[] = {
     {"transfer.files", transfer_files},
     {"transfer.peers", transfer_peers_view},
     {"transfer.pieces", transfer_pieces_view},
+    {"transfer.torrent", transfer_torrent},
     {"transfer.pause", pause_transfers},
     {"transfer.resume", resume_transfers},
     {"transfer.verify", verify},

@@ -416,7 +416,7 @@ static void lengths_that_promise_too_much_are_refused_at_once(void **state)
         "\x94\x00\x01\xa4"
         "echo\xdf\x40\xff\xff\xff", /* a map of 1 G */
         "\x94\x00\x01\xa4"
-        "echo\xc6\x01\x10\xff\xff", /* 17 MiB of bytes */
+        "echo\xc6\x03\x10\xff\xff", /* 49 MiB of bytes */
     };
     static const size_t sizes[] = {5, 8, 13, 13};
     for (size_t i = 0; i < 4; i++) {

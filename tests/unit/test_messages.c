@@ -36,7 +36,7 @@ static void row_2_what_is_neither_link_nor_hash_is_named(void **state)
               "[1,1,{\"code\":\"not_found\",\"exit\":3,\"message\":\"no transfer\"},null]");
     check(&fake, 12, "",
           "kadpeer: cannot read \"5f0c12\": a hash has 40 hexadecimal digits (or 32 of base32), "
-          "this has 6\n"
+          "this has 6, and no transfer starts with it\n"
           "hint: for a name use: kadpeer search 5f0c12\n");
 }
 
@@ -110,18 +110,18 @@ static void a_name_with_several_matches_lists_them(void **state)
     (void)state;
     struct fake_cli fake;
     FAKE_CLI(fake, "get", "notes.pdf");
-    fake_says(fake.daemon, "[1,1,null,{\"id\":6,\"attached\":false}]");
-    fake_says(
-        fake.daemon,
-        "[1,2,{\"code\":\"ambiguous\",\"exit\":8,\"message\":\"2 shares are called "
-        "notes.pdf\",\"hint\":null,\"candidates\":[{\"hash\":\"" HASH
-        "\",\"name\":\"notes.pdf\\u001b\",\"size\":1992294,\"sources\":2,\"first_seen\":null},"
-        "{\"hash\":\"" HASH "\",\"name\":\"Notes.pdf\",\"size\":5,\"sources\":1}]},null]");
+    fake_says(fake.daemon,
+              "[1,1,{\"code\":\"ambiguous\",\"exit\":8,\"message\":\"several files have this "
+              "name\",\"hint\":null,\"candidates\":[{\"hash\":\"" HASH
+              "\",\"name\":\"notes.pdf\\u001b\",\"size\":1992294,\"sources\":2,\"publishers\":1,"
+              "\"first_seen\":null},{\"hash\":\"" HASH
+              "\",\"name\":\"Notes.pdf\",\"size\":5,\"sources\":1,\"publishers\":3}]},null]");
     check(&fake, 8, "",
-          "kadpeer: 2 shares are called notes.pdf\n"
-          "HASH                                         SIZE  SOURCES  FIRST SEEN  NAME\n"
-          "" HASH "  1.9 MiB        2  -           notes.pdf?\n"
-          "" HASH "      5 B        1  -           Notes.pdf\n");
+          "kadpeer: several files have this name\n"
+          "HASH                                         SIZE  SOURCES  PUBLISHERS  FIRST SEEN  "
+          "NAME\n"
+          "" HASH "  1.9 MiB        2           1  -           notes.pdf?\n"
+          "" HASH "      5 B        1           3  -           Notes.pdf\n");
 }
 
 static void a_daemon_of_another_protocol_is_told_apart(void **state)
@@ -176,6 +176,7 @@ static void get_as_json_is_a_stream_with_its_outcome_last(void **state)
     fake_says(fake.daemon, "[1,2,null,{\"transfer\":{\"id\":6,\"hash\":\"" HASH
                            "\"},\"seconds\":1.3,\"path\":\"/d/notes.pdf\"}]");
     check(&fake, 0,
+          "{\"v\":1,\"event\":\"added\",\"id\":6,\"hash\":\"" HASH "\",\"attached\":false}\n"
           "{\"v\":1,\"event\":\"searching\",\"asked\":24,\"sources\":0,\"elapsed\":3.0,\"id\":6}\n"
           "{\"v\":1,\"event\":\"progress\",\"id\":6,\"done\":819200}\n"
           "{\"v\":1,\"event\":\"done\",\"ok\":true,\"id\":6,\"hash\":\"" HASH
@@ -190,6 +191,7 @@ static void a_finished_get_says_where_and_how_to_stop_sharing(void **state)
     struct fake_cli fake;
     FAKE_CLI(fake, "get", HASH);
     fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"hash\":\"" HASH "\",\"attached\":false}]");
+    fake_says(fake.daemon, "[2,\"state\",{\"msgid\":2,\"v\":1,\"state\":\"downloading\"}]");
     fake_says(fake.daemon, "[1,2,null,{\"transfer\":{\"id\":3,\"size\":1992294,\"state\":"
                            "\"sharing\"},\"seconds\":1.3,\"path\":\"/d/notes.pdf\"}]");
     check(&fake, 0,
@@ -202,12 +204,42 @@ static void a_name_is_never_fetched_without_its_hash_being_shown(void **state)
 {
     (void)state;
     struct fake_cli fake;
-    FAKE_CLI(fake, "get", "name:notes.pdf");
-    fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"attached\":false}]");
-    fake_says(fake.daemon, "[2,\"state\",{\"msgid\":2,\"v\":1,\"state\":\"downloading\","
-                           "\"reason\":null,\"hash\":\"" HASH "\"}]");
+    FAKE_CLI(fake, "get", "name:notes.pdf", "--wait", "5");
+    fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"hash\":\"" HASH "\",\"attached\":false}]");
     fake_says(fake.daemon, "[1,2,{\"code\":\"no_source\",\"exit\":3,\"message\":\"m\"},null]");
-    check(&fake, 3, "", "notes.pdf is " HASH "\nkadpeer: m\n");
+    assert_int_equal(fake_cli_run(&fake), 3);
+    assert_string_equal(fake.err, "notes.pdf is " HASH "\nkadpeer: m\n");
+    json_t *asked = fake_asked(fake.daemon);
+    assert_string_equal(json_text(json_array_get(asked, 3), "name", ""), "notes.pdf");
+    assert_true(json_decimal(json_array_get(asked, 3), "wait", 0) == 5);
+    json_decref(asked);
+    fake_cli_dispose(&fake);
+}
+
+static void a_file_that_was_there_is_not_said_to_be_fetched(void **state)
+{
+    (void)state;
+    struct fake_cli fake;
+    FAKE_CLI(fake, "get", HASH);
+    fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"hash\":\"" HASH "\",\"attached\":true}]");
+    fake_says(fake.daemon, "[2,\"state\",{\"msgid\":2,\"v\":1,\"state\":\"sharing\"}]");
+    fake_says(fake.daemon, "[1,2,null,{\"transfer\":{\"id\":3,\"size\":1992294,\"state\":"
+                           "\"sharing\",\"downloaded\":9},\"seconds\":0.2,\"path\":\"/d/n\"}]");
+    check(&fake, 0,
+          "done  /d/n  1.9 MiB, was there already, verified, now sharing it ('kadpeer unshare 3' "
+          "stops)\n",
+          "");
+}
+
+static void hints_of_the_daemon_name_the_profile(void **state)
+{
+    (void)state;
+    struct fake_cli fake;
+    FAKE_CLI(fake, "--profile", "b", "info", "9");
+    assert_int_equal(paths_init(&fake.cli.paths, "b", "/nonexistent/s"), STATUS_OK);
+    fake_says(fake.daemon, "[1,1,{\"code\":\"not_found\",\"exit\":3,\"message\":\"no 9\","
+                           "\"hint\":\"see kadpeer ls\"},null]");
+    check(&fake, 3, "", "kadpeer: no 9\nhint: see kadpeer --profile b ls\n");
 }
 
 static void deleting_files_unasked_needs_a_yes(void **state)
@@ -276,6 +308,8 @@ int main(void)
         cmocka_unit_test(get_as_json_is_a_stream_with_its_outcome_last),
         cmocka_unit_test(a_finished_get_says_where_and_how_to_stop_sharing),
         cmocka_unit_test(a_name_is_never_fetched_without_its_hash_being_shown),
+        cmocka_unit_test(a_file_that_was_there_is_not_said_to_be_fetched),
+        cmocka_unit_test(hints_of_the_daemon_name_the_profile),
         cmocka_unit_test(deleting_files_unasked_needs_a_yes),
         cmocka_unit_test(ls_shows_the_reason_of_what_does_not_move),
         cmocka_unit_test(no_result_says_which_it_was),

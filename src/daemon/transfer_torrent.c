@@ -1,0 +1,54 @@
+/* transfer.torrent: the .torrent of a transfer whose pieces are known. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/item.h"
+#include "daemon/methods_transfer.h"
+#include "daemon/node.h"
+#include "daemon/transfer_target.h"
+
+#define OWN_ADDRESSES_MAX 8
+
+/* Who has no tracker finds us by the addresses in it. */
+static enum status build(struct daemon *daemon, const struct item *item, const char *comment,
+                         struct buffer *out)
+{
+    struct endpoint own[OWN_ADDRESSES_MAX];
+    struct torrent_file extra = {
+        .nodes = own,
+        .node_count = node_own_endpoints(daemon->node, own, OWN_ADDRESSES_MAX),
+        .comment = comment != NULL ? strdup(comment) : NULL,
+        .created_by = strdup("kadpeer " KADPEER_VERSION),
+    };
+    enum status status =
+        torrent_file_build(bytes_of(item->metainfo->info, item->metainfo->info_len), &extra, out);
+    free(extra.comment);
+    free(extra.created_by);
+    return status;
+}
+
+void transfer_torrent(struct daemon *daemon, struct call *call)
+{
+    const struct item *item = transfer_target(daemon->engine, call);
+    struct buffer torrent;
+    if (item == NULL)
+        return;
+    if (item->metainfo == NULL) {
+        call_fail(call, "not_known", 3, NULL, "%s: its pieces are not known yet", item->row.name);
+        return;
+    }
+    buffer_init(&torrent);
+    enum status status = build(daemon, item, call_text(call, "comment", NULL), &torrent);
+    if (status == STATUS_OK) {
+        struct pack *pack = call_result(call);
+        pack_i64(pack, "id", item->row.id);
+        pack_id(pack, "hash", &item->row.infohash);
+        pack_bin(pack, "torrent", torrent.data, torrent.len);
+        call_finish(call);
+    } else {
+        call_fail(call, status_name(status), 1, NULL, "the torrent file cannot be made: %s",
+                  status_text(status));
+    }
+    buffer_dispose(&torrent);
+}
