@@ -94,6 +94,8 @@ static json_t *send_add(struct cli *cli, struct request *request, const char *wa
         return error;
     snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
     wanted->attached = json_yes(wanted->added, "attached", false);
+    if (wanted->attached && arguments_has(arguments, "output"))
+        cli_note(cli, "note: it is here already, where it was asked for first; -o changes nothing");
     return NULL;
 }
 
@@ -183,31 +185,37 @@ static json_t *add_name(struct cli *cli, const char *name, struct wanted *out)
     return error;
 }
 
-/* A number or the start of a hash: a transfer that is there, which goes on if it was paused. */
+static json_t *unknown_transfer(struct cli *cli, const char *word)
+{
+    char why[MAGNET_ERROR_SIZE] = "", whole[MAGNET_ERROR_SIZE + 64];
+    struct magnet magnet;
+    bool number = strspn(word, "0123456789") == strlen(word);
+    magnet_parse(word, &magnet, why);
+    snprintf(whole, sizeof whole, "%s, and no transfer %s", why,
+             number ? "has that number" : "starts with it");
+    return cannot_read(cli, word, whole);
+}
+
+/* A number or the start of a hash: a transfer that is there, asked for again by its whole hash. */
 static json_t *add_known(struct cli *cli, const char *word, struct wanted *out)
 {
     struct request request;
     json_t *error;
-    char why[MAGNET_ERROR_SIZE] = "", unknown[MAGNET_ERROR_SIZE + 64];
-    struct magnet magnet;
-    request_init(&request, "transfer.resume");
+    request_init(&request, "transfer.info");
     request_text(&request, "id", word);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
     if (result == NULL && strcmp(failure_code(error), "not_found") == 0) {
         json_decref(error);
-        magnet_parse(word, &magnet, why);
-        snprintf(unknown, sizeof unknown, "%s, and no transfer %s", why,
-                 strspn(word, "0123456789") == strlen(word) ? "has that number" : "starts with it");
-        return cannot_read(cli, word, unknown);
+        return unknown_transfer(cli, word);
     }
     if (result == NULL)
         return error;
-    snprintf(out->id, sizeof out->id, "%s", word);
-    out->label = text_printable(word);
-    out->attached = true;
-    out->added = json_pack("{s:s,s:b}", "id", word, "attached", true);
+    out->label = text_printable(json_text(result, "transfer.name", word));
+    request_init(&request, "transfer.add");
+    request_text(&request, "link", json_text(result, "transfer.hash", word));
+    error = send_add(cli, &request, "the daemon", out);
     json_decref(result);
-    return NULL;
+    return error;
 }
 
 json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
