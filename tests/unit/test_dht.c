@@ -235,6 +235,20 @@ static void unproven_asker_gets_three_times_its_bytes(void **state)
     free_node(f);
 }
 
+static void who_answered_us_needs_no_padding(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    for (uint8_t i = 0; i < DHT_K; i++)
+        add_contact(f, (uint8_t)(0x80 + i), public_address(i));
+    drop_output(f);
+    struct message find = query_of(METHOD_FIND, 0x80);
+    hear(f, &find, public_address(0));
+    assert_true(said(f));
+    assert_int_equal(f->message.node_count, DHT_K - 1); /* all but itself */
+    free_node(f);
+}
+
 static struct bytes peer_value(struct buffer *buffer)
 {
     buffer_init(buffer);
@@ -471,6 +485,47 @@ static void silent_contact_is_asked_again_and_dropped(void **state)
     assert_int_equal(f->message.method, METHOD_PING); /* asked from time to time, for ever */
     answer_it(f, 0x80);
     assert_int_equal(stats_of(f).contacts, 1);
+    free_node(f);
+}
+
+static unsigned pings_within(struct fixture *f, uint64_t ms, const struct endpoint *to)
+{
+    unsigned pings = 0;
+    for (uint64_t end_ms = f->now_ms + ms; f->now_ms < end_ms;) {
+        pass(f, 100);
+        while (said(f))
+            pings += endpoint_equal(&f->to, to) && f->message.method == METHOD_PING;
+    }
+    return pings;
+}
+
+static void bootstrap_is_asked_with_growing_pauses_for_ever(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct endpoint to = public_address(1);
+    dht_bootstrap(f->dht, &to, 1, f->now_ms);
+    unsigned first = pings_within(f, 10000, &to), second = pings_within(f, 10000, &to);
+    assert_in_range(first, 5, 10); /* each twice */
+    assert_true(second < first);
+    pings_within(f, 3600000, &to);
+    assert_in_range(pings_within(f, 600000, &to), 14, 28);
+    free_node(f);
+}
+
+static void contact_that_came_by_itself_is_remembered_when_lost(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct message ping = query_of(METHOD_PING, 0x80);
+    struct endpoint from = public_address(1);
+    hear(f, &ping, from);
+    said_query(f, METHOD_PING);
+    answer_it(f, 0x80);
+    assert_int_equal(stats_of(f).contacts, 1);
+    pings_within(f, 120000, &from);
+    assert_int_equal(stats_of(f).contacts, 0);
+    assert_true(pings_within(f, 120000, &from) > 0);
     free_node(f);
 }
 
@@ -743,6 +798,7 @@ int main(void)
         cmocka_unit_test(asker_is_a_contact_only_once_it_answered),
         cmocka_unit_test(forged_query_changes_no_contact),
         cmocka_unit_test(unproven_asker_gets_three_times_its_bytes),
+        cmocka_unit_test(who_answered_us_needs_no_padding),
         cmocka_unit_test(put_needs_a_token_and_says_what_became_of_it),
         cmocka_unit_test(own_records_answer_first),
         cmocka_unit_test(other_networks_and_floods_are_dropped),
@@ -754,6 +810,8 @@ int main(void)
         cmocka_unit_test(contact_under_another_id_is_dropped),
         cmocka_unit_test(one_answer_names_so_many_and_no_local_ones),
         cmocka_unit_test(silent_contact_is_asked_again_and_dropped),
+        cmocka_unit_test(bootstrap_is_asked_with_growing_pauses_for_ever),
+        cmocka_unit_test(contact_that_came_by_itself_is_remembered_when_lost),
         cmocka_unit_test(ping_by_hand_tells_its_end),
         cmocka_unit_test(operations_are_bounded_and_each_ends_once),
         cmocka_unit_test(cancelled_get_tells_nothing),
