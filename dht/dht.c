@@ -112,6 +112,8 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
         ping_ended(dht, &query, &answer->id);
     else if (query.purpose >= RPC_WALK_ASK)
         dht_walk_answered(dht, &query, answer);
+    else if (query.purpose == RPC_PING_JOIN)
+        dht_walk_first_contact(dht, NULL); /* it was ourselves, or not fit for a contact */
 }
 
 void dht_on_datagram(struct dht *dht, const struct endpoint *from, struct bytes data,
@@ -148,6 +150,8 @@ static void on_due(struct dht *dht, enum rpc_due due, const struct rpc_query *qu
             dht_walk_silent(dht, query);
         else if (query->purpose == RPC_PING_HAND)
             ping_ended(dht, query, NULL);
+        else if (query->purpose == RPC_PING_JOIN)
+            dht_walk_first_contact(dht, NULL);
     }
 }
 

@@ -127,6 +127,8 @@ static void walk_to_ourselves(struct dht *dht)
 
 void dht_join_contact(struct dht *dht, const struct contact *contact)
 {
+    if (routing_table_count(dht->table) == 1)
+        dht_walk_first_contact(dht, contact);
     if (dht->join.walk != 0) {
         dht_walk_add_contact(dht, dht->join.walk, contact);
     } else if (!dht->join.joined) {

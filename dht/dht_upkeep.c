@@ -48,11 +48,11 @@ void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
     throttle_prove(dht->throttle, &query->to, dht->now_ms);
     if (answer->type != MESSAGE_RESPONSE)
         return; /* alive, but nothing to be learned */
-    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id))
-        forget(dht, &query->id, &query->to);
     token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
                     dht->now_ms);
     see(dht, query, &answer->id);
+    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id))
+        forget(dht, &query->id, &query->to);
     dht_join_vote(dht, &query->to, &answer->seen_address);
 }
 

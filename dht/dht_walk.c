@@ -2,7 +2,8 @@
  *
  * A walk starts from the k nearest contacts, asks as its lookup says, and is over when the lookup
  * is done and nothing extra (pages of a get, puts of a round) is under way. Finds and gets wait
- * their turn when too many run; our own upkeep and publishing are few and never wait. Who is late
+ * their turn when too many run; our own upkeep and publishing are few and never wait. Those that
+ * know nobody wait as long as somebody may still answer who could be our first contact. Who is late
  * and one of the k nearest is asked a second time: a datagram may have been lost. */
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,19 @@ static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_no
     return dht_send_query(dht, &query);
 }
 
+static bool waits_for_a_contact(const struct dht *dht, const struct walk *walk)
+{
+    return walk->lookup.count == 0 && takes_a_turn(walk) &&
+           rpc_count_of(&dht->rpc, RPC_PING_JOIN) > 0;
+}
+
+static bool is_over(const struct dht *dht, const struct walk *walk)
+{
+    if (walk->storing)
+        return walk->extra == 0;
+    return walk->extra == 0 && lookup_done(&walk->lookup) && !waits_for_a_contact(dht, walk);
+}
+
 void dht_walk_go_on(struct dht *dht, struct walk *walk)
 {
     const struct lookup_node *node;
@@ -235,7 +249,7 @@ void dht_walk_go_on(struct dht *dht, struct walk *walk)
         walk->storing = true;
         dht_publish_lookup_done(dht, walk);
     }
-    if (walk->extra == 0 && (walk->storing || lookup_done(&walk->lookup)))
+    if (is_over(dht, walk))
         end(dht, walk);
 }
 
@@ -344,6 +358,18 @@ void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct cont
     dht_walk_go_on(dht, walk);
 }
 
+void dht_walk_first_contact(struct dht *dht, const struct contact *contact)
+{
+    for (uint32_t i = dht->walks.count; i-- > 0;) { /* from the end: it may lose what it visits */
+        struct walk *walk = dht->walks.entries[i].walk;
+        if (walk->waiting || walk->lookup.count > 0 || !takes_a_turn(walk))
+            continue;
+        if (contact != NULL)
+            lookup_add(&walk->lookup, &contact->id, &contact->endpoint, 0);
+        dht_walk_go_on(dht, walk);
+    }
+}
+
 bool dht_walk_valid(const struct dht *dht)
 {
     const struct walks *walks = &dht->walks;
@@ -352,8 +378,7 @@ bool dht_walk_valid(const struct dht *dht)
         const struct walk *walk = walks->entries[i].walk;
         running += takes_a_turn(walk) && !walk->waiting;
         waiting += walk->waiting;
-        bool over = walk->extra == 0 && (walk->storing || lookup_done(&walk->lookup));
-        if (!lookup_valid(&walk->lookup) || (over && !walk->waiting))
+        if (!lookup_valid(&walk->lookup) || (is_over(dht, walk) && !walk->waiting))
             return false;
     }
     return running == walks->running && waiting == walks->waiting;

@@ -171,6 +171,8 @@ void dht_walk_answered(struct dht *dht, const struct rpc_query *query,
 void dht_walk_late(struct dht *dht, const struct rpc_query *query);
 void dht_walk_silent(struct dht *dht, const struct rpc_query *query);
 void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct contact *contact);
+/* For all walks that know nobody yet. NULL: there is no contact to hope for. */
+void dht_walk_first_contact(struct dht *dht, const struct contact *contact);
 void dht_walk_cancel(struct dht *dht, uint32_t operation);
 void dht_walk_free_all(struct dht *dht);
 uint32_t dht_walk_next_operation(struct dht *dht);

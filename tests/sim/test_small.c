@@ -70,7 +70,7 @@ static void two_nodes_share_within_a_tenth_of_a_second(void **state)
     net_run_for(net, 100);
     assert_int_equal(net_events_of(net, 0, DHT_EVENT_JOINED), 1);
     assert_int_equal(net_events_of(net, 1, DHT_EVENT_JOINED), 1);
-    assert_true(net_outcome(net, first)->done); /* asked before there was anybody to ask */
+    assert_true(net_outcome(net, first)->found); /* asked before there was anybody to ask */
 
     uint64_t start_ms = net_now_ms(net);
     const struct net_outcome *outcome = get(net, 1, &peer);
@@ -79,6 +79,41 @@ static void two_nodes_share_within_a_tenth_of_a_second(void **state)
     assert_true(endpoint_equal(&outcome->endpoint, &holder));
     assert_true(get(net, 1, &entry)->found);
     assert_true(net_now_ms(net) - start_ms <= 100);
+    net_free(net);
+}
+
+static void get_without_anybody_ends_when_nobody_answers(void **state)
+{
+    (void)state;
+    struct net *net = new_net(ENDPOINT_IPV4, NET_LAN);
+    net_add_node(net, NULL);
+    net_add_node(net, NULL);
+    net_start(net, 1, 0);
+    struct sample peer = sample_peer(1);
+    assert_int_equal(get(net, 1, &peer)->event.status, STATUS_UNREACHABLE);
+    assert_in_range(net_now_ms(net), 500, 2000);
+    net_free(net);
+}
+
+static void new_id_of_the_only_contact_is_no_loss(void **state)
+{
+    (void)state;
+    struct net *net = new_net(ENDPOINT_IPV4, NET_LAN);
+    start_all(net, 2);
+    net_run_for(net, 5000);
+    net_stop(net, 1);
+    net_forget(net, 1); /* the same address, another id */
+    net_start(net, 1, 0);
+    struct id target = {{7}};
+    net_find(net, 0, &target);
+    net_run_for(net, 5000);
+    assert_int_equal(net_events_of(net, 0, DHT_EVENT_ALONE), 0);
+    struct dht_stats stats, other;
+    struct dht_contact contact;
+    dht_stats(net_dht(net, 0), &stats);
+    dht_stats(net_dht(net, 1), &other);
+    assert_int_equal(dht_contacts(net_dht(net, 0), &contact, 1), 1);
+    assert_true(id_equal(&contact.id, &other.id));
     net_free(net);
 }
 
@@ -348,6 +383,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_node_answers_itself),
         cmocka_unit_test(two_nodes_share_within_a_tenth_of_a_second),
+        cmocka_unit_test(get_without_anybody_ends_when_nobody_answers),
+        cmocka_unit_test(new_id_of_the_only_contact_is_no_loss),
         cmocka_unit_test(second_node_keeps_what_the_first_published_alone),
         cmocka_unit_test(nodes_behind_one_address_are_told_apart),
         cmocka_unit_test(bootstrap_node_may_die_after_the_join),
