@@ -214,8 +214,10 @@ void item_turn(struct item *item)
         remover_go_on(item);
         return;
     }
-    if (item->transfer != NULL && item->traffic_due_ms <= now_ms)
+    if (item->transfer != NULL && item->traffic_due_ms <= now_ms) {
         item_save_traffic(item);
+        item_save_peers(item);
+    }
     finder_turn(&item->finder);
     item_publish(item);
     uint64_t seeding_ends_ms = seeding_ends(item);

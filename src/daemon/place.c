@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/log.h"
 #include "daemon/item.h"
 #include "io/work.h"
@@ -159,6 +161,14 @@ static void verify_everything(struct item *item)
         memset(item->to_verify, 0xff, len);
 }
 
+/* All shares at the same moment, so that an idle daemon wakes once; large ones less often. */
+static uint64_t next_patrol(const struct item *item)
+{
+    uint64_t pause_ms = FILES_PATROL_MS + (uint64_t)item->metainfo->file_count;
+    uint64_t at_ms = engine_now(item->engine) + pause_ms;
+    return at_ms - at_ms % FILES_PATROL_MS + FILES_PATROL_MS;
+}
+
 static void on_complete_look(struct item *item, struct place *place)
 {
     const char *first = NULL;
@@ -178,6 +188,7 @@ static void on_complete_look(struct item *item, struct place *place)
     item->verify_all = false;
     if (!verify_all && are_same(item, place->stats, item->expected)) {
         item_clear_trouble(item);
+        item->recheck_ms = next_patrol(item);
         item->placed = true;
         return;
     }
@@ -393,9 +404,30 @@ static bool give_probe(struct item *item, struct place *place)
                        &place->probe) == STATUS_OK;
 }
 
+/* Another download that writes to the same partial file. NULL: none. */
+static const struct item *rival_of(const struct item *item)
+{
+    const struct item *other;
+    if (item->row.complete)
+        return NULL;
+    DL_FOREACH(item->engine->items, other)
+    if (other != item && !other->row.complete && !other->removing && other->options.prepared &&
+        strcmp(other->row.dir, item->row.dir) == 0 &&
+        strcmp(other->row.target, item->row.target) == 0)
+        return other;
+    return NULL;
+}
+
 void place_start(struct item *item)
 {
     struct engine *engine = item->engine;
+    const struct item *rival = rival_of(item);
+    if (rival != NULL) {
+        item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
+                         "transfer %lld, another file, is fetched to %s/%s already",
+                         (long long)rival->row.id, item->row.dir, item->row.target);
+        return;
+    }
     struct place *place = calloc(1, sizeof *place);
     if (place != NULL)
         place->stats = calloc(item->metainfo->file_count, sizeof *place->stats);
