@@ -106,10 +106,12 @@ void ready_say(struct running *running)
 {
     char addresses[DAEMON_BOUND_MAX * ENDPOINT_TEXT_SIZE];
     format_addresses(&running->daemon, addresses, sizeof addresses);
-    log_info("daemon", "ready: pid %d, UDP and TCP port %u on %s", (int)getpid(),
-             running->daemon.port, addresses);
-    if (running->note[0] != 0)
-        log_info("daemon", "%s", running->note);
+    if (running->options->background) { /* in the foreground stdout and stderr say it below */
+        log_info("daemon", "ready: pid %d, UDP and TCP port %u on %s", (int)getpid(),
+                 running->daemon.port, addresses);
+        if (running->note[0] != 0)
+            log_info("daemon", "%s", running->note);
+    }
     tell_starter(running, ready_object(running));
     if (running->options->json) {
         fflush(stdout);
