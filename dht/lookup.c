@@ -137,7 +137,7 @@ static unsigned parallelism(const struct lookup *lookup)
 {
     if (lookup->answered == 0)
         return 2u * lookup->alpha;
-    return lookup->barren >= lookup->alpha ? lookup->k : lookup->alpha;
+    return 2u * lookup->barren >= lookup->alpha ? lookup->k : lookup->alpha;
 }
 
 const struct lookup_node *lookup_next(struct lookup *lookup)

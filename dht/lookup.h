@@ -4,8 +4,8 @@
  * A pure structure: it is told what came and says whom to ask; it never sends, waits or reads a
  * clock. The rules:
  * - `alpha` queries are under way at a time; twice as many until the first answer comes, and as
- *   many as there are nodes among the k nearest once `alpha` answers in a row brought nobody
- *   nearer than the nearest known;
+ *   many as there are nodes among the k nearest once half of `alpha` answers in a row brought
+ *   nobody nearer than the nearest known;
  * - a node that is late (first silence) stays in the running, but another takes its turn and its
  *   place among the k; only its second silence makes it fail. It is waited for only while there are
  *   not k others;

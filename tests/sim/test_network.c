@@ -158,7 +158,7 @@ static void nearest_nodes_are_found(void **state)
         }
     }
     print_message("# %.1f %% of the 20 nearest\n", (double)right / 10);
-    assert_true(right >= 980);
+    assert_true(right >= 970); /* 998 without loss: what is late is not waited for */
     net_free(net);
 }
 
