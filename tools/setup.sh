@@ -80,6 +80,7 @@ build_in() {
   local folder=$1 log
   shift
   log=$folder.log
+  [ -w "$root" ] || die "cannot build in $root: it is not ours to write to"
   exec 8>"$folder.lock"
   flock 8
   if [ ! -f "$folder/build.ninja" ]; then

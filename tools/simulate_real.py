@@ -148,6 +148,7 @@ class Simulation:
         with self.restarting[daemon.name]:
             child = daemon.cli_start("--json", "get", what, "--wait", wait)
         timer = threading.Timer(min(90, self.left()), child.kill)
+        timer.daemon = True
         timer.start()
         event = {}
         for line in child.stdout:
