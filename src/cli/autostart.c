@@ -112,6 +112,15 @@ static json_t *not_started(struct cli *cli, bool in_time)
                        AUTOSTART_WAIT_MS / 1000);
 }
 
+/* The daemon's own reason; the status says that it could not be started. A bad config file has a
+ * number of its own, whoever reads it. */
+static json_t *reason_of(json_t *why)
+{
+    if (strcmp(failure_code(why), "bad_config") != 0)
+        json_object_set_new(why, "exit", json_integer(EXIT_NO_DAEMON));
+    return json_incref(why);
+}
+
 static void say_started(struct cli *cli, const json_t *ready)
 {
     char stop[COMMAND_TEXT_SIZE];
@@ -146,8 +155,8 @@ static json_t *start_once(struct cli *cli, const char *program, uint64_t start_m
     if (*fd >= 0 && why == NULL && ready != NULL)
         say_started(cli, ready);
     else if (*fd < 0)
-        error = json_is_object(why) ? json_incref(why)
-                                    : not_started(cli, client_now_ms() < deadline_ms);
+        error =
+            json_is_object(why) ? reason_of(why) : not_started(cli, client_now_ms() < deadline_ms);
     json_decref(ready);
     return error;
 }

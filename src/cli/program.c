@@ -29,6 +29,22 @@ static void set_log_level(struct cli *cli, struct config *config)
         config_set(config, "log.level", "error", CONFIG_FLAG, error);
 }
 
+/* Whoever started us in the background reads there what is wrong. */
+static int fail_early(struct cli *cli, const struct arguments *arguments, json_t *error)
+{
+    int fd = (int)arguments_number(arguments, "ready-fd", -1);
+    FILE *starter = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (starter != NULL) {
+        json_t *fields = json_pack("{s:O}", "error", error);
+        json_t *line = json_envelope(NULL, false, fields);
+        json_write_line(starter, line);
+        json_decref(line);
+        json_decref(fields);
+        fclose(starter);
+    }
+    return cli_fail(cli, error);
+}
+
 int verb_daemon(struct cli *cli, const struct arguments *arguments)
 {
     json_t *error;
@@ -42,7 +58,7 @@ int verb_daemon(struct cli *cli, const struct arguments *arguments)
         return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL, "at most %d --bind", BIND_MAX));
     struct config *config = cli_load_config(cli, &error);
     if (config == NULL)
-        return cli_fail(cli, error);
+        return fail_early(cli, arguments, error);
     set_log_level(cli, config);
     struct daemon_request request = {
         .paths = &cli->paths,
