@@ -11,21 +11,13 @@
 #define UNIX_BASE_MS 1700000000000ull
 #define EVENT_TYPES  (DHT_EVENT_PUBLISHED + 1)
 #define PARTS_MAX    8
-#define NAT_OPEN_MS  (60 * 1000)
-#define NAT_HOLES    512
 #define VALID_EVERY  64 /* inputs to a node between two checks of all its invariants */
 #define SAVED_NODES  64
 
 struct part {
     bool (*pass)(void *state, struct net_packet *packet);
     void *state;
-    bool owned;
-};
-
-/* Whom a node behind a NAT has sent to, and when; a ring. */
-struct nat_hole {
-    struct endpoint to;
-    uint64_t sent_ms;
+    void (*dispose)(void *state); /* NULL: not ours */
 };
 
 struct saved_record {
@@ -46,9 +38,7 @@ struct node {
     struct saved_record *records; /* a list */
     uint64_t timer_ms;            /* of the timer event that counts */
     uint64_t inputs;
-    uint32_t generation;    /* counts starts: tells timers of an earlier life apart */
-    struct nat_hole *holes; /* NULL: not behind a NAT */
-    size_t next_hole;
+    uint32_t generation; /* counts starts: tells timers of an earlier life apart */
     size_t events[EVENT_TYPES];
     struct dht_event last[EVENT_TYPES];
 };
@@ -89,11 +79,10 @@ void net_free(struct net *net)
     for (size_t i = 0; i < net->count; i++) {
         dht_free(net->nodes[i].dht);
         net_forget(net, i);
-        free(net->nodes[i].holes);
     }
     for (size_t i = 0; i < net->part_count; i++)
-        if (net->parts[i].owned)
-            free(net->parts[i].state);
+        if (net->parts[i].dispose != NULL)
+            net->parts[i].dispose(net->parts[i].state);
     event_heap_dispose(&net->heap);
     free(net->nodes);
     free(net->by_port);
@@ -289,78 +278,10 @@ size_t net_random_up(struct net *net, size_t from)
 /* ---- parts ---- */
 
 void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
-                  void *state)
+                  void *state, void (*dispose)(void *state))
 {
     assert(net->part_count < PARTS_MAX);
-    net->parts[net->part_count++] = (struct part){.pass = pass, .state = state};
-}
-
-struct delay {
-    struct rng *rng;
-    uint32_t min_ms, max_ms;
-};
-
-static bool pass_delayed(void *state, struct net_packet *packet)
-{
-    const struct delay *delay = state;
-    packet->delay_ms += delay->min_ms + rng_below(delay->rng, delay->max_ms - delay->min_ms + 1);
-    return true;
-}
-
-void net_add_delay(struct net *net, uint32_t min_ms, uint32_t max_ms)
-{
-    struct delay *delay = malloc(sizeof *delay);
-    *delay = (struct delay){&net->rng, min_ms, max_ms};
-    net_add_part(net, pass_delayed, delay);
-    net->parts[net->part_count - 1].owned = true;
-}
-
-struct loss {
-    struct rng *rng;
-    double share;
-};
-
-static bool pass_or_lose(void *state, struct net_packet *packet)
-{
-    (void)packet;
-    const struct loss *loss = state;
-    return rng_unit(loss->rng) >= loss->share;
-}
-
-void net_add_loss(struct net *net, double share)
-{
-    struct loss *loss = malloc(sizeof *loss);
-    *loss = (struct loss){&net->rng, share};
-    net_add_part(net, pass_or_lose, loss);
-    net->parts[net->part_count - 1].owned = true;
-}
-
-void net_set_behind_nat(struct net *net, size_t node)
-{
-    net->nodes[node].holes = calloc(NAT_HOLES, sizeof *net->nodes[node].holes);
-    assert(net->nodes[node].holes != NULL);
-}
-
-static bool pass_nat(void *state, struct net_packet *packet)
-{
-    struct net *net = state;
-    struct node *from = &net->nodes[packet->from];
-    if (from->holes != NULL)
-        from->holes[from->next_hole++ % NAT_HOLES] =
-            (struct nat_hole){packet->destination, net->now_ms};
-    const struct node *to = packet->to != NET_NONE ? &net->nodes[packet->to] : NULL;
-    if (to == NULL || to->holes == NULL)
-        return true;
-    for (size_t i = 0; i < NAT_HOLES; i++)
-        if (endpoint_equal(&to->holes[i].to, &packet->source) &&
-            net->now_ms < to->holes[i].sent_ms + NAT_OPEN_MS)
-            return true;
-    return false;
-}
-
-void net_add_nat(struct net *net)
-{
-    net_add_part(net, pass_nat, net);
+    net->parts[net->part_count++] = (struct part){.pass = pass, .state = state, .dispose = dispose};
 }
 
 /* ---- what goes out ---- */

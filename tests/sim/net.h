@@ -42,16 +42,12 @@ struct rng *net_rng(struct net *net);
 uint64_t net_now_ms(const struct net *net);
 uint64_t net_unix_s(const struct net *net);
 
-/* ---- parts ---- */
+/* ---- parts (see net_parts.h) ---- */
 
-void net_add_delay(struct net *net, uint32_t min_ms, uint32_t max_ms);
-void net_add_loss(struct net *net, double share);
-/* Datagrams reach a node behind a NAT only from whom it sent one within the last minute. */
-void net_add_nat(struct net *net);
-void net_set_behind_nat(struct net *net, size_t node);
-/* What a part of a test's own does: false drops the datagram. */
+/* `pass` says what becomes of a datagram; false drops it. `dispose` (NULL: nothing to do) is called
+ * with the state when the net is freed. */
 void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
-                  void *state);
+                  void *state, void (*dispose)(void *state));
 
 /* ---- nodes ---- */
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "sim/net.h"
+#include "sim/net_parts.h"
 #include "sim/samples.h"
 
 #define NODES    500
@@ -26,7 +26,6 @@ static struct net *grow_net(uint64_t seed, uint8_t family, size_t nodes, double 
     struct net *net = net_new(&config);
     net_add_delay(net, 10, 100);
     net_add_loss(net, loss);
-    net_add_nat(net);
     for (size_t i = 0; i < nodes; i++)
         net_add_node(net, NULL);
     return net;
@@ -253,8 +252,9 @@ static void nodes_behind_nats_take_part(void **state)
 {
     (void)state;
     struct net *net = grow_net(test_seed(6), ENDPOINT_IPV4, 200, 0.01);
-    for (size_t i = 0; i < 200; i += 3)
-        net_set_behind_nat(net, i + 1 < 200 ? i + 1 : 1);
+    struct nat *nat = net_add_nat(net);
+    for (size_t i = 1; i < 200; i += 3)
+        nat_put_behind(nat, i);
     start_all(net);
     struct records records;
     publish_all(net, &records, PEERS, ENTRIES, 0, 200);

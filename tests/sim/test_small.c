@@ -2,7 +2,7 @@
 #include "support/unit.h"
 
 #include "kadpeer/records.h"
-#include "sim/net.h"
+#include "sim/net_parts.h"
 #include "sim/samples.h"
 
 static struct net *new_net(uint8_t family, enum net_addresses addresses)
