@@ -205,6 +205,7 @@ void engine_free(struct engine *engine)
         turn_free(engine->turn);
     timer_free(engine->timer);
     timer_free(engine->stop_timer);
+    uploads_dispose(&engine->uploads);
     storage_cache_free(engine->cache);
     free(engine);
 }

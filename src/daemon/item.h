@@ -114,7 +114,9 @@ struct item {
     struct place *place;
     struct verifier *verifier;
     struct finisher *finisher;
-    struct piece_job *checked; /* back from the pool, not yet recorded */
+    struct piece_job *waiting_checks, *waiting_last; /* not yet in the pool */
+    struct piece_job *checked;                       /* back from it, not yet recorded */
+    unsigned running_checks;
     uint64_t unsynced_bytes, unsynced_since_ms;
     bool syncing;
 

@@ -11,7 +11,7 @@
 struct piece_job {
     struct work work;
     struct item *item;
-    struct piece_job *next; /* item->checked */
+    struct piece_job *next; /* item->waiting_checks or item->checked */
     uint32_t piece;
     struct bytes data;
     enum status status;
@@ -41,6 +41,20 @@ static void run_check(void *user)
 
 /* ---- back on the loop ---- */
 
+static void check_done(void *user, bool cancelled);
+
+static void start_waiting(struct item *item)
+{
+    while (item->waiting_checks != NULL && item->running_checks < CHECKS_AT_A_TIME) {
+        struct piece_job *job = item->waiting_checks;
+        item->waiting_checks = job->next;
+        if (job->next == NULL)
+            item->waiting_last = NULL;
+        item->running_checks++;
+        work_start(&job->work, item->engine->daemon->loop, run_check, check_done, job);
+    }
+}
+
 static void check_done(void *user, bool cancelled)
 {
     struct piece_job *job = user;
@@ -49,6 +63,8 @@ static void check_done(void *user, bool cancelled)
         job->status = STATUS_CANCELLED;
     job->next = item->checked;
     item->checked = job;
+    item->running_checks--;
+    start_waiting(item);
     item_mark(item);
 }
 
@@ -65,7 +81,12 @@ void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data)
     item->jobs++;
     item->checks++;
     engine_job_begins(item->engine);
-    work_start(&job->work, item->engine->daemon->loop, run_check, check_done, job);
+    if (item->waiting_last != NULL)
+        item->waiting_last->next = job;
+    else
+        item->waiting_checks = job;
+    item->waiting_last = job;
+    start_waiting(item);
 }
 
 static void on_unwritten(struct item *item, const struct piece_job *job)

@@ -67,12 +67,46 @@ static void run_read(void *user)
         chunk->status = STATUS_MISMATCH;
 }
 
+/* Memory for CHUNK_BYTES at least, or for what is asked. NULL: none. */
+static struct chunk *allocate(struct uploads *uploads, uint32_t len)
+{
+    struct chunk *chunk = uploads->spare;
+    if (len > CHUNK_BYTES)
+        return malloc(sizeof *chunk + len);
+    if (chunk == NULL)
+        return malloc(sizeof *chunk + CHUNK_BYTES);
+    uploads->spare = chunk->next;
+    uploads->spare_count--;
+    return chunk;
+}
+
+static void release(struct uploads *uploads, struct chunk *chunk)
+{
+    if (chunk->len > CHUNK_BYTES || uploads->spare_count >= CHUNKS_SPARE_MAX) {
+        free(chunk);
+        return;
+    }
+    chunk->next = uploads->spare;
+    uploads->spare = chunk;
+    uploads->spare_count++;
+}
+
+void uploads_dispose(struct uploads *uploads)
+{
+    while (uploads->spare != NULL) {
+        struct chunk *chunk = uploads->spare;
+        uploads->spare = chunk->next;
+        free(chunk);
+    }
+    uploads->spare_count = 0;
+}
+
 static void free_chunk(struct engine *engine, struct chunk *chunk)
 {
     if (chunk->is_hashed)
         HASH_DEL(engine->uploads.by_key, chunk);
     engine->uploads.bytes -= chunk->len;
-    free(chunk);
+    release(&engine->uploads, chunk);
 }
 
 static void keep(struct engine *engine, struct chunk *chunk)
@@ -133,7 +167,7 @@ static struct chunk *start(struct item *item, const struct chunk_key *key, uint6
                            uint32_t len, bool hashed)
 {
     struct engine *engine = item->engine;
-    struct chunk *chunk = malloc(sizeof *chunk + len);
+    struct chunk *chunk = allocate(&engine->uploads, len);
     if (chunk == NULL)
         return NULL;
     memset(chunk, 0, sizeof *chunk);
@@ -235,5 +269,8 @@ uint64_t uploads_trim(struct engine *engine)
         unkeep(engine, oldest);
         free_chunk(engine, oldest);
     }
+    if (uploads->bytes > 0)
+        return UINT64_MAX; /* called again when they have been sent */
+    uploads_dispose(uploads);
     return UINT64_MAX;
 }

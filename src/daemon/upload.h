@@ -16,7 +16,8 @@ struct item;
 struct uploads {
     struct chunk *by_key; /* uthash */
     struct chunk *kept;   /* utlist: read, used by nobody; the oldest first */
-    size_t bytes, kept_bytes;
+    struct chunk *spare;  /* memory of ended ones, used again: fresh pages cost more than a read */
+    size_t bytes, kept_bytes, spare_count;
     bool somebody_waits; /* was told that there is no room */
 };
 
@@ -32,6 +33,7 @@ void upload_return(struct engine *engine, struct chunk *chunk);
 
 /* Who is told that there is none gets his item marked when there is some again. */
 bool uploads_have_room(struct uploads *uploads);
-void uploads_forget(struct item *item); /* nobody will ask for content of this one */
+void uploads_forget(struct item *item);        /* nobody will ask for content of this one */
+void uploads_dispose(struct uploads *uploads); /* the spare memory */
 /* Frees what has been kept long enough. Returns when to call again; UINT64_MAX: nothing is kept. */
 uint64_t uploads_trim(struct engine *engine);
