@@ -33,6 +33,7 @@
 #define PEER_SILENT_MS      200000      /* without a byte from it: closed */
 #define BOTH_SEEDS_MS       5000        /* a moment for the last peer exchange */
 #define USELESS_MS          60000       /* without interest either way: makes way when full */
+#define USELESS_NEVER_MS    5000        /* the same of one that never had any */
 #define STRIKES_MAX         64          /* small offences until the connection ends */
 #define CHOKED_REQUESTS_MAX 500         /* asked while choked, until the connection ends */
 #define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
@@ -77,6 +78,8 @@
 #define SEED_TURN_MS         30000        /* served by a seed for at least that long */
 #define BACKLOG_BYTES        (1u << 20)   /* blocks waiting in the owner's queue … */
 #define BACKLOG_MAX_BYTES    (4u << 20)   /* … or 10 ms of the upload rate, up to this */
+#define UNREAD_MS            10000        /* not a byte of the backlog taken: no slot */
+#define UNREAD_FATAL_MS      30000        /* closed: what waits for it takes up memory */
 #define METADATA_OUT_BYTES   (256u << 10) /* metadata waiting to be sent; more is rejected */
 
 /* ---- metadata [BEP 9] ---- */

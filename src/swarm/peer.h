@@ -66,6 +66,8 @@ struct peer {
     struct upload_queue uploads;
     struct upload block_due; /* its head has been given out, the block comes next; length 0: none */
     size_t backlog_bytes;
+    size_t told_backlog;                  /* by the owner, last */
+    uint64_t taken_ms;                    /* when that last shrank, or began */
     uint64_t turn_ms;                     /* when last unchoked; 0: never */
     uint32_t granted[ALLOWED_FAST_COUNT]; /* pieces we give although we choke */
     uint32_t granted_count;

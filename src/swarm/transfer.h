@@ -63,6 +63,9 @@ uint32_t transfer_add_peer(struct transfer *transfer, const struct endpoint *rem
                            const struct endpoint *listen, const struct handshake *theirs,
                            bool incoming, uint64_t now_ms);
 void transfer_remove_peer(struct transfer *transfer, uint32_t peer, uint64_t now_ms);
+/* The peer that can best be done without when the owner is out of connections: nobody has wanted
+ * anything of the other for a while. 0: none. */
+uint32_t transfer_useless_peer(const struct transfer *transfer, uint64_t now_ms);
 
 /* Where the next bytes of this peer go: at least 1 byte of room. To be asked for right before each
  * read from the socket and used at once: any other call to this transfer may move it (uv_read's
@@ -82,7 +85,8 @@ struct transfer_output {
 };
 bool transfer_next_output(struct transfer *transfer, uint32_t peer, struct transfer_output *out);
 /* How many bytes wait unsent in the owner's socket queue: blocks are held back above a bound, so
- * that a CHOKE or CANCEL does not wait behind megabytes. Call when it changes by much. */
+ * that a CHOKE or CANCEL does not wait behind megabytes. Call when it changes by much, and before
+ * transfer_on_time: a peer whose backlog never shrinks does not read, and is closed. */
 void transfer_set_backlog(struct transfer *transfer, uint32_t peer, size_t bytes, uint64_t now_ms);
 
 /* ---- time and actions ---- */

@@ -151,17 +151,26 @@ static struct peer *loser_of(const struct transfer *transfer, struct peer *older
     return newer->incoming == we_dial ? newer : older;
 }
 
+static bool is_useless(const struct peer *peer, uint64_t now_ms)
+{
+    uint64_t pause_ms = peer->wanted_ms == peer->joined_ms ? USELESS_NEVER_MS : USELESS_MS;
+    return !peer->they_want && peer->useful == 0 && now_ms - peer->wanted_ms >= pause_ms;
+}
+
 /* Nobody asks anything of the other for long; closed to make room for a newcomer. */
-static struct peer *most_useless(const struct transfer *transfer)
+static struct peer *most_useless(const struct transfer *transfer, uint64_t now_ms)
 {
     struct peer *useless = NULL;
-    FOR_EACH_PEER (transfer, i, peer) {
-        bool in_use =
-            peer->they_want || peer->useful > 0 || transfer->now_ms - peer->wanted_ms < USELESS_MS;
-        if (!in_use && (useless == NULL || peer->wanted_ms < useless->wanted_ms))
+    FOR_EACH_PEER (transfer, i, peer)
+        if (is_useless(peer, now_ms) && (useless == NULL || peer->wanted_ms < useless->wanted_ms))
             useless = peer;
-    }
     return useless;
+}
+
+uint32_t transfer_useless_peer(const struct transfer *transfer, uint64_t now_ms)
+{
+    const struct peer *useless = most_useless(transfer, now_ms);
+    return useless != NULL ? useless->handle : 0;
 }
 
 static bool make_room(struct transfer *transfer)
@@ -170,7 +179,7 @@ static bool make_room(struct transfer *transfer)
         return false;
     if (transfer->live_count < PEERS_MAX)
         return true;
-    struct peer *useless = most_useless(transfer);
+    struct peer *useless = most_useless(transfer, transfer->now_ms);
     if (useless != NULL)
         peers_close(transfer, useless, CLOSE_IDLE, "connections are full");
     return useless != NULL;

@@ -52,6 +52,12 @@ static void unchoke(struct transfer *transfer, struct peer *peer)
     actions_output(transfer, peer);
 }
 
+/* It does not read what it is sent: it would keep a slot from others for nothing. */
+static bool is_stuck(const struct transfer *transfer, const struct peer *peer)
+{
+    return peer->told_backlog > 0 && transfer->now_ms - peer->taken_ms >= UNREAD_MS;
+}
+
 struct ballot {
     struct peer *peers[PEER_SLOTS];
     struct choker_peer values[PEER_SLOTS];
@@ -67,7 +73,7 @@ static void collect(const struct transfer *transfer, struct ballot *ballot)
         ballot->values[ballot->count++] =
             (struct choker_peer){.peer = peer->handle,
                                  .rate_bps = rate_bps(&peer->down, transfer->now_ms),
-                                 .interested = peer->they_want,
+                                 .interested = peer->they_want && !is_stuck(transfer, peer),
                                  .unchoked = !peer->we_choke,
                                  .joined_ms = peer->joined_ms,
                                  .turn_ms = peer->turn_ms};
@@ -253,7 +259,9 @@ void transfer_set_backlog(struct transfer *transfer, uint32_t handle, size_t byt
     transfer->now_ms = now_ms;
     if (peer == NULL || peer->closing)
         return;
-    peer->backlog_bytes = bytes;
+    if (bytes < peer->told_backlog || peer->told_backlog == 0)
+        peer->taken_ms = now_ms;
+    peer->told_backlog = peer->backlog_bytes = bytes;
     if (bytes > BACKLOG_FATAL_BYTES)
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not read what it is sent");
     else if (peer->uploads.count > 0 && bytes < most_backlog(transfer, peer))

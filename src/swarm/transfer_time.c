@@ -18,7 +18,9 @@ static void watch_requests(struct transfer *transfer, struct peer *peer)
 
 static void watch_silence(struct transfer *transfer, struct peer *peer)
 {
-    if (transfer->now_ms - peer->received_ms >= PEER_SILENT_MS) {
+    if (peer->told_backlog > 0 && transfer->now_ms - peer->taken_ms >= UNREAD_FATAL_MS) {
+        peers_close(transfer, peer, CLOSE_TIMEOUT, "does not read what it is sent");
+    } else if (transfer->now_ms - peer->received_ms >= PEER_SILENT_MS) {
         peers_close(transfer, peer, CLOSE_TIMEOUT, "silent for too long");
     } else if (transfer->now_ms - peer->sent_ms >= KEEP_ALIVE_MS) {
         wire_put_keep_alive(&peer->out);

@@ -7,6 +7,8 @@
 #include "kadpeer/buffer.h"
 #include "kadpeer/sha1.h"
 
+enum { SYSTEM_BYTES = 4096 }; /* between two sockets, which nobody waits for */
+
 /* ---- content ---- */
 
 struct content content_make(uint32_t piece_length, uint64_t total_length, bool is_private,
@@ -424,13 +426,14 @@ static size_t deliver(struct world *world, struct end *end, size_t most)
     return done;
 }
 
-/* The sender's queue is what the reader has not read. */
+/* The sender's queue is what the reader has not read, but for what the system takes. */
 static void tell_backlog(struct world *world, struct end *from, struct end *to)
 {
-    if (from->peer == 0 || from->told_backlog == to->in.len)
+    size_t waits = to->in.len > SYSTEM_BYTES ? to->in.len - SYSTEM_BYTES : 0;
+    if (from->peer == 0 || from->told_backlog == waits)
         return;
-    from->told_backlog = to->in.len;
-    transfer_set_backlog(world->nodes[from->node].transfer, from->peer, to->in.len, world->now_ms);
+    from->told_backlog = waits;
+    transfer_set_backlog(world->nodes[from->node].transfer, from->peer, waits, world->now_ms);
     pump(world, from->node);
 }
 

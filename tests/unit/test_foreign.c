@@ -581,6 +581,61 @@ static void the_queue_is_bounded_both_ways(void **state)
     }
 }
 
+/* Its slot is for others, and what waits for it does not wait for ever. */
+static void a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign deaf, slow, other;
+    make(stage, "1111111111", true, 2);
+    foreign_connect(&deaf, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_connect(&slow, stage->transfer, &stage->now_ms, 2, true, false);
+    foreign_connect(&other, stage->transfer, &stage->now_ms, 3, true, false);
+    foreign_say(&deaf, WIRE_INTERESTED);
+    foreign_say(&slow, WIRE_INTERESTED);
+    foreign_say(&other, WIRE_INTERESTED);
+    foreign_hears(&deaf);
+    foreign_hears(&other);
+    for (size_t left = 60; left > 0 && !deaf.closed; left--) {
+        transfer_set_backlog(stage->transfer, deaf.peer, 100000, stage->now_ms);
+        transfer_set_backlog(stage->transfer, slow.peer, 1000 + left, stage->now_ms);
+        pass(stage, 1000);
+        if (left == 40)
+            assert_int_equal(foreign_counts(&other, "unchoke"), 1);
+        foreign_hears(&deaf);
+    }
+    foreign_hears(&slow);
+    assert_true(deaf.closed);
+    assert_false(slow.closed);
+    assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), 0);
+    foreign_dispose(&deaf);
+    foreign_dispose(&slow);
+    foreign_dispose(&other);
+}
+
+static void whom_nobody_wants_anything_of_can_be_done_without(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign idle, wants, wanted;
+    make(stage, "1010000000", true, 2);
+    foreign_connect(&wants, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_connect(&wanted, stage->transfer, &stage->now_ms, 2, true, false);
+    pass(stage, 1000);
+    foreign_connect(&idle, stage->transfer, &stage->now_ms, 3, true, false);
+    foreign_say(&wants, WIRE_INTERESTED);
+    foreign_say_bits(&wanted, all_bits, 2);
+    pass(stage, USELESS_NEVER_MS - 1000);
+    assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), 0);
+    pass(stage, 1000);
+    assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), idle.peer);
+    foreign_say(&wants, WIRE_NOT_INTERESTED); /* for the moment */
+    foreign_dispose(&idle);
+    assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), 0);
+    pass(stage, USELESS_MS + 1000);
+    assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), wants.peer);
+    foreign_dispose(&wants);
+    foreign_dispose(&wanted);
+}
+
 static void a_cancelled_block_is_not_sent(void **state)
 {
     struct stage *stage = *state;
@@ -847,6 +902,8 @@ int main(void)
         foreign_test(a_choked_peer_is_rejected_or_ignored),
         foreign_test(what_we_lack_is_rejected_and_what_cannot_be_is_an_error),
         foreign_test(the_queue_is_bounded_both_ways),
+        foreign_test(a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection),
+        foreign_test(whom_nobody_wants_anything_of_can_be_done_without),
         foreign_test(a_cancelled_block_is_not_sent),
         foreign_test(a_choke_answers_everything_with_fast),
         foreign_test(a_choked_newcomer_gets_a_start),
