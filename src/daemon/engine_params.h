@@ -4,11 +4,12 @@
 
 /* ---- connections ---- */
 
-#define DIAL_TIMEOUT_MS      10000 /* a SYN is lost now and then: three tries of the system */
-#define HANDSHAKE_TIMEOUT_MS 10000 /* what libtorrent gives [interop 2] */
-#define FLUSH_TIMEOUT_MS     3000  /* for the last bytes of a connection that ends */
-#define PEERS_PER_ITEM_MAX   80    /* more bring nothing: rarest first is served by far fewer */
-#define DIALLING_PER_ITEM    20    /* half-open, so that one transfer leaves room for others */
+#define DIAL_TIMEOUT_MS       10000 /* a SYN is lost now and then: three tries of the system */
+#define HANDSHAKE_TIMEOUT_MS  10000 /* what libtorrent gives [interop 2] */
+#define HANDSHAKE_PATIENCE_MS 2000  /* when connections are full: then it makes way for another */
+#define FLUSH_TIMEOUT_MS      3000  /* for the last bytes of a connection that ends */
+#define PEERS_PER_ITEM_MAX    80    /* more bring nothing: rarest first is served by far fewer */
+#define DIALLING_PER_ITEM     20    /* half-open, so that one transfer leaves room for others */
 /* From one public address; more behind one router are served by those that get in. */
 #define PEERS_PER_ADDRESS_MAX 8
 #define LASTED_MS             5000 /* closed sooner, without a byte: it may not have the file */

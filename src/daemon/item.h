@@ -139,6 +139,7 @@ bool item_is_idle(const struct item *item);
 void item_mark(struct item *item); /* item_turn will be called this turn */
 void item_turn(struct item *item);
 void item_publish(struct item *item); /* or withdraw, as the facts say */
+struct peer_connection *item_connection(struct item *item, uint32_t peer); /* NULL: gone */
 
 /* Metainfo has come to be known: taken. Fills in name, size and target where the row has none. */
 enum status item_set_metainfo(struct item *item, struct metainfo *metainfo);

@@ -18,7 +18,7 @@
 
 /* ---- what the transfer wants ---- */
 
-static struct peer_connection *connection_of(struct item *item, uint32_t peer)
+struct peer_connection *item_connection(struct item *item, uint32_t peer)
 {
     struct peer_connection *connection;
     HASH_FIND(hh, item->by_peer, &peer, sizeof peer, connection);
@@ -56,7 +56,7 @@ static void take_metadata(struct item *item, struct bytes info)
 
 static void act(struct item *item, const struct transfer_action *action)
 {
-    struct peer_connection *connection = connection_of(item, action->peer);
+    struct peer_connection *connection = item_connection(item, action->peer);
     uint64_t now_ms = engine_now(item->engine);
     switch (action->type) {
     case ACTION_OUTPUT:

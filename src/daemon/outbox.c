@@ -114,6 +114,7 @@ size_t outbox_begin(struct outbox *outbox, struct bytes runs[], size_t cap, bool
 {
     size_t count = 0;
     *failed = false;
+    outbox->writing_bytes = 0;
     for (; count < cap && count < outbox->count; count++) {
         const struct outbox_entry *entry = entry_at(outbox, count);
         if (entry->chunk == NULL) {
@@ -126,6 +127,8 @@ size_t outbox_begin(struct outbox *outbox, struct bytes runs[], size_t cap, bool
             break;
         runs[count] = bytes_of(upload_data(entry->chunk) + entry->offset, entry->len);
     }
+    for (size_t i = 0; i < count; i++)
+        outbox->writing_bytes += runs[i].len;
     outbox->writing = count;
     return count;
 }
@@ -134,4 +137,5 @@ void outbox_sent(struct outbox *outbox, struct engine *engine)
 {
     for (; outbox->writing > 0; outbox->writing--)
         end_first(outbox, engine);
+    outbox->writing_bytes = 0;
 }

@@ -18,8 +18,9 @@ struct outbox {
     struct outbox_entry *entries; /* a ring */
     size_t cap, first, count;
     size_t writing; /* the first so many are with the socket */
-    size_t bytes;   /* of all entries */
-    uint8_t *text;  /* a ring of OUTBOX_TEXT_SIZE bytes, made at first use */
+    size_t writing_bytes;
+    size_t bytes;  /* of all entries */
+    uint8_t *text; /* a ring of OUTBOX_TEXT_SIZE bytes, made at first use */
     size_t text_first, text_len;
 };
 

@@ -167,10 +167,19 @@ static bool pull(struct peer_connection *connection)
     return true;
 }
 
+/* What waits, in the outbox or in a write that is under way. */
+static size_t backlog_of(const struct peer_connection *connection)
+{
+    const struct outbox *outbox = &connection->outbox;
+    size_t waits = tcp_backlog(connection->tcp);
+    size_t sent = outbox->writing_bytes > waits ? outbox->writing_bytes - waits : 0;
+    return outbox->bytes - sent;
+}
+
 /* With less waiting there, the transfer may have more to give. */
 static void tell_backlog(struct peer_connection *connection)
 {
-    size_t bytes = connection->outbox.bytes, told = connection->told_backlog;
+    size_t bytes = backlog_of(connection), told = connection->told_backlog;
     if (connection->peer == 0 || bytes == told)
         return;
     connection->has_output = connection->has_output || bytes < told;
@@ -391,20 +400,52 @@ void peer_connection_dial(struct item *item, const struct endpoint *to)
         peer_connection_close(connection, PEER_FAILED, "out of memory");
 }
 
-static bool has_room_for(struct engine *engine, const struct endpoint *remote)
+static bool is_one_too_many(const struct engine *engine, const struct endpoint *remote)
 {
     size_t same = 0;
     const struct peer_connection *connection;
-    if (engine->stopping || engine->connection_count >= engine->connections_max) {
-        engine->refused_full++;
-        return false;
-    }
     if (endpoint_is_local(remote))
-        return true;
+        return false;
     DL_FOREACH2(engine->connections, connection, next_all)
     same += endpoint_same_address(&connection->remote, remote);
-    engine->refused_address += same >= PEERS_PER_ADDRESS_MAX;
-    return same < PEERS_PER_ADDRESS_MAX;
+    return same >= PEERS_PER_ADDRESS_MAX;
+}
+
+/* Those that keep us waiting for their handshake come first, longest waiting before others. */
+static struct peer_connection *most_useless(struct engine *engine)
+{
+    uint64_t now_ms = engine_now(engine);
+    struct peer_connection *connection;
+    struct item *item;
+    DL_FOREACH2(engine->connections, connection, next_all)
+    if (connection->item == NULL && now_ms - connection->since_ms >= HANDSHAKE_PATIENCE_MS)
+        return connection;
+    DL_FOREACH(engine->items, item)
+    {
+        uint32_t peer = item->transfer != NULL ? transfer_useless_peer(item->transfer, now_ms) : 0;
+        if (peer != 0 && (connection = item_connection(item, peer)) != NULL)
+            return connection;
+    }
+    return NULL;
+}
+
+static bool make_room(struct engine *engine)
+{
+    if (engine->connection_count < engine->connections_max)
+        return true;
+    struct peer_connection *useless = most_useless(engine);
+    if (useless != NULL)
+        peer_connection_close(useless, PEER_LOST, "makes way for another");
+    return useless != NULL;
+}
+
+static bool has_room_for(struct engine *engine, const struct endpoint *remote)
+{
+    bool too_many = is_one_too_many(engine, remote);
+    bool full = !too_many && (engine->stopping || !make_room(engine));
+    engine->refused_address += too_many;
+    engine->refused_full += full;
+    return !too_many && !full;
 }
 
 void peer_connection_accept(struct engine *engine, struct tcp *tcp)
@@ -419,6 +460,7 @@ void peer_connection_accept(struct engine *engine, struct tcp *tcp)
     connection->tcp = tcp;
     connection->remote = remote;
     connection->incoming = true;
+    connection->since_ms = engine_now(engine);
     timer_set(connection->timer, engine_now(engine) + HANDSHAKE_TIMEOUT_MS);
     tcp_start(tcp, &owner, connection);
 }
