@@ -259,33 +259,52 @@ static void no_more_is_asked_than_the_peer_takes(void **state)
     foreign_dispose(&peer);
 }
 
-/* Answers as fast as it is asked; returns the longest queue of requests it saw. */
-static unsigned longest_queue(struct stage *stage, bool ours, const char *extension)
+static void make_big(struct stage *stage)
 {
     stage->metainfo.piece_count = 2000;
     stage->metainfo.total_length = 2000 * (uint64_t)PIECE;
     stage->file.length = stage->metainfo.total_length;
     make(stage, NULL, true, 0);
+}
+
+static uint32_t requests_of(const struct stage *stage, const struct foreign *peer)
+{
+    struct transfer_peer_stats stats[4];
+    size_t count = transfer_peers(stage->transfer, stage->now_ms, stats, 4);
+    for (size_t i = 0; i < count; i++)
+        if (stats[i].peer == peer->peer)
+            return stats[i].requests_out;
+    return 0;
+}
+
+/* Answers all it is asked for, `rounds` times; returns the longest queue of requests it saw. */
+static unsigned answer(struct stage *stage, struct foreign *peer, int rounds)
+{
+    unsigned longest = 0;
+    while (rounds-- > 0) {
+        char *lines = strdup(foreign_hears(peer));
+        uint32_t owed = requests_of(stage, peer);
+        longest = owed > longest ? owed : longest;
+        for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            unsigned piece, begin, length;
+            if (sscanf(line, "request %u %u %u", &piece, &begin, &length) == 3)
+                foreign_give(peer, piece, begin, length);
+        }
+        free(lines);
+        stage->now_ms += 10;
+    }
+    return longest;
+}
+
+static unsigned longest_queue(struct stage *stage, bool ours, const char *extension)
+{
+    make_big(stage);
     struct foreign peer;
     foreign_connect(&peer, stage->transfer, &stage->now_ms, 1, true, ours);
     foreign_say_extended(&peer, 0, extension);
     foreign_say(&peer, WIRE_HAVE_ALL);
     foreign_say(&peer, WIRE_UNCHOKE);
-    unsigned longest = 0, owed = 0;
-    for (int round = 0; round < 60; round++) {
-        char *lines = strdup(foreign_hears(&peer));
-        struct transfer_peer_stats stats;
-        transfer_peers(stage->transfer, stage->now_ms, &stats, 1);
-        owed = stats.requests_out;
-        longest = owed > longest ? owed : longest;
-        for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-            unsigned piece, begin, length;
-            if (sscanf(line, "request %u %u %u", &piece, &begin, &length) == 3)
-                foreign_give(&peer, piece, begin, length);
-        }
-        free(lines);
-        stage->now_ms += 10;
-    }
+    unsigned longest = answer(stage, &peer, 60);
     foreign_dispose(&peer);
     return longest;
 }
@@ -427,6 +446,136 @@ static void a_snubbing_peer_loses_its_blocks_but_may_bring_them(void **state)
     transfer_peers(stage->transfer, stage->now_ms, &stats, 1);
     assert_false(stats.snubbed);
     assert_int_equal(foreign_counts(&b, "cancel 0 16384"), 1);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
+/* Whoever wakes up brings what he owes: nobody else need be asked for it. */
+static void what_a_woken_peer_owes_counts_again(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make_big(stage);
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_say_extended(&a, 0, "d4:reqqi100ee");
+    foreign_say(&a, WIRE_HAVE_ALL);
+    foreign_say(&a, WIRE_UNCHOKE);
+    answer(stage, &a, 10);
+    char *owed = strdup(foreign_hears(&a));
+    assert_in_range(requests_of(stage, &a), 50, 100);
+    pass(stage, SNUBBED_MS + 1100);
+    unsigned piece, begin, length;
+    assert_int_equal(sscanf(owed, "request %u %u %u", &piece, &begin, &length), 3);
+    foreign_give(&a, piece, begin, length);
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    foreign_say(&b, WIRE_HAVE_ALL);
+    foreign_say(&b, WIRE_UNCHOKE);
+    char *asked = strdup(foreign_hears(&b));
+    unsigned lines = 0;
+    for (char *line = strtok(asked, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        if (strncmp(line, "request", 7) == 0) {
+            assert_null(strstr(owed, line));
+            lines++;
+        }
+    assert_true(lines > 0);
+    free(asked);
+    free(owed);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
+static void a_block_that_crossed_our_cancel_is_no_offence(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign peer;
+    make(stage, "0111111111", true, 0);
+    foreign_connect(&peer, stage->transfer, &stage->now_ms, 1, true, false);
+    open_up(&peer, "de");
+    foreign_hears(&peer);
+    transfer_set_active(stage->transfer, false, true, stage->now_ms);
+    assert_int_equal(foreign_counts(&peer, "cancel"), 4);
+    foreign_give(&peer, 0, 0, BLOCK);
+    struct transfer_peer_stats stats;
+    transfer_peers(stage->transfer, stage->now_ms, &stats, 1);
+    assert_int_equal(stats.strikes, 0);
+    transfer_set_active(stage->transfer, true, true, stage->now_ms);
+    assert_int_equal(foreign_counts(&peer, "request"), 3); /* and it is not lost */
+    foreign_dispose(&peer);
+}
+
+static void what_a_peer_has_no_more_is_asked_of_another(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make(stage, "0111111111", true, 0);
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    open_up(&a, "de");
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    open_up(&b, "de");
+    assert_int_equal(foreign_counts(&b, "request"), 0);
+    foreign_say(&a, WIRE_HAVE_NONE);
+    assert_int_equal(foreign_counts(&b, "request"), 4);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
+/* Without the fast extension an unchoke begins anew; with it, what was owed may never be answered.
+ */
+static void after_an_unchoke_the_queue_is_filled_anew(void **state)
+{
+    struct stage *stage = *state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct foreign peer;
+        make(stage, NULL, true, 0);
+        foreign_connect(&peer, stage->transfer, &stage->now_ms, 1, fast, false);
+        open_up(&peer, "de");
+        assert_int_equal(foreign_counts(&peer, "request"), 4);
+        foreign_say(&peer, WIRE_CHOKE);
+        foreign_say(&peer, WIRE_UNCHOKE);
+        assert_int_equal(foreign_counts(&peer, "request"), 4);
+        foreign_dispose(&peer);
+        transfer_free(stage->transfer);
+        stage->transfer = NULL;
+    }
+}
+
+/* Two send the same block at the same time: the first to be whole counts, the other harms nothing.
+ */
+static void two_may_send_one_block_at_once(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make(stage, "0111111111", true, 0);
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    open_up(&a, "de");
+    foreign_hears(&a);
+    pass(stage, 5000);
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    open_up(&b, "de");
+    assert_true(foreign_counts(&b, "request 0 49152") == 1);
+    wire_put_piece_head(&a.out, 0, 49152, BLOCK);
+    for (int i = 0; i < 9000; i++)
+        buffer_add_byte(&a.out, 0xee); /* half of it, and wrong */
+    foreign_send(&a);
+    foreign_give(&b, 0, 49152, BLOCK);
+    for (int i = 9000; i < BLOCK; i++)
+        buffer_add_byte(&a.out, 0xee);
+    foreign_send(&a);
+    struct transfer_stats stats;
+    transfer_stats(stage->transfer, stage->now_ms, &stats);
+    assert_int_equal(stats.bytes_wasted, BLOCK);
+    for (uint32_t i = 0; i < 3; i++)
+        foreign_give(&a, 0, i * BLOCK, BLOCK);
+    struct transfer_action action;
+    bool checked = false;
+    while (transfer_next_action(stage->transfer, &action))
+        if (action.type == ACTION_CHECK) {
+            checked = true;
+            for (uint32_t i = 0; i < BLOCK; i++)
+                assert_int_equal(action.data.data[49152 + i], 3);
+            transfer_piece_checked(stage->transfer, 0, STATUS_OK, stage->now_ms);
+        }
+    assert_true(checked);
     foreign_dispose(&a);
     foreign_dispose(&b);
 }
@@ -896,6 +1045,11 @@ int main(void)
         foreign_test(a_block_beyond_its_bounds_ends_the_connection),
         foreign_test(after_a_choke_others_are_asked),
         foreign_test(a_snubbing_peer_loses_its_blocks_but_may_bring_them),
+        foreign_test(what_a_woken_peer_owes_counts_again),
+        foreign_test(a_block_that_crossed_our_cancel_is_no_offence),
+        foreign_test(what_a_peer_has_no_more_is_asked_of_another),
+        foreign_test(after_an_unchoke_the_queue_is_filled_anew),
+        foreign_test(two_may_send_one_block_at_once),
         foreign_test(at_the_end_the_last_blocks_are_asked_of_two),
         foreign_test(what_is_allowed_fast_is_asked_for_while_choked),
         foreign_test(requests_are_answered_in_order),

@@ -221,24 +221,61 @@ static void it_stalls_without_a_seed_and_goes_on_with_the_next(void **state)
     world_free(world);
 }
 
-/* A partial holder fills the memory with pieces nobody else has, and dies. */
+/* Three holders of one piece each fill the memory with pieces nobody else has, and die. */
 static void dead_pieces_make_room_in_memory(void **state)
 {
     (void)state;
     struct world *world = small_world(64 * KIB, 20 * 64 * KIB);
     struct node_config tight = {.memory_bytes = 3 * 64 * KIB};
-    struct node_config left = {.has = "11111111110000000000"},
-                       right = {.has = "00000000001111111111"};
-    unsigned leecher = world_add(world, &tight), first = world_add(world, &left);
-    world_node(world, first)->up_bps = 100 * KIB;
-    world_dial(world, leecher, first, NULL);
-    world_run(world, 300);
-    assert_true(world_stats(world, leecher).pieces_in_flight > 0);
-    world_kill(world, first);
-    unsigned second = world_add(world, &right);
-    world_dial(world, leecher, second, NULL);
-    world_run(world, 30 * SECOND);
-    assert_true(world_stats(world, leecher).pieces_have >= 10);
+    struct node_config few[3] = {{.has = "1"}, {.has = "01"}, {.has = "001"}};
+    struct node_config rest = {.has = "00011111111111111111"};
+    unsigned leecher = world_add(world, &tight), dead[3];
+    for (int i = 0; i < 3; i++) {
+        dead[i] = world_add(world, &few[i]);
+        world_node(world, dead[i])->up_bps = 20 * KIB;
+        world_dial(world, leecher, dead[i], NULL);
+    }
+    world_run(world, SECOND);
+    assert_int_equal(world_stats(world, leecher).pieces_in_flight, 3);
+    for (int i = 0; i < 3; i++)
+        world_kill(world, dead[i]);
+    world_dial(world, leecher, world_add(world, &rest), NULL);
+    world_run(world, 10 * SECOND);
+    assert_int_equal(world_stats(world, leecher).pieces_have, 17);
+    world_free(world);
+}
+
+/* Of a single piece every peer gives a part: only the comparison can tell who lied. */
+static void a_liar_is_found_even_in_one_piece(void **state)
+{
+    (void)state;
+    struct world *world = small_world(4 * MIB, 4 * MIB);
+    unsigned leecher = world_add(world, &a_leecher), seeds[4];
+    for (int i = 0; i < 4; i++) {
+        seeds[i] = world_add(world, &a_seed);
+        world_node(world, seeds[i])->up_bps = 500 * KIB;
+        world_node(world, seeds[i])->lies_in_100 = i == 1 ? 100 : 0;
+        world_dial(world, leecher, seeds[i], NULL);
+    }
+    assert_true(world_run_until_complete(world, 1, MINUTE));
+    assert_true(world_has_content(world, leecher));
+    assert_in_range(world_stats(world, leecher).pieces_bad, 1, 2);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(world_node(world, leecher)->banned[seeds[i]], i == 1);
+    world_free(world);
+}
+
+static void a_slow_peer_owes_a_second_of_its_rate(void **state)
+{
+    (void)state;
+    struct world *world = small_world(256 * KIB, 32 * MIB);
+    unsigned leecher = world_add(world, &a_leecher), seed = world_add(world, &a_seed);
+    world_node(world, seed)->up_bps = 20 * 16 * KIB;
+    world_dial(world, leecher, seed, NULL);
+    world_run(world, 20 * SECOND);
+    struct transfer_peer_stats stats;
+    transfer_peers(world_node(world, leecher)->transfer, world_now_ms(world), &stats, 1);
+    assert_in_range(stats.requests_out, 10, 25);
     world_free(world);
 }
 
@@ -633,6 +670,8 @@ int main(void)
         cmocka_unit_test(a_liar_is_found_among_the_honest),
         cmocka_unit_test(several_liars_are_all_found),
         cmocka_unit_test(a_lone_liar_is_banned_at_once),
+        cmocka_unit_test(a_liar_is_found_even_in_one_piece),
+        cmocka_unit_test(a_slow_peer_owes_a_second_of_its_rate),
         cmocka_unit_test(it_stalls_without_a_seed_and_goes_on_with_the_next),
         cmocka_unit_test(dead_pieces_make_room_in_memory),
         cmocka_unit_test(a_silent_peer_keeps_nothing_from_the_others),
