@@ -195,31 +195,65 @@ static struct end *end_of(struct world *world, unsigned node, uint32_t peer, str
 
 static void pump(struct world *world, unsigned node);
 
+static struct handshake handshake_of(const struct world *world, unsigned node,
+                                     const struct link_config *config)
+{
+    struct handshake handshake = {.extension = !config->without_extension,
+                                  .fast = !config->without_fast,
+                                  .infohash = world->content.metainfo->infohash};
+    memcpy(handshake.peer_id, world->nodes[node].peer_id, 20);
+    return handshake;
+}
+
+/* One end of link `number`; end 0 is the dialler's. */
+static void open_end(struct world *world, unsigned number, int e, const struct link_config *config)
+{
+    struct link *link = &world->links[number];
+    unsigned here = link->ends[e].node, there = link->ends[1 - e].node;
+    struct handshake theirs = handshake_of(world, there, config);
+    struct endpoint remote = world->nodes[there].endpoint, listen = remote;
+    if (e == 1) {
+        remote.port = (uint16_t)(40000 + number);
+        listen = (struct endpoint){0};
+    }
+    link->ends[e].peer = transfer_add_peer(world->nodes[here].transfer, &remote, &listen, &theirs,
+                                           e == 1, world->now_ms);
+}
+
+static unsigned new_link(struct world *world, unsigned from, unsigned to,
+                         const struct link_config *config)
+{
+    world->links[world->link_count] =
+        (struct link){.ends = {{.node = from}, {.node = to}}, .delay_ms = config->delay_ms};
+    return world->link_count++;
+}
+
+static const struct link_config plain_link;
+
 unsigned world_dial(struct world *world, unsigned from, unsigned to,
                     const struct link_config *config)
 {
-    static const struct link_config plain;
-    config = config != NULL ? config : &plain;
-    unsigned number = world->link_count++;
-    struct link *link = &world->links[number];
-    *link = (struct link){.ends = {{.node = from}, {.node = to}}, .delay_ms = config->delay_ms};
-    struct node *a = &world->nodes[from], *b = &world->nodes[to];
-    struct handshake of_a = {.extension = !config->without_extension,
-                             .fast = !config->without_fast,
-                             .infohash = world->content.metainfo->infohash},
-                     of_b = of_a;
-    memcpy(of_a.peer_id, a->peer_id, 20);
-    memcpy(of_b.peer_id, b->peer_id, 20);
-    struct endpoint ephemeral = a->endpoint;
-    ephemeral.port = (uint16_t)(40000 + number);
-    struct endpoint unknown = {0};
-    link->ends[0].peer =
-        transfer_add_peer(a->transfer, &b->endpoint, &b->endpoint, &of_b, false, world->now_ms);
-    link->ends[1].peer =
-        transfer_add_peer(b->transfer, &ephemeral, &unknown, &of_a, true, world->now_ms);
+    config = config != NULL ? config : &plain_link;
+    unsigned number = new_link(world, from, to, config);
+    open_end(world, number, 0, config);
+    open_end(world, number, 1, config);
     pump(world, from);
     pump(world, to);
     return number;
+}
+
+void world_cross(struct world *world, unsigned a, unsigned b, const struct link_config *config,
+                 unsigned links[2])
+{
+    config = config != NULL ? config : &plain_link;
+    links[0] = new_link(world, a, b, config);
+    links[1] = new_link(world, b, a, config);
+    open_end(world, links[0], 0, config);
+    open_end(world, links[1], 0, config);
+    open_end(world, links[1], 1, config);
+    open_end(world, links[0], 1, config);
+    pump(world, a);
+    pump(world, b);
 }
 
 bool world_is_up(const struct world *world, unsigned link)

@@ -67,6 +67,9 @@ struct link_config {
 /* `from` dials `to`. Returns the number of the link. */
 unsigned world_dial(struct world *world, unsigned from, unsigned to,
                     const struct link_config *config);
+/* Both dial at the same moment: each end sees its own connection first. */
+void world_cross(struct world *world, unsigned a, unsigned b, const struct link_config *config,
+                 unsigned links[2]);
 bool world_is_up(const struct world *world, unsigned link);
 void world_cut(struct world *world, unsigned link);  /* without a word */
 void world_kill(struct world *world, unsigned node); /* and all its links */

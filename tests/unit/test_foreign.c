@@ -539,6 +539,13 @@ static void after_an_unchoke_the_queue_is_filled_anew(void **state)
     }
 }
 
+static void send_run(struct foreign *peer, uint8_t byte, size_t len)
+{
+    while (len-- > 0)
+        buffer_add_byte(&peer->out, byte);
+    foreign_send(peer);
+}
+
 /* Two send the same block at the same time: the first to be whole counts, the other harms nothing.
  */
 static void two_may_send_one_block_at_once(void **state)
@@ -554,13 +561,12 @@ static void two_may_send_one_block_at_once(void **state)
     open_up(&b, "de");
     assert_true(foreign_counts(&b, "request 0 49152") == 1);
     wire_put_piece_head(&a.out, 0, 49152, BLOCK);
-    for (int i = 0; i < 9000; i++)
-        buffer_add_byte(&a.out, 0xee); /* half of it, and wrong */
-    foreign_send(&a);
-    foreign_give(&b, 0, 49152, BLOCK);
-    for (int i = 9000; i < BLOCK; i++)
-        buffer_add_byte(&a.out, 0xee);
-    foreign_send(&a);
+    send_run(&a, 0xee, 5000);
+    wire_put_piece_head(&b.out, 0, 49152, BLOCK);
+    send_run(&b, 3, 8000);
+    send_run(&a, 0xee, 2000); /* over what b has sent already */
+    send_run(&b, 3, BLOCK - 8000);
+    send_run(&a, 0xee, BLOCK - 7000);
     struct transfer_stats stats;
     transfer_stats(stage->transfer, stage->now_ms, &stats);
     assert_int_equal(stats.bytes_wasted, BLOCK);
@@ -943,6 +949,25 @@ static void metadata_is_asked_for_in_parts(void **state)
     foreign_dispose(&peer);
 }
 
+static void a_private_torrent_offers_no_exchange(void **state)
+{
+    struct stage *stage = *state;
+    for (int is_private = 0; is_private < 2; is_private++) {
+        struct foreign peer;
+        stage->metainfo.is_private = is_private;
+        make(stage, NULL, true, 0);
+        foreign_connect(&peer, stage->transfer, &stage->now_ms, 1, true, false);
+        foreign_hears(&peer);
+        const char *offer = is_private ? "6:ut_pexi0e" : "6:ut_pexi2e";
+        assert_non_null(memmem(peer.last_extended.data, peer.last_extended.len, offer, 11));
+        foreign_say_extended(&peer, 2, "d5:added6:\1\2\3\4\5\6e");
+        assert_int_equal(foreign_counts(&peer, "(found)"), !is_private);
+        foreign_dispose(&peer);
+        transfer_free(stage->transfer);
+        stage->transfer = NULL;
+    }
+}
+
 static void malformed_extended_messages_are_forgiven_for_a_while(void **state)
 {
     struct stage *stage = *state;
@@ -1065,6 +1090,7 @@ int main(void)
         foreign_test(metadata_is_served_to_anyone_but_not_for_ever),
         foreign_test(without_metadata_requests_for_it_are_rejected),
         foreign_test(metadata_is_asked_for_in_parts),
+        foreign_test(a_private_torrent_offers_no_exchange),
         foreign_test(malformed_extended_messages_are_forgiven_for_a_while),
         foreign_test(exchange_is_taken_once_a_minute),
         foreign_test(nothing_is_heard_after_a_close),

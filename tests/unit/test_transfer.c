@@ -304,12 +304,30 @@ static void the_memory_cap_is_kept(void **state)
     world_node(world, leecher)->check_later = true;
     for (int i = 0; i < 3; i++)
         world_dial(world, leecher, world_add(world, &a_seed), NULL);
-    for (int i = 0; i < 2000 && !world_node(world, leecher)->complete; i++) {
+    for (int i = 0; i < 200 && !world_node(world, leecher)->complete; i++) {
         world_step(world);
         assert_true(world_stats(world, leecher).memory_bytes <= 512 * KIB);
     }
     assert_true(world_has_content(world, leecher));
     assert_int_equal(world_stats(world, leecher).memory_bytes, 0);
+    world_free(world);
+}
+
+static void little_memory_is_shared_fairly(void **state)
+{
+    (void)state;
+    struct world *world = small_world(64 * KIB, 12 * MIB);
+    struct node_config tight = {.memory_bytes = 12 * 64 * KIB};
+    unsigned leecher = world_add(world, &tight), seeds[3];
+    for (int i = 0; i < 3; i++) {
+        seeds[i] = world_add(world, &a_seed);
+        world_node(world, seeds[i])->up_bps = MIB;
+        world_dial(world, leecher, seeds[i], NULL);
+    }
+    assert_true(world_run_until_complete(world, 1, MINUTE));
+    for (int i = 0; i < 3; i++)
+        assert_in_range(world_stats(world, seeds[i]).bytes_up, 3 * MIB, 5 * MIB);
+    assert_true(world_node(world, leecher)->complete_ms - 1000000 < 5000);
     world_free(world);
 }
 
@@ -448,11 +466,11 @@ static void two_connections_that_cross_become_one(void **state)
     (void)state;
     for (int i = 0; i < 8; i++) { /* peer ids differ each time */
         struct world *world = world_new(content_make(64 * KIB, MIB, false, 1), (uint64_t)i);
-        unsigned a = world_add(world, &a_seed), b = world_add(world, &a_leecher);
+        unsigned a = world_add(world, &a_seed), b = world_add(world, &a_leecher), links[2];
         struct link_config far = {.delay_ms = 40};
-        unsigned first = world_dial(world, a, b, &far), second = world_dial(world, b, a, &far);
+        world_cross(world, a, b, &far, links);
         world_run(world, 200);
-        assert_int_equal(world_is_up(world, first) + world_is_up(world, second), 1);
+        assert_int_equal(world_is_up(world, links[0]) + world_is_up(world, links[1]), 1);
         assert_int_equal(world_node(world, a)->last_close, CLOSE_DUPLICATE);
         world_run(world, 5 * SECOND);
         assert_true(world_node(world, b)->complete);
@@ -676,6 +694,7 @@ int main(void)
         cmocka_unit_test(dead_pieces_make_room_in_memory),
         cmocka_unit_test(a_silent_peer_keeps_nothing_from_the_others),
         cmocka_unit_test(the_memory_cap_is_kept),
+        cmocka_unit_test(little_memory_is_shared_fairly),
         cmocka_unit_test(however_small_the_memory_it_ends),
         cmocka_unit_test(a_pause_asks_for_nothing_and_loses_nothing),
         cmocka_unit_test(nobody_is_served_when_serving_is_off),
