@@ -5,7 +5,8 @@
 /* What to ask of whom. Rules:
  *
  * - A peer is asked for so many blocks at a time that they last it REQUESTS_AHEAD_MS, topped up in
- *   runs, never more than it says it takes, nor more than its share of the memory for pieces.
+ *   runs, never more than it says it takes. Memory for pieces that comes free goes to whoever has
+ *   least left to do.
  * - Pieces begun come first, the oldest of them first; then a new one: the very first at random,
  *   then the rarest, or in order.
  * - When neither is to be had, blocks that another peer owes are asked for twice, those from the
@@ -24,30 +25,13 @@ static uint32_t at_most(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Those who would give us blocks now. */
-static uint32_t count_givers(const struct transfer *transfer)
-{
-    uint32_t givers = 0;
-    FOR_EACH_PEER (transfer, i, peer)
-        givers += peer->useful > 0 && !peer->they_choke;
-    return givers;
-}
-
-static uint32_t limit_of(const struct transfer *transfer, const struct peer *peer)
+static uint32_t limit_of(const struct peer *peer)
 {
     if (peer->snubbed)
         return 1;
     uint32_t takes = peer->extension.requests;
     uint32_t limit = at_most(peer->requests.target, takes > 0 ? takes : REQUESTS_UNSAID);
-    limit = at_most(limit, peer->ours ? REQUESTS_OURS_MAX : REQUESTS_FOREIGN_MAX);
-    if (limit <= REQUESTS_MIN)
-        return limit;
-    uint64_t blocks = (uint64_t)transfer->pieces.limit *
-                      ((transfer->pieces.piece_length + BLOCK_BYTES - 1) / BLOCK_BYTES);
-    uint32_t givers = count_givers(transfer);
-    uint64_t share = givers > 1 ? blocks / givers : blocks;
-    share = share < REQUESTS_MIN ? REQUESTS_MIN : share;
-    return share < limit ? (uint32_t)share : limit;
+    return at_most(limit, peer->ours ? REQUESTS_OURS_MAX : REQUESTS_FOREIGN_MAX);
 }
 
 static bool may_be_asked(const struct transfer *transfer, const struct peer *peer)
@@ -246,7 +230,7 @@ void requests_fill(struct transfer *transfer, struct peer *peer)
 {
     if (!may_be_asked(transfer, peer))
         return;
-    uint32_t limit = limit_of(transfer, peer), count = peer->requests.count;
+    uint32_t limit = limit_of(peer), count = peer->requests.count;
     uint32_t run = at_most(limit / 4, REQUESTS_BATCH_MAX);
     if (count >= limit || (count > 0 && limit - count < run))
         return;

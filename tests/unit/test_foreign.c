@@ -834,6 +834,40 @@ static void a_choke_answers_everything_with_fast(void **state)
     }
 }
 
+static void a_seed_with_one_slot_serves_one_after_the_other(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make(stage, "1111111111", true, 1);
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    foreign_say(&a, WIRE_INTERESTED);
+    foreign_say(&b, WIRE_INTERESTED);
+    assert_int_equal(foreign_counts(&a, "unchoke"), 1);
+    bool serves_a = true;
+    unsigned served_a = 0, turn_s = 0, turns = 0;
+    for (int second = 0; second < 400; second++, turn_s++) {
+        pass(stage, 1000);
+        wire_put_keep_alive(&a.out);
+        wire_put_keep_alive(&b.out);
+        foreign_send(&a);
+        foreign_send(&b);
+        served_a += serves_a;
+        unsigned out = foreign_counts(serves_a ? &a : &b, "choke");
+        assert_int_equal(foreign_counts(serves_a ? &b : &a, "unchoke"), out);
+        if (out == 0)
+            continue;
+        assert_in_range(turn_s, SEED_TURN_MS / 1000 - 1, SEED_TURN_MS / 1000 + 12);
+        serves_a = !serves_a;
+        turn_s = 0;
+        turns++;
+    }
+    assert_true(turns >= 9);
+    assert_in_range(served_a, 150, 250);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
 /* With all slots taken a newcomer is granted five pieces, the same for its whole network. */
 static void a_choked_newcomer_gets_a_start(void **state)
 {
@@ -1085,6 +1119,7 @@ int main(void)
         foreign_test(whom_nobody_wants_anything_of_can_be_done_without),
         foreign_test(a_cancelled_block_is_not_sent),
         foreign_test(a_choke_answers_everything_with_fast),
+        foreign_test(a_seed_with_one_slot_serves_one_after_the_other),
         foreign_test(a_choked_newcomer_gets_a_start),
         foreign_test(a_new_piece_is_told_to_all),
         foreign_test(metadata_is_served_to_anyone_but_not_for_ever),

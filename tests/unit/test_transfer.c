@@ -304,7 +304,7 @@ static void the_memory_cap_is_kept(void **state)
     world_node(world, leecher)->check_later = true;
     for (int i = 0; i < 3; i++)
         world_dial(world, leecher, world_add(world, &a_seed), NULL);
-    for (int i = 0; i < 200 && !world_node(world, leecher)->complete; i++) {
+    for (int i = 0; i < 28 && !world_node(world, leecher)->complete; i++) {
         world_step(world);
         assert_true(world_stats(world, leecher).memory_bytes <= 512 * KIB);
     }
