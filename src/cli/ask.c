@@ -1,11 +1,13 @@
 /* Asking the daemon: connect, start it if need be, call, wait and say so. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/autostart.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/params.h"
 
@@ -188,7 +190,14 @@ json_t *cli_ask_stream(struct cli *cli, struct request *request, const char *wai
         request_dispose(request);
         return NULL;
     }
-    return call(cli, request, waiting_for, cli->deadline_ms, on_event, user, error);
+    int interrupt = on_event != NULL ? interrupt_open() : -1;
+    client_watch(cli->client, interrupt);
+    json_t *result = call(cli, request, waiting_for, cli->deadline_ms, on_event, user, error);
+    if (interrupt_take(interrupt) == SIGTERM && *error != NULL)
+        json_object_set_new(*error, "exit", json_integer(EXIT_TERMINATED));
+    client_watch(cli->client, -1);
+    interrupt_close(interrupt);
+    return result;
 }
 
 json_t *cli_ask(struct cli *cli, struct request *request, const char *waiting_for, json_t **error)

@@ -213,9 +213,11 @@ int cli_each(struct cli *cli, const char *const words[], size_t count, cli_one *
 {
     struct outcome outcome = {0};
     json_t *entries = json_array();
-    for (size_t i = 0; i < count; i++) {
+    bool interrupted = false;
+    for (size_t i = 0; i < count && !interrupted; i++) {
         json_t *error = NULL;
         json_t *result = one(cli, words[i], &error);
+        interrupted = error != NULL && strcmp(failure_code(error), "interrupted") == 0;
         outcome_add(&outcome, error != NULL ? failure_exit(error) : EXIT_DONE);
         if (cli->json && count == 1) {
             json_decref(entries);

@@ -64,13 +64,31 @@ static size_t tail_width(char fields[TAIL_MAX][64], size_t count)
     return width;
 }
 
+/* The name in exactly `cells`. Allocates. */
+static char *padded_name(const char *name, size_t cells)
+{
+    char *fit = text_fit(name, cells), *padded = NULL;
+    size_t width = text_width(fit);
+    if (asprintf(&padded, "%s%*s", fit, (int)(cells > width ? cells - width : 0), "") < 0)
+        abort();
+    free(fit);
+    return padded;
+}
+
+static size_t cells_of_name(const struct progress_facts *facts)
+{
+    return facts->name_cells > 0 ? facts->name_cells : text_width(facts->name);
+}
+
 static void format_text(const struct progress_facts *facts, size_t width, char *out, size_t size)
 {
     char whole[LINE_SIZE];
-    snprintf(whole, sizeof whole, "%.400s   %.400s", facts->name, facts->text);
+    char *name = padded_name(facts->name, cells_of_name(facts));
+    snprintf(whole, sizeof whole, "%.400s   %.400s", name, facts->text);
     char *fit = text_fit(whole, width);
     snprintf(out, size, "%s", fit);
     free(fit);
+    free(name);
 }
 
 void progress_format(const struct progress_facts *facts, size_t width, char *out, size_t size)
@@ -85,17 +103,19 @@ void progress_format(const struct progress_facts *facts, size_t width, char *out
     text_part(part, (double)facts->done, (double)facts->size);
     text_percent(percent, (double)facts->done, (double)facts->size);
     /* name + 3 + percent + 2 + bar + 2 + part + tail */
-    size_t name_width = text_width(facts->name);
-    size_t name_wanted = name_width < NAME_LEAST ? name_width : NAME_LEAST;
+    size_t name_cells = cells_of_name(facts);
+    bool may_shrink = facts->name_cells == 0 && name_cells > NAME_LEAST;
+    size_t name_least = may_shrink ? NAME_LEAST : name_cells;
     size_t fixed = 3 + 4 + 2 + 2 + strlen(part);
-    while (count > 0 && name_wanted + fixed + BAR_LEAST + tail_width(fields, count) > width)
+    while (count > 0 && name_least + fixed + BAR_LEAST + tail_width(fields, count) > width)
         count--;
     size_t taken = fixed + tail_width(fields, count);
     size_t room = width > taken ? width - taken : 0;
-    size_t cells = room > name_width + BAR_LEAST ? room - name_width : BAR_LEAST;
+    size_t cells = room > name_cells + BAR_LEAST ? room - name_cells : BAR_LEAST;
     cells = cells > PROGRESS_BAR_MAX ? PROGRESS_BAR_MAX : cells;
     draw_bar(bar, cells, facts);
-    char *name = text_fit(facts->name, room > cells ? room - cells : 0);
+    size_t left = room > cells ? room - cells : 0;
+    char *name = padded_name(facts->name, name_cells < left ? name_cells : left);
     int written = snprintf(out, size, "%s   %4s  %s  %s", name, percent, bar, part);
     free(name);
     for (size_t i = 0; i < count && written > 0 && (size_t)written < size; i++)
@@ -153,9 +173,22 @@ static size_t lines_shown(const struct progress *progress)
     return shown;
 }
 
-static void draw_total(struct progress *progress, size_t width)
+/* Of several lines all names take the same room: the longest's, at most a third of the screen. */
+static size_t common_name_cells(const struct progress *progress, size_t width)
 {
-    struct progress_facts total = {.name = "total", .eta_s = -1, .peers = -1};
+    size_t most = 0;
+    for (size_t i = 0; i < progress->count && progress->count > 1; i++) {
+        const struct line *line = &progress->lines[i];
+        size_t cells = line->shown && !line->ended ? text_width(line->facts.name) : 0;
+        most = cells > most ? cells : most;
+    }
+    return most < width / 3 ? most : width / 3;
+}
+
+static void draw_total(struct progress *progress, size_t width, size_t name_cells)
+{
+    struct progress_facts total = {
+        .name = "total", .name_cells = name_cells, .eta_s = -1, .peers = -1};
     char text[LINE_SIZE];
     for (size_t i = 0; i < progress->count; i++) {
         const struct progress_facts *facts = &progress->lines[i].facts;
@@ -165,6 +198,8 @@ static void draw_total(struct progress *progress, size_t width)
         total.size += facts->size;
         total.rate_bps += progress->lines[i].ended ? 0 : facts->rate_bps;
     }
+    if (total.size == 0)
+        return;
     if (total.rate_bps >= 1)
         total.eta_s = (double)(total.size - total.done) / total.rate_bps;
     progress_format(&total, width, text, sizeof text);
@@ -177,10 +212,12 @@ static void redraw(struct progress *progress, uint64_t now_ms)
     size_t width = terminal_width(fileno(progress->out)) - 1;
     size_t height = terminal_height(fileno(progress->out));
     size_t shown = lines_shown(progress), most = height > 4 ? height - 3 : 1, drawn = 0;
+    size_t name_cells = common_name_cells(progress, width);
     erase(progress);
     for (size_t i = 0; i < progress->count && drawn < most; i++) {
         if (!progress->lines[i].shown || progress->lines[i].ended)
             continue;
+        progress->lines[i].facts.name_cells = name_cells;
         progress_format(&progress->lines[i].facts, width, text, sizeof text);
         draw_line(progress, text);
         drawn++;
@@ -190,7 +227,7 @@ static void redraw(struct progress *progress, uint64_t now_ms)
         draw_line(progress, text);
     }
     if (progress->count > 1 && shown > 0)
-        draw_total(progress, width);
+        draw_total(progress, width, name_cells);
     fflush(progress->out);
     progress->drawn_ms = now_ms;
 }

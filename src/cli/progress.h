@@ -11,6 +11,7 @@ enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_LINES };
 
 struct progress_facts {
     const char *name;   /* safe for a terminal */
+    size_t name_cells;  /* cut or filled to that, so that lines are aligned; 0: as it is */
     const char *text;   /* instead of the figures: "searching, 24 nodes asked"; NULL: the figures */
     int64_t done, size; /* bytes; size below 0: unknown */
     double rate_bps;

@@ -3,11 +3,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/terminal.h"
 #include "cli/text.h"
 
 #define COLUMNS_MAX   16
 #define REMARK_INDENT 4
+#define LAST_LEAST    12 /* cells the last column gets however narrow the terminal is */
 
 struct row {
     char *cells[COLUMNS_MAX];
@@ -112,12 +115,23 @@ static void print_spaces(FILE *out, size_t count)
     fprintf(out, "%*s", (int)count, "");
 }
 
+static void print_last(const char *cell, size_t room, FILE *out)
+{
+    char *fit = text_fit(cell, room);
+    fputs(fit, out);
+    free(fit);
+}
+
 static void print_row(const struct table *table, const struct row *row, const size_t widths[],
-                      FILE *out)
+                      size_t room, FILE *out)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         const char *cell = row->cells[i] != NULL ? row->cells[i] : "";
         size_t padding = widths[i] - text_width(cell);
+        if (i + 1 == table->column_count && !table->right[i]) {
+            print_last(cell, room, out);
+            break;
+        }
         bool last = i + 1 == table->column_count;
         if (table->right[i])
             print_spaces(out, padding);
@@ -136,19 +150,32 @@ static bool has_heading(const struct table *table)
     return false;
 }
 
+/* On a terminal a long last cell is cut rather than wrapped. */
+static size_t room_for_last(const struct table *table, const size_t widths[], FILE *out)
+{
+    size_t taken = 1;
+    if (isatty(fileno(out)) != 1)
+        return SIZE_MAX;
+    for (size_t i = 0; i + 1 < table->column_count; i++)
+        taken += widths[i] + 2;
+    size_t width = terminal_width(fileno(out));
+    return width > taken + LAST_LEAST ? width - taken : LAST_LEAST;
+}
+
 void table_print(const struct table *table, FILE *out, bool bold_heading)
 {
     size_t widths[COLUMNS_MAX] = {0};
     measure(table, &table->heading, widths);
     for (size_t i = 0; i < table->row_count; i++)
         measure(table, &table->rows[i], widths);
+    size_t room = room_for_last(table, widths, out);
     if (has_heading(table)) {
         fputs(bold_heading ? "\x1b[1m" : "", out);
-        print_row(table, &table->heading, widths, out);
+        print_row(table, &table->heading, widths, SIZE_MAX, out);
         fputs(bold_heading ? "\x1b[0m\n" : "\n", out);
     }
     for (size_t i = 0; i < table->row_count; i++) {
-        print_row(table, &table->rows[i], widths, out);
+        print_row(table, &table->rows[i], widths, room, out);
         fputc('\n', out);
         if (table->rows[i].remark != NULL)
             fprintf(out, "%*s%s\n", REMARK_INDENT, "", table->rows[i].remark);

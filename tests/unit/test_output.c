@@ -160,6 +160,10 @@ static void a_progress_line_never_is_wider_than_asked(void **state)
             fail_msg("%zu cells where %zu are: %s", text_width(line), width, line);
         assert_non_null(strstr(line, "41%"));
     }
+    struct progress_facts aligned = facts("x");
+    aligned.name_cells = 6;
+    progress_format(&aligned, 60, line, sizeof line);
+    assert_memory_equal(line, "x         41%", 13);
     struct progress_facts waiting = facts("x");
     waiting.text = "searching: 24 nodes asked, none knows it, and so on and so on";
     progress_format(&waiting, 30, line, sizeof line);
