@@ -164,7 +164,7 @@ bool ready_fail(struct running *running, const char *code, enum daemon_exit exit
 static void format_age(char out[32], int64_t seconds)
 {
     if (seconds < 120)
-        snprintf(out, 32, "%lld s", (long long)seconds);
+        snprintf(out, 32, "%llds", (long long)seconds);
     else if (seconds < 7200)
         snprintf(out, 32, "%lldm", (long long)seconds / 60);
     else if (seconds < 172800)
@@ -175,7 +175,10 @@ static void format_age(char out[32], int64_t seconds)
 
 bool ready_already_running(struct running *running, int pid, int64_t started_unix_s)
 {
-    char age[32], text[MESSAGE_SIZE];
+    char age[32], since[32], text[MESSAGE_SIZE];
+    time_t started = (time_t)started_unix_s;
+    struct tm parts;
+    strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &parts));
     format_age(age, time(NULL) - started_unix_s);
     if (pid > 0)
         snprintf(text, sizeof text, "already running (pid %d, up %s)", pid, age);
@@ -184,9 +187,8 @@ bool ready_already_running(struct running *running, int pid, int64_t started_uni
     running->exit_status = DAEMON_EXIT_DONE;
     tell_starter(running, failure_object("already_running", DAEMON_EXIT_DONE, NULL, text));
     if (running->options->json)
-        write_json(STDOUT_FILENO,
-                   json_pack("{s:i,s:b,s:b,s:i,s:I}", "v", 1, "ok", 1, "already_running", 1, "pid",
-                             pid, "started", (json_int_t)started_unix_s));
+        write_json(STDOUT_FILENO, json_pack("{s:i,s:b,s:b,s:i,s:s}", "v", 1, "ok", 1,
+                                            "already_running", 1, "pid", pid, "started", since));
     else if (!running->options->background)
         printf("%s\n", text);
     return false;
