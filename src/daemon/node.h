@@ -43,8 +43,9 @@ bool node_joined(const struct node *node); /* any overlay has a contact that ans
 size_t node_contact_count(const struct node *node);
 /* Is this one of our own addresses (bound or external) with our port? */
 bool node_is_self(const struct node *node, const struct endpoint *endpoint);
-/* What others can dial: external addresses by votes where known, else the bound ones that are not
- * unspecified, else the addresses of our interfaces. Returns how many. */
+/* What others can dial: external addresses by votes where known, then the bound ones, or for
+ * unspecified ones those of our interfaces. Loopback only where there is nothing else. Returns how
+ * many. */
 size_t node_own_endpoints(const struct node *node, struct endpoint out[], size_t cap);
 
 /* ---- for the daemon alone ---- */

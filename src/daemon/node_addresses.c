@@ -88,33 +88,53 @@ static bool is_link_local(const struct endpoint *endpoint)
                : endpoint->addr[0] == 169 && endpoint->addr[1] == 254;
 }
 
-/* Loopback only when there is nothing else; link-local ones mean nothing without a zone. */
-static void add_interfaces(struct endpoints *endpoints, uint8_t family, uint16_t port)
+/* Link-local ones mean nothing without a zone. */
+static void add_interfaces(struct endpoints *endpoints, uint8_t family, uint16_t port,
+                           bool loopback)
 {
     struct endpoint interfaces[NODE_INTERFACES_MAX];
-    size_t count = interface_addresses(interfaces), before = endpoints->count;
+    size_t count = interface_addresses(interfaces);
     for (size_t i = 0; i < count; i++)
-        if (interfaces[i].family == family && !endpoint_is_loopback(&interfaces[i]) &&
-            !is_link_local(&interfaces[i]))
+        if (interfaces[i].family == family && !is_link_local(&interfaces[i]) &&
+            endpoint_is_loopback(&interfaces[i]) == loopback)
             add(endpoints, interfaces[i], port);
-    for (size_t i = 0; i < count && endpoints->count == before; i++)
-        if (interfaces[i].family == family && endpoint_is_loopback(&interfaces[i]))
-            add(endpoints, interfaces[i], port);
+}
+
+/* What others see, where they are no part of this machine; then what we are bound to. */
+static void add_far(struct endpoints *endpoints, const struct node *node)
+{
+    for (size_t i = 0; i < NODE_FAMILIES; i++)
+        if (!endpoint_is_loopback(&node->overlays[i].external))
+            add(endpoints, node->overlays[i].external, node->port);
+    for (size_t i = 0; i < NODE_FAMILIES; i++) {
+        const struct overlay *overlay = &node->overlays[i];
+        for (size_t j = 0; j < overlay->socket_count; j++)
+            if (is_unspecified(&overlay->sockets[j].bound))
+                add_interfaces(endpoints, overlay->family, node->port, false);
+            else if (!endpoint_is_loopback(&overlay->sockets[j].bound))
+                add(endpoints, overlay->sockets[j].bound, node->port);
+    }
+}
+
+/* Good on this machine alone. */
+static void add_near(struct endpoints *endpoints, const struct node *node)
+{
+    for (size_t i = 0; i < NODE_FAMILIES; i++) {
+        const struct overlay *overlay = &node->overlays[i];
+        add(endpoints, overlay->external, node->port);
+        for (size_t j = 0; j < overlay->socket_count; j++)
+            if (is_unspecified(&overlay->sockets[j].bound))
+                add_interfaces(endpoints, overlay->family, node->port, true);
+            else
+                add(endpoints, overlay->sockets[j].bound, node->port);
+    }
 }
 
 size_t node_own_endpoints(const struct node *node, struct endpoint out[], size_t cap)
 {
     struct endpoints endpoints = {.out = out, .cap = cap};
-    for (size_t i = 0; i < NODE_FAMILIES; i++)
-        if (node->overlays[i].external.family != ENDPOINT_NONE)
-            add(&endpoints, node->overlays[i].external, node->port);
-    for (size_t i = 0; i < NODE_FAMILIES; i++) {
-        const struct overlay *overlay = &node->overlays[i];
-        for (size_t j = 0; j < overlay->socket_count; j++)
-            if (!is_unspecified(&overlay->sockets[j].bound))
-                add(&endpoints, overlay->sockets[j].bound, node->port);
-            else if (overlay->external.family == ENDPOINT_NONE)
-                add_interfaces(&endpoints, overlay->family, node->port);
-    }
+    add_far(&endpoints, node);
+    if (endpoints.count == 0)
+        add_near(&endpoints, node);
     return endpoints.count;
 }

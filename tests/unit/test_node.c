@@ -277,18 +277,21 @@ static void our_own_address_is_no_node_to_join_by(void **state)
     assert_true(node_may_join(peer->node));
 }
 
-static void the_address_others_see_is_the_one_to_give_them(void **state)
+static void an_address_to_give_is_one_that_others_reach(void **state)
 {
     struct fixture *f = *state;
-    struct endpoint own[4];
+    struct endpoint own[8];
     start(f, 0, NULL, "127.0.0.1");
     struct peer *peer = start(f, 1, NULL, "0.0.0.0");
     node_bootstrap(peer->node, &f->peers[0].address, 1);
     wait_for(f, &peer->joined);
-    assert_int_equal(node_own_endpoints(peer->node, own, 4), 1);
-    assert_true(endpoint_same_address(&own[0], &f->peers[0].address));
-    assert_int_equal(own[0].port, peer->address.port);
-    assert_int_equal(node_own_endpoints(f->peers[0].node, own, 4), 1);
+    size_t count = node_own_endpoints(peer->node, own, 8);
+    assert_true(count >= 1); /* this machine's, or 127.0.0.1, which the other sees */
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(own[i].port, peer->address.port);
+        assert_true(count == 1 || !endpoint_is_loopback(&own[i]));
+    }
+    assert_int_equal(node_own_endpoints(f->peers[0].node, own, 8), 1); /* bound to that alone */
     assert_true(endpoint_equal(&own[0], &f->peers[0].address));
 }
 
@@ -399,7 +402,7 @@ int main(void)
         TEST(a_ping_gives_id_and_round_trip_or_times_out),
         TEST(a_find_brings_the_nodes_nearest_first),
         TEST(our_own_address_is_no_node_to_join_by),
-        TEST(the_address_others_see_is_the_one_to_give_them),
+        TEST(an_address_to_give_is_one_that_others_reach),
         TEST(an_answer_leaves_by_the_address_that_was_asked),
         TEST(the_next_run_has_the_id_and_finds_the_others_again),
         TEST(held_records_outlive_a_restart),
