@@ -119,6 +119,20 @@ static void assert_found(const struct figures *figures, unsigned percent)
     assert_true(figures->found * 100 >= figures->runs * percent);
 }
 
+/* Datagrams to the busiest node, as a multiple of the mean. Node 0, by which all came, does not
+ * count. */
+static double load_of_the_busiest(struct net *net)
+{
+    uint64_t sum = 0, most = 0;
+    for (size_t i = 1; i < net_node_count(net); i++) {
+        struct dht_stats stats;
+        dht_stats(net_dht(net, i), &stats);
+        sum += stats.datagrams_in;
+        most = stats.datagrams_in > most ? stats.datagrams_in : most;
+    }
+    return (double)most * (double)(net_node_count(net) - 1) / (double)sum;
+}
+
 static void all_is_found_in_few_steps(void **state)
 {
     (void)state;
@@ -133,6 +147,8 @@ static void all_is_found_in_few_steps(void **state)
     assert_true(figures.hops_max <= 5);
     assert_true(figures.asked_sum <= 2 * DHT_K * figures.runs);
     assert_true(figures.found_ms[figures.runs / 2] <= 1000);
+    print_message("# the busiest node has %.1f times the mean load\n", load_of_the_busiest(net));
+    assert_true(load_of_the_busiest(net) <= 4);
     net_free(net);
 }
 
