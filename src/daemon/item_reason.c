@@ -44,6 +44,7 @@ static void describe_queue(const struct item *item, char *out, size_t size)
 void item_describe_search(const struct item *item, char *out, size_t size)
 {
     const struct finder *finder = &item->finder;
+    const char *none = item->have_count > 0 ? "no peer left" : "no peer found yet";
     size_t known = peer_list_count(item->peers);
     if (known > 0 && item->dialling > 0)
         snprintf(out, size, "connecting: %zu peer%s known", known, known == 1 ? "" : "s");
@@ -57,10 +58,10 @@ void item_describe_search(const struct item *item, char *out, size_t size)
     else if (finder->rounds == 0)
         snprintf(out, size, "asking the nodes near it");
     else if (finder->answered == 0)
-        snprintf(out, size, "no peer found yet: none of %u nodes answered", finder->asked);
+        snprintf(out, size, "%s: none of %u nodes answered", none, finder->asked);
     else
-        snprintf(out, size, "no peer found yet: %u node%s answered, none knows it",
-                 finder->answered, finder->answered == 1 ? "" : "s");
+        snprintf(out, size, "%s: %u node%s answered, none knows %s", none, finder->answered,
+                 finder->answered == 1 ? "" : "s", item->have_count > 0 ? "another" : "it");
 }
 
 static void describe_download(const struct item *item, char *out, size_t size)
@@ -70,10 +71,12 @@ static void describe_download(const struct item *item, char *out, size_t size)
     if (item->transfer == NULL || !item->transfer_has_metainfo)
         return;
     transfer_stats(item->transfer, now_ms, &stats);
-    if (stats.sending > 0 || stats.rate_down_bps > 0)
-        return;
+    bool stuck =
+        stats.pieces_unavailable > 0 && stats.pieces_unavailable == stats.pieces_wanted_missing;
     if (stats.peers == 0)
         item_describe_search(item, out, size);
+    else if (stats.sending > 0 && !stuck)
+        return;
     else if (stats.pieces_unavailable > 0)
         snprintf(out, size, "0 of %" PRIu32 " peer%s have the %" PRIu32 " missing piece%s",
                  stats.peers, stats.peers == 1 ? "" : "s", stats.pieces_unavailable,

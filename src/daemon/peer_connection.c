@@ -27,19 +27,30 @@ static void tell_peer(struct peer_connection *connection, bool up, const char *r
     daemon_event_end(item->engine->daemon);
 }
 
+static bool gave_something(const struct peer_connection *connection)
+{
+    struct transfer_peer_stats stats[PEERS_AT_ONCE_MAX];
+    const struct item *item = connection->item;
+    size_t count =
+        transfer_peers(item->transfer, engine_now(item->engine), stats, PEERS_AT_ONCE_MAX);
+    for (size_t i = 0; i < count && i < PEERS_AT_ONCE_MAX; i++)
+        if (stats[i].peer == connection->peer)
+            return stats[i].bytes_down > 0;
+    return false;
+}
+
 /* It leaves the transfer; whether it ever gave something is kept. */
 static void leave_transfer(struct peer_connection *connection)
 {
     struct item *item = connection->item;
     if (connection->peer == 0)
         return;
-    struct transfer_peer_stats stats[PEERS_AT_ONCE_MAX];
-    uint64_t now_ms = engine_now(item->engine);
-    size_t count = transfer_peers(item->transfer, now_ms, stats, PEERS_AT_ONCE_MAX);
-    for (size_t i = 0; i < count && i < PEERS_AT_ONCE_MAX; i++)
-        if (stats[i].peer == connection->peer && stats[i].bytes_down > 0)
-            item->past_sources++;
-    transfer_remove_peer(item->transfer, connection->peer, now_ms);
+    if (gave_something(connection)) {
+        item->past_sources++;
+        if (connection->claimed)
+            peer_list_worked(item->peers, &connection->listen);
+    }
+    transfer_remove_peer(item->transfer, connection->peer, engine_now(item->engine));
     HASH_DEL(item->by_peer, connection);
     connection->peer = 0;
 }

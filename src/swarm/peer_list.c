@@ -11,6 +11,7 @@
 struct entry {
     struct endpoint endpoint;
     bool in_use;
+    bool worked; /* the connection in use has given something */
     bool is_us;
     uint8_t sources; /* or-ed enum peer_source */
     uint16_t failures;
@@ -201,7 +202,7 @@ static uint64_t doubled(uint64_t base_ms, unsigned times)
 /* Milliseconds until the next dial; counts the failure. */
 static uint64_t wait_after(struct entry *entry, enum peer_outcome outcome, uint64_t now_ms)
 {
-    bool lasted = entry->in_use && now_ms - entry->since_ms >= PEER_LASTED_MS;
+    bool lasted = entry->in_use && (entry->worked || now_ms - entry->since_ms >= PEER_LASTED_MS);
     unsigned before = entry->failures;
     switch (outcome) {
     case PEER_LOST:
@@ -219,6 +220,13 @@ static uint64_t wait_after(struct entry *entry, enum peer_outcome outcome, uint6
         entry->failures++;
         return doubled(PEER_RETRY_FAILED_MS, before);
     }
+}
+
+void peer_list_worked(struct peer_list *list, const struct endpoint *endpoint)
+{
+    struct entry *entry = find(list, endpoint);
+    if (entry != NULL)
+        entry->worked = entry->in_use;
 }
 
 void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
@@ -239,7 +247,7 @@ void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
     }
     if (entry->failures == UINT16_MAX)
         entry->failures--;
-    entry->in_use = false;
+    entry->in_use = entry->worked = false;
 }
 
 size_t peer_list_count(const struct peer_list *list)

@@ -45,6 +45,8 @@ uint64_t
 peer_list_due(const struct peer_list *list); /* when next has something; UINT64_MAX: never */
 /* An incoming connection turned out to be this one: in use. False: it was in use already. */
 bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms);
+/* The connection under way gave something: when it ends, what failed before is forgotten. */
+void peer_list_worked(struct peer_list *list, const struct endpoint *endpoint);
 /* Unknown ones are ignored, unless banned. */
 void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
                      enum peer_outcome outcome, uint64_t now_ms);

@@ -103,6 +103,30 @@ static void a_peer_that_lasted_is_wanted_back_in_seconds(void **state)
     peer_list_free(list);
 }
 
+static void a_peer_that_gave_something_is_wanted_back_in_seconds(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    struct endpoint peer = at("192.0.2.1:1"), out;
+    uint64_t now_ms = 0;
+    peer_list_add(list, &peer, PEER_FROM_DHT, now_ms);
+    for (int i = 0; i < 10; i++) {
+        assert_true(peer_list_next(list, now_ms, &out));
+        peer_list_worked(list, &out);
+        peer_list_ended(list, &out, PEER_LOST, now_ms + 10);
+        assert_true(peer_list_due(list) <= now_ms + 10 + 2000);
+        now_ms = peer_list_due(list);
+    }
+    peer_list_worked(list, &peer); /* no connection: nothing to remember */
+    assert_true(peer_list_next(list, now_ms, &out));
+    peer_list_ended(list, &out, PEER_LOST, now_ms);
+    now_ms = peer_list_due(list);
+    assert_true(peer_list_next(list, now_ms, &out));
+    peer_list_ended(list, &out, PEER_LOST, now_ms);
+    assert_true(peer_list_due(list) > now_ms + 2000); /* without a gift the pauses grow */
+    peer_list_free(list);
+}
+
 static void banned_ones_never_come_back(void **state)
 {
     (void)state;
@@ -189,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_link_is_dialled_before_hearsay),
         cmocka_unit_test(failures_make_the_pauses_grow),
         cmocka_unit_test(a_peer_that_lasted_is_wanted_back_in_seconds),
+        cmocka_unit_test(a_peer_that_gave_something_is_wanted_back_in_seconds),
         cmocka_unit_test(banned_ones_never_come_back),
         cmocka_unit_test(a_local_address_is_banned_port_by_port),
         cmocka_unit_test(claimed_ones_are_not_dialled),
