@@ -2,10 +2,11 @@
 #pragma once
 
 /* ---- the control socket: docs/control.md ---- */
-#define CONTROL_REQUEST_MAX (32u << 20) /* bytes; the largest is a .torrent [METAINFO_BYTES_MAX]   \
-                                         */
-#define CONTROL_CONNECTIONS_MAX 64      /* far above what one person's tools open */
-#define CONTROL_CALLS_MAX       16      /* under way on one connection */
+#define CONTROL_REQUEST_MAX                                                                        \
+    (32u << 20)                    /* bytes; the largest is a .torrent [METAINFO_BYTES_MAX]        \
+                                    */
+#define CONTROL_CONNECTIONS_MAX 64 /* far above what one person's tools open */
+#define CONTROL_CALLS_MAX       16 /* under way on one connection */
 #define CONTROL_BACKLOG_MAX     (4u << 20) /* bytes of notifications that nobody reads */
 #define CONTROL_READ_BYTES      16384      /* asked for at a time: most requests are under 1 KiB */
 #define CONTROL_LISTEN_BACKLOG  64         /* as many as may be connected */

@@ -271,6 +271,8 @@ def strangers_names_cannot_steer_the_terminal(net):
 @test
 def a_reader_that_goes_away_ends_the_command(net):
     peer = net.daemon('peer')
-    child = peer.cli_start('config', 'ls', stderr=subprocess.DEVNULL)
-    child.stdout.close()
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = peer.cli_start('config', 'ls', stdout=writing, stderr=subprocess.DEVNULL)
+    os.close(writing)
     assert child.wait(10) in (-signal.SIGPIPE, 9), child.returncode

@@ -19,7 +19,7 @@ static void names_that_read_the_same_are_the_same(void **state)
     assert_normal("Notes.PDF", "notes.pdf");
     assert_normal("  two \t\n words\u00a0here ", "two words here");
     assert_normal("A\u030angstr\u00f6m", "\u00e5ngstr\u00f6m"); /* A and ring apart */
-    assert_normal("\u212bngstrom", "\u00e5ngstrom");                 /* the Angstrom sign */
+    assert_normal("\u212bngstrom", "\u00e5ngstrom");            /* the Angstrom sign */
     assert_normal("Stra\u00dfe", "strasse");
     assert_normal("\uff21\uff22\uff23 \u2460", "abc 1"); /* full width, circled */
     assert_normal("\ufb01le", "file");                   /* the fi ligature */
