@@ -99,6 +99,7 @@ static bool read_place(struct add_request *request, struct call *call)
         call_fail(call, "usage", 2, NULL, "\"%s\" cannot be the name of a file", out);
         return false;
     }
+    request->place_given = dir != expanded || out != NULL;
     request->dir = strdup(dir);
     request->out = out != NULL ? strdup(out) : NULL;
     if (request->dir != NULL && (out == NULL || request->out != NULL))
@@ -131,13 +132,16 @@ struct add_request *add_request_new(struct engine *engine, struct call *call)
 
 /* ---- doing ---- */
 
-static void answer(struct call *call, const struct item *item, bool attached)
+enum attached { ATTACHED_NEW, ATTACHED, ATTACHED_ELSEWHERE };
+
+static void answer(struct call *call, const struct item *item, enum attached attached)
 {
     struct pack *pack = call_result(call);
     pack_i64(pack, "id", item->row.id);
     pack_id(pack, "hash", &item->row.infohash);
     pack_text(pack, "name", item->row.name);
-    pack_bool(pack, "attached", attached);
+    pack_bool(pack, "attached", attached != ATTACHED_NEW);
+    pack_bool(pack, "moved", attached == ATTACHED_ELSEWHERE);
     call_finish(call);
 }
 
@@ -147,9 +151,34 @@ static void give_peers(const struct add_request *request, struct item *item)
         item_peers_add(item, request->peers[i].host, request->peers[i].port);
 }
 
-/* What is asked for again goes on, with what is new about the asking. */
-static void attach(struct add_request *request, struct item *item)
+/* Something was in its way before it had begun: another place may be said. */
+static bool may_go_elsewhere(const struct item *item)
 {
+    bool in_the_way = item->trouble == TROUBLE_CONFLICT || item->trouble == TROUBLE_DISK;
+    return in_the_way && !item->row.complete && !item->options.prepared && item_is_idle(item);
+}
+
+static bool go_elsewhere(struct add_request *request, struct item *item)
+{
+    bool other = strcmp(request->dir, item->row.dir) != 0 || request->out != NULL;
+    if (!request->place_given || !other || !may_go_elsewhere(item))
+        return false;
+    const char *own_name = item->metainfo != NULL ? item->metainfo->name : "";
+    char *target = strdup(request->out != NULL ? request->out : own_name);
+    if (target == NULL)
+        return false;
+    free(item->row.target);
+    free(item->row.dir);
+    item->row.target = target;
+    item->row.dir = request->dir;
+    request->dir = NULL;
+    return item->metainfo == NULL || item_open_storage(item, true) == STATUS_OK;
+}
+
+/* What is asked for again goes on, with what is new about the asking. */
+static enum attached attach(struct add_request *request, struct item *item)
+{
+    bool moved = go_elsewhere(request, item);
     if (request->metainfo != NULL && item->metainfo == NULL) {
         item_set_metainfo(item, request->metainfo);
         request->metainfo = NULL;
@@ -163,6 +192,7 @@ static void attach(struct add_request *request, struct item *item)
     if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);
+    return moved ? ATTACHED_ELSEWHERE : ATTACHED;
 }
 
 static char *first_name(const struct add_request *request)
@@ -243,13 +273,13 @@ void add_request_do(struct add_request *request, struct call *call)
 {
     struct item *item = engine_find(request->engine, &request->infohash);
     enum status status = STATUS_NO_MEMORY;
-    bool attached = item != NULL;
-    if (attached && item->removing) {
+    enum attached attached = ATTACHED_NEW;
+    if (item != NULL && item->removing) {
         call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
         return;
     }
-    if (attached)
-        attach(request, item);
+    if (item != NULL)
+        attached = attach(request, item);
     else
         item = add_new(request, &status);
     if (item != NULL)

@@ -16,6 +16,7 @@ struct add_request {
     uint64_t size;                  /* 0: not known */
     struct metainfo *metainfo;      /* of a torrent; taken by the item */
     char *dir, *out;                /* out NULL: its own name */
+    bool place_given;               /* dir or out were said, not taken from the config */
     bool force, no_seed, paused;
     struct item_options options;
     struct magnet_peer *peers;

@@ -33,6 +33,7 @@ struct engine {
     int64_t withdrawn_unix_s; /* see publisher.h */
     char boot_id[40];
     uint64_t refused_full, refused_address, refused_unknown, refused_not_ours; /* connections */
+    uint64_t broke_protocol, gave_wrong;                                       /* of those taken */
 
     bool stopping;
     struct timer *stop_timer;

@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "daemon/bootstrap.h"
 #include "daemon/control.h"
 #include "daemon/item_facts.h"
 #include "daemon/node.h"
@@ -82,6 +83,17 @@ static void fail_with_trouble(struct follower *follower)
               (long long)item->row.id, item->row.name, needed, available);
 }
 
+/* Row 4 of the error table. */
+static void fail_without_nodes(struct follower *follower, unsigned seconds)
+{
+    const struct daemon *daemon = follower->item->engine->daemon;
+    struct bootstrap_counts counts = bootstrap_counts(daemon->bootstrap);
+    size_t saved = node_saved_count(daemon->node), configured = counts.configured + counts.listed;
+    call_fail(follower->call, "no_nodes", 6, "kadpeer join HOST:PORT",
+              "this node knows no other node: %zu saved, %zu configured, none answered in %us",
+              saved, configured, seconds);
+}
+
 static void fail_without_source(struct follower *follower)
 {
     const struct item *item = follower->item;
@@ -98,10 +110,7 @@ static void fail_without_source(struct follower *follower)
                   "%zu peer%s known for %.4s...%s, none of them answers, in %us", known,
                   known == 1 ? "" : "s", hash, hash + 36, seconds);
     else if (!node_joined(item->engine->daemon->node))
-        call_fail(follower->call, "no_nodes", 6, "kadpeer join HOST:PORT",
-                  "this node knows no other node: none of the saved, the configured and those "
-                  "of the link answered in %us",
-                  seconds);
+        fail_without_nodes(follower, seconds);
     else if (finder->answered == 0)
         call_fail(follower->call, "no_source", 3, hint,
                   "no source for %.4s...%s: no node answered, in %us", hash, hash + 36, seconds);

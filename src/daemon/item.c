@@ -311,6 +311,7 @@ void item_complete(struct item *item, struct storage_stat *stats)
         catalog_end(catalog, true);
     item->placed = true;
     item_clear_trouble(item);
+    item->recheck_ms = engine_now(item->engine) + FILES_PATROL_MS;
     if (!was_complete) {
         log_info("engine", "transfer %lld (%s) is complete", (long long)item->row.id,
                  item->row.name);

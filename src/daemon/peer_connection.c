@@ -127,6 +127,8 @@ void peer_connection_end(struct peer_connection *connection, enum transfer_close
     enum peer_outcome outcome = close_reasons[reason].outcome;
     const char *why = text != NULL ? text : close_reasons[reason].text;
     struct transfer_output output;
+    item->engine->broke_protocol += reason == CLOSE_PROTOCOL;
+    item->engine->gave_wrong += reason == CLOSE_BANNED;
     log_debug("engine", "transfer %lld: a peer is closed: %s", (long long)item->row.id, why);
     while (connection->peer != 0 &&
            transfer_next_output(item->transfer, connection->peer, &output) && output.bytes.len > 0)

@@ -99,6 +99,8 @@ static void pack_refused(struct pack *pack, const struct engine *engine)
     pack_u64(pack, "same_address", engine->refused_address);
     pack_u64(pack, "unknown_hash", engine->refused_unknown);
     pack_u64(pack, "no_handshake", engine->refused_not_ours);
+    pack_u64(pack, "protocol", engine->broke_protocol);
+    pack_u64(pack, "wrong_data", engine->gave_wrong);
     pack_end(pack);
 }
 

@@ -110,6 +110,15 @@ static void on_partial(struct item *item, const struct verified *verified)
 
 /* ---- a complete one ---- */
 
+/* They look as they did and are not what they were: their looks stand for nothing any more, not in
+ * the next run either. */
+static void forget_looks(struct item *item)
+{
+    free(item->expected);
+    item->expected = NULL;
+    catalog_set_files(item->engine->daemon->catalog, item->row.id, NULL, 0);
+}
+
 static void on_complete(struct item *item, const struct verified *verified)
 {
     if (all_wanted(item, verified->good)) {
@@ -121,6 +130,7 @@ static void on_complete(struct item *item, const struct verified *verified)
         return;
     }
     item->placed = false;
+    forget_looks(item);
     const char *hint = item->row.origin == ORIGIN_SHARE ? "share it again"
                                                         : "getting it again with --force mends it";
     item_set_trouble(item, TROUBLE_CHANGED, STATUS_MISMATCH,
