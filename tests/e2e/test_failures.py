@@ -1,0 +1,220 @@
+"""Peers and nodes that die, lie or vanish while files travel."""
+
+import os
+import struct
+import time
+
+from btpeer import BITFIELD, EXTENDED, HAVE, PIECE, REQUEST, Seed, dial
+from harness import test
+from kadnet import sha1_file
+from torrentfile import infohash, make_info
+
+MIB = 1 << 20
+
+
+@test
+def dead_bootstrap_node_is_not_missed(net):
+    boot, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 2 * MIB)
+    shared = seed.share(path)
+    peer.wait_nodes(2)
+    boot.kill9()
+    assert sha1_file(peer.fetch(shared['transfer']['hash'])['path']) == sha1_file(path)
+
+
+@test
+def saved_nodes_are_enough_to_come_back(net):
+    boot, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 2 * MIB)
+    shared = seed.share(path)
+    peer.wait_nodes(2)
+    peer.stop()
+    boot.kill9()
+    peer.restart()
+    assert sha1_file(peer.fetch(shared['transfer']['hash'])['path']) == sha1_file(path)
+
+
+@test
+def silent_bootstrap_nodes_do_not_hold_up_the_start(net):
+    boot = net.daemon('boot')
+    dead = [f'127.0.0.1:{port}' for port in range(2, 22)]
+    peer = net.daemon('peer', bootstrap=[*dead, boot])
+    begin = time.monotonic()
+    peer.wait_event('joined')
+    assert time.monotonic() - begin < 3 * net.slow
+
+
+@test
+def seed_that_dies_half_way_is_replaced_when_another_returns(net):
+    _, other, peer = net.star('other', 'peer')
+    path = net.make_file('notes.bin', 16 * MIB)
+    shared = other.share(path)
+    other.stop()
+
+    def die_half_way(*_):
+        if len(seed.served) >= 512:
+            seed.close()
+            raise ConnectionError
+
+    with Seed(make_info(path), open(path, 'rb').read(), before_block=die_half_way) as seed:
+        ident = peer.add(shared['link'], **{'from': [seed.endpoint]})
+        peer.wait_until(lambda: len(seed.served) >= 512 and
+                        peer.transfer(ident)['peers']['connected'] == 0, 40)
+        waiting = peer.wait_until(lambda: (t := peer.transfer(ident))['reason'] and t, 30)
+        assert waiting['state'] in ('downloading', 'searching'), waiting
+        assert 0 < waiting['pieces']['have'] < waiting['pieces']['total']
+        other.restart()
+        done = peer.follow(ident)
+    assert sha1_file(done['path']) == sha1_file(path)
+    assert other.transfers()[0]['uploaded'] < 12 * MIB, 'what was there was fetched again'
+
+
+@test
+def download_without_any_source_says_so_and_starts_when_one_comes(net):
+    boot, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 2 * MIB)
+    wanted = infohash(make_info(path))
+    exit_status, lines = peer.json('get', wanted, '--wait', '2s')
+    assert exit_status == 3, lines
+    assert any(line.get('event') == 'searching' for line in lines), lines
+    listed = peer.transfers()[0]
+    assert listed['state'] == 'searching' and listed['reason'], listed
+    seed.share(path)
+    done = peer.wait_state(listed['id'], 'sharing', timeout=90)
+    assert sha1_file(done['path']) == sha1_file(path)
+
+
+def _watch_pieces(peer, ident, wanted, moment, reported):
+    """Collects piece events until `wanted` came or `moment` seconds passed or it is done."""
+    deadline = time.monotonic() + moment
+    seen = 0
+    while time.monotonic() < deadline:
+        peer.drain(max(0.0, deadline - time.monotonic()))
+        events, seen = peer.events[seen:], len(peer.events)
+        reported |= {e['piece'] for e in events if e['what'] == 'piece' and e['id'] == ident}
+        if len(reported) >= wanted or any(e['what'] == 'done' for e in events):
+            break
+
+
+@test(deadline=150)
+def kill_at_twenty_random_moments_loses_no_verified_piece(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('big.bin', 96 * MIB)
+    link = seed.share(path)['link']
+    ident = peer.add(link)
+    reported, rounds = set(), 0
+    for moment in range(20):
+        wanted = len(reported) + net.rng.randrange(1, 24)
+        _watch_pieces(peer, ident, wanted, 20 * net.slow, reported)
+        peer.process.kill()
+        peer.drain(0.1)  # what it had said before it died
+        for event in peer.events:
+            if event['what'] == 'piece' and event['id'] == ident:
+                reported.add(event['piece'])
+        peer.kill9()
+        peer.start(port=peer.port)
+        lost = reported - peer.pieces(ident)
+        assert not lost, f'after kill {moment}: pieces {sorted(lost)} were reported and are gone'
+        rounds += 1
+        if len(peer.pieces(ident)) == 384:
+            done = peer.follow(ident)
+            assert sha1_file(done['path']) == sha1_file(path)
+            peer.call('transfer.remove', id=ident, data=True)
+            ident, reported = peer.add(link), set()
+    net.note(f'{rounds} kills, the last with {len(reported)} pieces reported')
+    done = peer.wait_state(ident, 'sharing', timeout=90)  # by itself: nobody said resume
+    assert sha1_file(done['path']) == sha1_file(path)
+
+
+@test
+def corrupting_peer_is_banned_and_the_file_still_comes(net):
+    _, honest, peer = net.star('honest', 'peer')
+    path = net.make_file('notes.bin', 12 * MIB)
+    shared = honest.share(path)
+    honest.stop()
+    with Seed(make_info(path), open(path, 'rb').read(), corrupt=lambda piece: True) as liar:
+        ident = peer.add(shared['link'], **{'from': [liar.endpoint]})
+        banned = peer.wait_event(lambda e: e['what'] == 'peer' and not e['up'] and
+                                 e['address'] == liar.endpoint)
+        assert 'wrong' in banned['reason'] or 'banned' in banned['reason'], banned
+        assert peer.transfer(ident)['pieces']['have'] == 0
+        honest.restart()
+        done = peer.follow(ident)
+        accepted = liar.accepted
+    assert sha1_file(done['path']) == sha1_file(path)
+    info = peer.call('transfer.info', id=ident)['info']
+    assert info['bad_pieces'] >= 1 and info['wasted'] > 0, info
+    assert accepted <= 2, f'the liar was dialled {accepted} times'
+
+
+@test
+def peer_that_lies_now_and_then_among_honest_ones_spoils_nothing(net):
+    _, honest, peer = net.star('honest', 'peer')
+    path = net.make_file('notes.bin', 24 * MIB)
+    shared = honest.share(path)
+    with Seed(make_info(path), open(path, 'rb').read(), corrupt=lambda p: p % 3 == 0) as liar:
+        done = peer.fetch(shared['link'], **{'from': [liar.endpoint]})
+    assert sha1_file(done['path']) == sha1_file(path)
+
+
+@test
+def peers_that_break_the_protocol_lose_their_connection_and_nothing_else(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 4 * MIB)
+    shared = seed.share(path)
+    hash_hex = shared['transfer']['hash']
+    bad = {
+        'a message of 4 GiB': struct.pack('>IB', 0xffffffff, PIECE),
+        'a message over 1 MiB': struct.pack('>IB', (1 << 20) + 1, PIECE),
+        'a bitfield too short': struct.pack('>IB', 2, BITFIELD) + b'\xff',
+        'a bitfield with spare bits': struct.pack('>IB', 4, BITFIELD) + b'\xff' * 3,
+        'a piece that is not there': struct.pack('>IBI', 5, HAVE, 4_000_000_000),
+        'a request beyond the end': struct.pack('>IBIII', 13, REQUEST, 15, 1 << 18, 16384),
+        'a request of 1 GiB': struct.pack('>IBIII', 13, REQUEST, 0, 0, 1 << 30),
+        'a second handshake': b'\x13BitTorrent protocol' + bytes(48),
+        'a cut have': struct.pack('>IBB', 2, HAVE, 0),
+    }
+    for what, message in bad.items():
+        connection = dial(seed.endpoint, hash_hex)
+        connection.socket.sendall(message)
+        connection.socket.settimeout(15 * net.slow)
+        try:
+            while True:
+                connection.receive()
+        except (ConnectionError, TimeoutError) as error:
+            assert not isinstance(error, TimeoutError), f'still connected after {what}'
+        finally:
+            connection.close()
+    refused = seed.call('transfer.peers', id=hash_hex)['refused']
+    assert refused['protocol'] == len(bad), refused
+    assert sha1_file(peer.fetch(shared['link'])['path']) == sha1_file(path)
+
+
+@test
+def stranger_who_asks_for_nothing_we_have_is_turned_away(net):
+    seed = net.daemon('seed')
+    seed.share(net.make_file('notes.bin', MIB), wait_announce=0)
+    try:
+        connection = dial(seed.endpoint, '00' * 20)
+        raise AssertionError(f'an unknown infohash was answered: {connection.receive()}')
+    except (ConnectionError, TimeoutError) as error:
+        assert not isinstance(error, TimeoutError), 'left hanging'
+
+
+@test
+def metadata_with_names_that_lead_outside_is_refused(net):
+    _, peer = net.star('peer')
+    path = net.make_file('inner', 300_000)
+    content = open(path, 'rb').read()
+    good = make_info(path)
+    length = good.pop('length')
+    for name, parts in (('x', ['..', '..', 'evil']), ('x', ['a/../../evil']), ('..', ['evil']),
+                        ('/tmp/evil', ['evil']), ('x', ['a', '', 'evil']), ('x', ['ev\nil'])):
+        info = {**good, 'name': name, 'files': [{'length': length, 'path': parts}]}
+        with Seed(info, content) as seed:
+            ident = peer.add(seed.hash, **{'from': [seed.endpoint]})
+            failed = peer.wait_state(ident, 'error')
+            assert failed['reason'] or failed['error'], failed
+            peer.call('transfer.remove', id=ident, data=True)
+    found = [os.path.join(p, n) for p, _, names in os.walk(net.root) for n in names if 'evil' in n]
+    assert not found and not os.path.exists('/tmp/evil'), found
