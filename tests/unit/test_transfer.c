@@ -120,13 +120,13 @@ static void ten_leechers_and_one_seed(void **state)
 static void metadata_comes_from_peers(void **state)
 {
     (void)state;
-    struct world *world = world_new(content_make(16 * KIB, 40 * MIB, false, 1), test_seed(7));
+    struct world *world = world_new(content_make(16 * KIB, 20 * MIB, false, 1), test_seed(7));
     unsigned stranger = world_add(world, &a_stranger);
     unsigned seed = world_add(world, &a_seed), other = world_add(world, &a_seed);
-    world_dial(world, stranger, seed, NULL); /* 2,560 hashes are four parts */
+    world_dial(world, stranger, seed, NULL); /* 1,280 hashes are two parts */
     world_dial(world, other, stranger, NULL);
     world_step(world);
-    assert_int_equal(world_stats(world, stranger).metadata_total, 4);
+    assert_int_equal(world_stats(world, stranger).metadata_total, 2);
     assert_true(world_run_until_complete(world, 1, MINUTE));
     assert_true(world_has_content(world, stranger));
     world_free(world);
@@ -481,9 +481,9 @@ static void two_connections_that_cross_become_one(void **state)
 static void a_second_connection_later_is_refused(void **state)
 {
     (void)state;
-    struct world *world = small_world(64 * KIB, 64 * MIB);
+    struct world *world = small_world(64 * KIB, 8 * MIB);
     unsigned a = world_add(world, &a_seed), b = world_add(world, &a_leecher);
-    world_node(world, a)->up_bps = MIB;
+    world_node(world, a)->up_bps = 128 * KIB;
     unsigned first = world_dial(world, a, b, NULL);
     world_run(world, 40 * SECOND);
     unsigned second = world_dial(world, b, a, NULL);
@@ -523,7 +523,7 @@ static void seeds_part_after_a_moment(void **state)
 static void peers_are_introduced_to_each_other(void **state)
 {
     (void)state;
-    struct world *world = small_world(64 * KIB, 64 * MIB);
+    struct world *world = small_world(64 * KIB, 16 * MIB);
     unsigned hub = world_add(world, &a_seed), a = world_add(world, &a_leecher);
     unsigned b = world_add(world, &a_leecher);
     world_node(world, hub)->up_bps = MIB;
@@ -539,10 +539,10 @@ static void peers_are_introduced_to_each_other(void **state)
 static void private_torrents_introduce_nobody(void **state)
 {
     (void)state;
-    struct world *world = world_new(content_make(64 * KIB, 64 * MIB, true, 1), test_seed(7));
+    struct world *world = world_new(content_make(64 * KIB, 16 * MIB, true, 1), test_seed(7));
     unsigned hub = world_add(world, &a_seed), a = world_add(world, &a_leecher);
     unsigned b = world_add(world, &a_stranger);
-    world_node(world, hub)->up_bps = MIB;
+    world_node(world, hub)->up_bps = 64 * KIB;
     world_dial(world, a, hub, NULL);
     world_dial(world, b, hub, NULL);
     world_run(world, 3 * MINUTE);
