@@ -183,6 +183,8 @@ static enum attached attach(struct add_request *request, struct item *item)
         item_set_metainfo(item, request->metainfo);
         request->metainfo = NULL;
     }
+    if (!request->options.sha1_too) /* named by its infohash: this is what is wanted */
+        item->row.has_expected_sha1 = false;
     item->row.force = item->row.force || request->force;
     item->row.no_seed = item->row.no_seed || request->no_seed;
     give_peers(request, item);

@@ -96,7 +96,10 @@ struct item {
     uint64_t space_needed, space_free;
     uint64_t recheck_ms; /* when place looks again; UINT64_MAX: never */
 
-    struct transfer *transfer; /* NULL while neither fetched nor served */
+    /* NULL while neither fetched nor served. A complete one that nobody is connected to has none
+     * either, though it runs: most of a large collection is just there. */
+    struct transfer *transfer;
+    uint64_t lonely_since_ms; /* complete, and the last peer left then */
     bool transfer_has_metainfo;
     bool has_slot, waits_for_slot;
     uint64_t moved_ms;             /* last time payload came */

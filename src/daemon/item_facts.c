@@ -20,14 +20,18 @@ bool item_wants(const struct item *item, uint32_t piece)
 
 bool item_is_running(const struct item *item)
 {
-    return item->transfer != NULL && !item->removing && item->row.wish == WISH_RUN &&
-           !item->engine->stopping;
+    if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN)
+        return false;
+    return item->transfer != NULL ||
+           (item->row.complete && item->placed && item->trouble == TROUBLE_NONE &&
+            item->to_verify == NULL && item->reshare == NULL);
 }
 
 bool item_is_fetching(const struct item *item)
 {
-    return item_is_running(item) && (item->metainfo == NULL || item->missing > 0) &&
-           !item->row.complete && item->trouble == TROUBLE_NONE;
+    return item_is_running(item) && item->transfer != NULL &&
+           (item->metainfo == NULL || item->missing > 0) && !item->row.complete &&
+           item->trouble == TROUBLE_NONE;
 }
 
 bool item_is_private(const struct item *item)

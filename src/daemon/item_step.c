@@ -209,13 +209,46 @@ static void start_verifying(struct item *item)
         verifier_start(item);
 }
 
+bool item_wake(struct item *item)
+{
+    if (!item_is_running(item) || !need_transfer(item, item->metainfo != NULL && item->placed))
+        return false;
+    item->lonely_since_ms = engine_now(item->engine);
+    return true;
+}
+
+uint64_t item_rest_due(const struct item *item)
+{
+    bool rests = item->row.complete && item->transfer != NULL && item->connections == NULL;
+    return rests ? item->lonely_since_ms + LONELY_MS : UINT64_MAX;
+}
+
+/* Complete: served while somebody is there. */
+static void serve(struct item *item)
+{
+    uint64_t now_ms = engine_now(item->engine);
+    give_slot_back(item);
+    if (item->connections != NULL)
+        item->lonely_since_ms = now_ms;
+    if (item->transfer == NULL)
+        return;
+    if (item_rest_due(item) <= now_ms)
+        item_halt(item);
+    else
+        transfer_set_active(item->transfer, false, true, now_ms);
+}
+
 static void run(struct item *item)
 {
+    if (item->row.complete) {
+        serve(item);
+        return;
+    }
     if (!item->placed && !item->transfer_has_metainfo)
         return; /* no room to begin with */
     if (!need_transfer(item, true))
         return;
-    bool fetch = item->missing > 0 && !item->row.complete && item->trouble == TROUBLE_NONE;
+    bool fetch = item->missing > 0 && item->trouble == TROUBLE_NONE;
     if (!fetch)
         give_slot_back(item);
     fetch = fetch && !gives_way(item) && take_slot(item);

@@ -158,14 +158,14 @@ void item_publish(struct item *item)
 static uint64_t seeding_ends(struct item *item)
 {
     const struct config *config = item->engine->daemon->config;
-    if (item->row.origin != ORIGIN_FETCH || !item->row.complete || item->row.wish != WISH_RUN ||
-        item->transfer == NULL)
+    if (item->row.origin != ORIGIN_FETCH || !item->row.complete || item->row.wish != WISH_RUN)
         return UINT64_MAX;
     double ratio = config_ratio(config, "transfer.ratio");
     int64_t seed_s = config_number(config, "transfer.seed_time");
     int64_t left_s = item->row.completed_unix_s + seed_s - (int64_t)time(NULL);
-    struct transfer_stats stats;
-    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    struct transfer_stats stats = {.peers = 0};
+    if (item->transfer != NULL)
+        transfer_stats(item->transfer, engine_now(item->engine), &stats);
     uint64_t sent = item->row.uploaded + stats.bytes_up - item->saved_up;
     bool enough = ratio > 0 && item->row.size > 0 && (double)sent >= ratio * (double)item->row.size;
     if (!enough && (seed_s == 0 || left_s > 0))
@@ -193,6 +193,7 @@ static void set_timer(struct item *item, uint64_t seeding_ends_ms)
     if (item->has_slot && engine_has_queued(item->engine))
         due_ms = earlier(due_ms, item->moved_ms + STALLED_MS);
     due_ms = earlier(due_ms, piece_jobs_sync_due(item));
+    due_ms = earlier(due_ms, item_rest_due(item));
     due_ms = earlier(due_ms, item->row.wish == WISH_RUN ? item->recheck_ms : UINT64_MAX);
     due_ms = earlier(due_ms, followers_due(item));
     due_ms = earlier(due_ms, verify_calls_due(item));

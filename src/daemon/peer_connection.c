@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/item.h"
+#include "daemon/item_step.h"
 #include "daemon/upload.h"
 #include "io/tcp.h"
 
@@ -256,7 +257,7 @@ static bool find_item(struct peer_connection *connection, const struct handshake
 {
     struct engine *engine = connection->engine;
     struct item *item = engine_find(engine, &theirs->infohash);
-    if (item == NULL || item->transfer == NULL || !item_is_running(item)) {
+    if (item == NULL || !item_wake(item)) {
         engine->refused_unknown++;
         return false;
     }

@@ -22,7 +22,7 @@ struct entry {
 struct peer_list {
     struct entry *entries;
     size_t count, cap;
-    struct endpoint bans[PEER_LIST_BANS_MAX]; /* a ring */
+    struct endpoint *bans; /* a ring of PEER_LIST_BANS_MAX; NULL before the first */
     size_t ban_count, ban_next;
 };
 
@@ -36,6 +36,7 @@ void peer_list_free(struct peer_list *list)
     if (list == NULL)
         return;
     free(list->entries);
+    free(list->bans);
     free(list);
 }
 
@@ -172,6 +173,10 @@ static void ban(struct peer_list *list, const struct endpoint *endpoint)
     for (size_t i = 0; i < list->ban_count; i++)
         if (endpoint_equal(&list->bans[i], endpoint))
             return;
+    if (list->bans == NULL)
+        list->bans = malloc(PEER_LIST_BANS_MAX * sizeof *list->bans);
+    if (list->bans == NULL)
+        return;
     list->bans[list->ban_next] = *endpoint;
     list->ban_next = (list->ban_next + 1) % PEER_LIST_BANS_MAX;
     if (list->ban_count < PEER_LIST_BANS_MAX)
