@@ -36,6 +36,8 @@ static enum status status_of_errno(int error)
     case EISDIR:
     case ENXIO:
         return STATUS_REFUSED;
+    case EWOULDBLOCK:
+        return STATUS_CONFLICT;
     case EEXIST:
     case ENOTEMPTY:
         return STATUS_EXISTS;
@@ -66,6 +68,8 @@ static const char *reason_of(enum status status, int error, char *space, size_t 
         return "a symbolic link is in the way";
     if (error == ENXIO || error == EISDIR)
         return "not a regular file";
+    if (error == EWOULDBLOCK)
+        return "another download writes to it";
     if (error == ENOTDIR)
         return "a link or a file is in the way of a folder";
     return strerror_r(error, space, size);
@@ -146,6 +150,7 @@ enum status storage_new(const struct metainfo *metainfo, const char *dir, const 
     storage->metainfo = metainfo;
     storage->cache = cache;
     storage->partial = partial;
+    storage->hold = -1;
     storage->dir = strdup(dir);
     storage->target = strdup(target);
     storage->partial_name = partial_name_of(target);
@@ -163,6 +168,7 @@ void storage_free(struct storage *storage)
     if (storage == NULL)
         return;
     storage_cache_forget(storage->cache, storage);
+    storage_let_go(storage);
     pthread_rwlock_destroy(&storage->lock);
     pthread_mutex_destroy(&storage->marks_lock);
     free_storage(storage);

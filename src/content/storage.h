@@ -37,8 +37,9 @@ void storage_cache_free(struct storage_cache *cache); /* after its last storage;
 #define STORAGE_ERROR_SIZE (STORAGE_PATH_SIZE + 80)
 
 /* NO_SPACE: ENOSPC, EDQUOT. PERMISSION: EACCES, EPERM, EROFS. NOT_FOUND: ENOENT. REFUSED: ELOOP,
- * ENOTDIR, or no regular file. EXISTS: EEXIST, ENOTEMPTY, EISDIR. BUSY: EMFILE, ENFILE. NO_MEMORY:
- * ENOMEM. MISMATCH: the file is shorter than it should be (error 0). Any other: IO. */
+ * ENOTDIR, or no regular file. EXISTS: EEXIST, ENOTEMPTY, EISDIR. CONFLICT: another storage holds
+ * the partial file or folder. BUSY: EMFILE, ENFILE. NO_MEMORY: ENOMEM. MISMATCH: the file is
+ * shorter than it should be (error 0). Any other: IO. */
 struct storage_error {
     int error;                    /* errno, or 0 */
     char path[STORAGE_PATH_SIZE]; /* below DIR; as it is, not yet safe to show */
@@ -88,7 +89,9 @@ enum status storage_sync(struct storage *storage, struct storage_error *error);
 
 /* While partial: makes the folder (or the single file) and the files of no length. So an unwritable
  * place shows before anything is fetched. What has the partial name already is taken as ours: for
- * a new download look first (storage_look). */
+ * a new download look first (storage_look). From then on it is held until it is finished, deleted
+ * or freed: CONFLICT for any other storage, in whatever process, as far as the file system has
+ * locks. */
 enum status storage_prepare(struct storage *storage, struct storage_error *error);
 /* Syncs all, cuts files that are too long, renames to DIR/TARGET, syncs DIR; not partial from then
  * on. Files that are missing or short were not selected and stay so: what is wanted, the caller has

@@ -20,6 +20,7 @@ struct storage {
      * `partial`. */
     pthread_rwlock_t lock;
     bool partial;
+    int hold; /* the partial file or folder, locked; -1: not held */
     pthread_mutex_t marks_lock;
     uint8_t *marks; /* file_count of them; NULL before the first write */
 };
@@ -30,6 +31,8 @@ enum status storage_fail(struct storage_error *error, int error_number, const ch
 void storage_file_path(const struct storage *storage, const char *root_name, uint32_t file,
                        char out[STORAGE_PATH_SIZE]);
 const char *storage_root_name(const struct storage *storage); /* as `partial` says; needs lock */
+
+void storage_let_go(struct storage *storage); /* of the hold */
 
 bool storage_have_marks(struct storage *storage); /* makes room for them; false: no memory */
 void storage_mark(struct storage *storage, uint32_t file, uint8_t marks);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -230,6 +231,30 @@ static enum status make_empty_files(struct storage *storage, struct beneath *wal
     return status;
 }
 
+void storage_let_go(struct storage *storage)
+{
+    if (storage->hold >= 0)
+        close(storage->hold);
+    storage->hold = -1;
+}
+
+/* Two downloads of one target, of this daemon or of another, would write over each other. A file
+ * system that knows no locks is taken as it is. */
+static enum status take_hold(struct storage *storage, const struct beneath *walk,
+                             struct storage_error *error)
+{
+    const char *name = storage->partial_name;
+    storage_let_go(storage);
+    int fd = openat(walk->root, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return storage_fail(error, errno, name);
+    storage->hold = fd;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return STATUS_OK;
+    storage_let_go(storage);
+    return storage_fail(error, EWOULDBLOCK, name);
+}
+
 enum status storage_prepare(struct storage *storage, struct storage_error *error)
 {
     struct beneath walk;
@@ -241,6 +266,8 @@ enum status storage_prepare(struct storage *storage, struct storage_error *error
         status = storage_walk_begin(storage, true, &walk, error);
         if (status == STATUS_OK)
             status = make_empty_files(storage, &walk, error);
+        if (status == STATUS_OK)
+            status = take_hold(storage, &walk, error);
         storage_walk_end(&walk);
     }
     pthread_rwlock_unlock(&storage->lock);
@@ -402,8 +429,10 @@ enum status storage_finish(struct storage *storage, bool force, struct storage_e
     status = begin_alone(storage, false, &walk, error);
     if (status == STATUS_OK && storage->partial)
         status = take_final_name(storage, &walk, force, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         storage->partial = false;
+        storage_let_go(storage);
+    }
     if (status == STATUS_OK)
         status = sync_dir(storage, &walk, error);
     end_alone(storage, &walk);
@@ -453,6 +482,7 @@ enum status storage_delete(struct storage *storage, struct storage_error *error)
     if (status == STATUS_OK) {
         status = delete_files(storage, &walk, error);
         remove_empty_folders(storage, &walk);
+        storage_let_go(storage);
     }
     end_alone(storage, &walk);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;

@@ -58,14 +58,15 @@ static enum outcome look_at_leftover(struct place *place)
 
 static enum outcome prepare(struct place *place)
 {
-    place->status = storage_free_space(place->storage, &place->free_bytes, &place->error);
+    struct storage *storage = place->reopened ? place->probe : place->storage;
+    place->status = storage_free_space(storage, &place->free_bytes, &place->error);
     if (place->status != STATUS_OK)
         return PLACE_FAILED;
     if (place->needed > 0 && place->free_bytes < place->needed + place->reserve)
         return PLACE_NO_SPACE;
-    place->status = storage_prepare(place->storage, &place->error);
+    place->status = storage_prepare(storage, &place->error);
     if (place->status == STATUS_OK)
-        place->status = storage_stat_files(place->storage, place->stats, &place->error);
+        place->status = storage_stat_files(storage, place->stats, &place->error);
     if (place->status == STATUS_NO_SPACE)
         return PLACE_NO_SPACE;
     return place->status == STATUS_OK ? PLACE_READY : PLACE_FAILED;
@@ -338,7 +339,8 @@ static void on_failed(struct item *item, const struct place *place)
 {
     char text[STORAGE_ERROR_SIZE];
     storage_error_text(place->status, &place->error, text);
-    item_set_trouble(item, TROUBLE_DISK, place->status, "cannot use %s: %s", item->row.dir, text);
+    enum item_trouble trouble = place->status == STATUS_CONFLICT ? TROUBLE_CONFLICT : TROUBLE_DISK;
+    item_set_trouble(item, trouble, place->status, "cannot use %s: %s", item->row.dir, text);
 }
 
 /* ---- there and back ---- */
@@ -428,6 +430,8 @@ void place_start(struct item *item)
                          (long long)rival->row.id, item->row.dir, item->row.target);
         return;
     }
+    if (item->storage == NULL && item_open_storage(item, !item->row.complete) != STATUS_OK)
+        return;
     struct place *place = calloc(1, sizeof *place);
     if (place != NULL)
         place->stats = calloc(item->metainfo->file_count, sizeof *place->stats);

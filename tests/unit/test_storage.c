@@ -333,6 +333,25 @@ static void empty_content_is_made(void **state)
     end(&f);
 }
 
+static void one_download_at_a_time_has_the_partial_name(void **state)
+{
+    (void)state;
+    static const char *const layouts[] = {"a:10 b:0", "a:10"}; /* a folder, a file */
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f = begin(layouts[i]);
+        struct storage *other;
+        assert_int_equal(storage_prepare(f.storage, &f.error), STATUS_OK);
+        assert_int_equal(storage_prepare(f.storage, &f.error), STATUS_OK);
+        assert_int_equal(storage_new(f.metainfo, f.dir, "root", true, f.cache, &other), STATUS_OK);
+        assert_int_equal(storage_prepare(other, &f.error), STATUS_CONFLICT);
+        assert_int_equal(write_all(&f), STATUS_OK);
+        assert_int_equal(storage_finish(f.storage, false, &f.error), STATUS_OK);
+        assert_int_equal(storage_prepare(other, &f.error), STATUS_OK);
+        storage_free(other);
+        end(&f);
+    }
+}
+
 static void reopened_content_can_be_written_again(void **state)
 {
     (void)state;
@@ -598,6 +617,7 @@ int main(void)
         cmocka_unit_test(planted_links_are_not_followed),
         cmocka_unit_test(the_root_may_be_no_link_either),
         cmocka_unit_test(a_pipe_in_the_way_does_not_hold_the_thread),
+        cmocka_unit_test(one_download_at_a_time_has_the_partial_name),
         cmocka_unit_test(an_existing_file_is_not_overwritten),
         cmocka_unit_test(forced_folders_are_merged),
         cmocka_unit_test(force_does_not_turn_a_folder_into_a_file),
