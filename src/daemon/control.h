@@ -38,6 +38,8 @@ const char *call_text(const struct call *call, const char *key, const char *othe
 bool call_bool(const struct call *call, const char *key, bool otherwise);
 int64_t call_number(const struct call *call, const char *key, int64_t otherwise);
 double call_double(const struct call *call, const char *key, double otherwise);
+/* Seconds as milliseconds; what is negative or no number is 0, more than a year is a year. */
+uint64_t call_ms(const struct call *call, const char *key, double otherwise_s);
 /* Array of texts: writes up to `cap` pointers, returns how many. */
 size_t call_texts(const struct call *call, const char *key, const char *out[], size_t cap);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "daemon/params.h"
+
 static bool key_is(const msgpack_object *key, const char *name)
 {
     return key->type == MSGPACK_OBJECT_STR && key->via.str.size == strlen(name) &&
@@ -78,6 +80,14 @@ double call_double(const struct call *call, const char *key, double otherwise)
     if (object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
         return (double)object->via.i64;
     return is_float(object) ? object->via.f64 : otherwise;
+}
+
+uint64_t call_ms(const struct call *call, const char *key, double otherwise_s)
+{
+    double ms = call_double(call, key, otherwise_s) * 1000;
+    if (!(ms > 0)) /* NaN too */
+        return 0;
+    return ms < CONTROL_WAIT_MAX_MS ? (uint64_t)ms : CONTROL_WAIT_MAX_MS;
 }
 
 size_t call_texts(const struct call *call, const char *key, const char *out[], size_t cap)

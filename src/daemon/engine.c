@@ -11,6 +11,7 @@
 #include "daemon/engine_private.h"
 #include "daemon/finisher.h"
 #include "daemon/item_facts.h"
+#include "daemon/item_peers.h"
 #include "daemon/item_step.h"
 #include "daemon/peer_connection.h"
 #include "daemon/piece_jobs.h"
@@ -195,6 +196,7 @@ void engine_free(struct engine *engine)
     struct item *item, *next;
     if (engine == NULL || engine->jobs > 0)
         return;
+    item_peers_cancel(engine);
     DL_FOREACH_SAFE(engine->items, item, next)
     {
         HASH_DEL(engine->by_hash, item);

@@ -10,6 +10,7 @@
 
 struct peer_connection;
 struct item;
+struct resolving;
 struct share_job;
 
 struct engine {
@@ -22,6 +23,7 @@ struct engine {
     struct item *dirty, *dirty_last;     /* to be looked at this turn */
     struct peer_connection *connections; /* utlist: all, of whatever item */
     struct share_job *share_jobs;        /* utlist */
+    struct resolving *resolving;         /* utlist: names of peers in links */
     size_t connection_count, half_open;
     size_t connections_max, half_open_max;
     size_t downloading, downloading_max; /* items that hold a slot */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
+#include "daemon/reshare.h"
 
 /* ---- make and free ---- */
 
@@ -81,6 +82,8 @@ struct item *item_new(struct engine *engine, struct catalog_transfer *row)
     item_options_parse(&item->options, item->row.options);
     finder_init(&item->finder, item);
     load_metainfo(item);
+    if (item->metainfo == NULL)
+        item->row.complete = false; /* the row is broken: what it is has to be learnt anew */
     take_have(item);
     item_peers_load(item);
     if (item->metainfo != NULL)
@@ -93,6 +96,7 @@ void item_free(struct item *item)
     if (item == NULL)
         return;
     finder_dispose(&item->finder);
+    reshare_free(item->reshare);
     publisher_free(item->publisher);
     transfer_free(item->transfer);
     storage_free(item->storage);

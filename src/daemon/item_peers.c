@@ -24,9 +24,17 @@ static void take(struct item *item, const struct endpoint *endpoint)
 }
 
 struct resolving {
+    struct resolving *prev, *next; /* engine->resolving */
+    struct resolve *resolve;
     struct engine *engine;
     int64_t id; /* of the transfer, which may be gone by then */
 };
+
+static void end_resolving(struct resolving *resolving)
+{
+    DL_DELETE(resolving->engine->resolving, resolving);
+    free(resolving);
+}
 
 static void on_resolved(void *user, enum status status, const struct endpoint endpoints[],
                         size_t count)
@@ -35,7 +43,7 @@ static void on_resolved(void *user, enum status status, const struct endpoint en
     struct item *item = engine_find_id(resolving->engine, resolving->id);
     for (size_t i = 0; status == STATUS_OK && item != NULL && i < count; i++)
         take(item, &endpoints[i]);
-    free(resolving);
+    end_resolving(resolving);
 }
 
 static void resolve(struct item *item, const char *host, uint16_t port)
@@ -44,8 +52,19 @@ static void resolve(struct item *item, const char *host, uint16_t port)
     if (resolving == NULL)
         return;
     *resolving = (struct resolving){.engine = item->engine, .id = item->row.id};
-    if (resolve_start(item->engine->daemon->loop, host, port, on_resolved, resolving) == NULL)
-        free(resolving);
+    DL_APPEND(item->engine->resolving, resolving);
+    resolving->resolve =
+        resolve_start(item->engine->daemon->loop, host, port, on_resolved, resolving);
+    if (resolving->resolve == NULL)
+        end_resolving(resolving);
+}
+
+void item_peers_cancel(struct engine *engine)
+{
+    while (engine->resolving != NULL) {
+        resolve_cancel(engine->resolving->resolve);
+        end_resolving(engine->resolving);
+    }
 }
 
 static void join_text(const char *host, uint16_t port, char *out, size_t size)

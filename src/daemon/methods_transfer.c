@@ -27,10 +27,10 @@ static struct item *target_of(struct daemon *daemon, struct call *call)
 
 static void follow(struct daemon *daemon, struct call *call)
 {
-    double wait_s = call_double(call, "wait", 0);
+    uint64_t wait_ms = call_ms(call, "wait", 0);
     struct item *item = target_of(daemon, call);
     if (item != NULL)
-        follow_start(item, call, wait_s > 0 ? (uint64_t)(wait_s * 1000) : 0);
+        follow_start(item, call, wait_ms);
 }
 
 static bool change(struct item *item, bool resume)
@@ -84,6 +84,8 @@ static void verify(struct daemon *daemon, struct call *call)
         return;
     if (item->metainfo == NULL)
         call_fail(call, "not_known", 3, NULL, "%s: its pieces are not known yet", item->row.name);
+    else if (item->storage == NULL)
+        call_fail(call, "disk", 9, NULL, "%s", item->trouble_text);
     else
         verify_call_start(item, call);
 }

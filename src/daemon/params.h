@@ -10,6 +10,7 @@
 #define CONTROL_BACKLOG_MAX     (4u << 20) /* bytes of notifications that nobody reads */
 #define CONTROL_READ_BYTES      16384      /* asked for at a time: most requests are under 1 KiB */
 #define CONTROL_LISTEN_BACKLOG  64         /* as many as may be connected */
+#define CONTROL_WAIT_MAX_MS     UINT64_C(31622400000) /* a year; as good as for ever */
 
 /* ---- node ---- */
 #define NODE_SOCKETS_MAX    16  /* UDP sockets: one per --bind address */

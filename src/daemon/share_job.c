@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,7 @@ static void run_scan(void *user)
                             &job->tree, job->error);
     if (job->status != STATUS_OK)
         return;
+    job->error[0] = 0; /* what comes now has reasons of its own */
     const char *name = job->name != NULL ? job->name : job->tree->name;
     if (job->piece_length == 0)
         job->piece_length = metainfo_default_piece_length(job->tree->total_length);
@@ -201,6 +203,9 @@ static void build_done(void *user, bool cancelled)
     if (!ended_well(job, cancelled))
         return;
     job->status = share_add(job);
+    if (job->status != STATUS_OK && job->status != STATUS_BUSY)
+        snprintf(job->error, sizeof job->error, "cannot write the database: %s",
+                 status_text(job->status));
     if (job->status != STATUS_OK)
         fail(job);
     else
@@ -350,7 +355,7 @@ static bool read_params(struct share_job *job, struct call *call)
     job->unlisted = call_bool(call, "unlisted", false);
     job->announce = call_bool(call, "announce", true);
     job->is_private = call_bool(call, "private", false);
-    job->wait_ms = (uint64_t)(call_double(call, "wait_announce", 3) * 1000);
+    job->wait_ms = call_ms(call, "wait_announce", 3);
     return true;
 }
 

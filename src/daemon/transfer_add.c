@@ -138,7 +138,7 @@ static void add_by_name(struct daemon *daemon, struct call *call, struct add_req
                         const char *name)
 {
     struct name_add *adding = calloc(1, sizeof *adding);
-    double wait_s = call_double(call, "wait", NAME_WAIT_S);
+    uint64_t wait_ms = call_ms(call, "wait", NAME_WAIT_S);
     if (adding == NULL) {
         add_request_free(request);
         call_fail(call, "no_memory", 1, NULL, "out of memory");
@@ -149,7 +149,7 @@ static void add_by_name(struct daemon *daemon, struct call *call, struct add_req
     adding->call = call;
     adding->name = strdup(name);
     adding->timer = timer_new(daemon->loop, search_again, adding);
-    adding->deadline_ms = daemon_now_ms(daemon) + (uint64_t)((wait_s > 0 ? wait_s : 0) * 1000);
+    adding->deadline_ms = daemon_now_ms(daemon) + wait_ms;
     if (adding->name == NULL || adding->timer == NULL) {
         free_name_add(adding);
         call_fail(call, "no_memory", 1, NULL, "out of memory");
