@@ -175,6 +175,15 @@ static void search_segments(struct finder *finder)
 
 /* ---- a file's SHA-1 instead of an infohash ---- */
 
+/* Then it is an infohash after all. */
+static bool metadata_is_coming(const struct item *item)
+{
+    struct transfer_stats stats = {.metadata_total = 0};
+    if (item->transfer != NULL)
+        transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    return item->metainfo != NULL || stats.metadata_total > 0;
+}
+
 static void on_names_end(void *user, const struct name_search_end *end,
                          const struct name_match *best, size_t count)
 {
@@ -182,20 +191,30 @@ static void on_names_end(void *user, const struct name_search_end *end,
     (void)end;
     finder->names = NULL;
     finder->names_due_ms = engine_now(finder->item->engine) + finder->pause_ms;
-    if (count > 0 && finder->item->by_peer == NULL && finder->item->metainfo == NULL)
+    if (count > 0 && !metadata_is_coming(finder->item))
         item_becomes(finder->item, &best[0].infohash);
     item_mark(finder->item);
+}
+
+/* After the first look for peers, and then also while some are connected: they may be others who
+ * look for that file, and know no more than we do. */
+static bool may_be_sha1(const struct finder *finder)
+{
+    const struct item *item = finder->item;
+    return item->options.sha1_too && item->metainfo == NULL && finder->names == NULL &&
+           finder->rounds > 0;
 }
 
 static void search_sha1(struct finder *finder)
 {
     struct item *item = finder->item;
-    if (!item->options.sha1_too || item->metainfo != NULL || item->by_peer != NULL ||
-        finder->names != NULL || finder->rounds == 0 ||
-        finder->names_due_ms > engine_now(item->engine))
+    uint64_t now_ms = engine_now(item->engine);
+    if (!may_be_sha1(finder) || finder->names_due_ms > now_ms)
         return;
     struct name_query query = {.file_sha1 = &item->row.infohash, .wait_ms = SEARCH_LONELY_MS * 2};
     finder->names = name_search_start(item->engine->daemon, &query, NULL, on_names_end, finder);
+    if (finder->names == NULL)
+        finder->names_due_ms = now_ms + SEARCH_LONELY_MS;
 }
 
 /* ---- dialling ---- */
@@ -291,8 +310,7 @@ uint64_t finder_due(const struct finder *finder)
         due_ms = earlier(due_ms, finder->due_ms);
     if (item->transfer_has_metainfo)
         due_ms = earlier(due_ms, finder->segments_due_ms);
-    if (item->options.sha1_too && item->metainfo == NULL && finder->names == NULL &&
-        finder->rounds > 0)
+    if (may_be_sha1(finder))
         due_ms = earlier(due_ms, finder->names_due_ms);
     return due_ms;
 }

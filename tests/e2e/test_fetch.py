@@ -80,6 +80,20 @@ def name_is_enough_and_its_hash_is_printed(net):
 
 
 @test
+def those_who_look_for_a_sha1_do_not_hold_each_other_up(net):
+    _, seed, one, other = net.star('seed', 'one', 'other')
+    path = net.make_file('notes.bin', MIB)
+    digits = sha1_file(path)
+    waiting = [(peer, peer.add(digits, sha1_too=True)) for peer in (one, other)]
+    for peer, ident in waiting:  # connected to each other, and neither knows what it is
+        peer.wait_until(lambda: peer.transfer(ident)['peers']['connected'] > 0, 60, 'connected')
+    seed.share(path)
+    for peer, ident in waiting:
+        peer.call('transfer.resume', id=ident)  # looks again now, not in its own time
+        same_file(peer.follow(ident)['path'], path)
+
+
+@test
 def what_sha1sum_prints_is_enough(net):
     _, _, peer, path, _ = pair(net)
     digits = subprocess.run(['sha1sum', path], capture_output=True, text=True).stdout.split()[0]
