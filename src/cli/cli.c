@@ -104,7 +104,7 @@ static int run_without_command(struct cli *cli)
     return EXIT_USAGE;
 }
 
-static int dispatch(struct cli *cli)
+static int run_command(struct cli *cli)
 {
     const struct command *command = cli->arguments->command;
     if (command == NULL)
@@ -115,6 +115,42 @@ static int dispatch(struct cli *cli)
     }
     json_t *error = set_paths(cli);
     return error != NULL ? cli_fail(cli, error) : command->run(cli, cli->arguments);
+}
+
+static bool asks_for_help(const struct cli *cli)
+{
+    const struct arguments *arguments = cli->arguments;
+    if (arguments->command == NULL && arguments_has(arguments, "version"))
+        return false;
+    return arguments_has(arguments, "help") ||
+           (arguments->command != NULL && arguments->command->run == verb_help);
+}
+
+/* Help is a text for people; with --json it is one string. */
+static int help_as_json(struct cli *cli)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = cli->out;
+    cli->out = open_memstream(&text, &len);
+    if (cli->out == NULL)
+        abort();
+    int status = run_command(cli);
+    fclose(cli->out);
+    cli->out = out;
+    json_t *result = status == EXIT_DONE ? json_pack("{s:s}", "help", text) : NULL;
+    if (result != NULL)
+        cli_json_result(cli, result);
+    else
+        fputs(text, out); /* a failure, which is JSON already */
+    json_decref(result);
+    free(text);
+    return status;
+}
+
+static int dispatch(struct cli *cli)
+{
+    return cli->json && asks_for_help(cli) ? help_as_json(cli) : run_command(cli);
 }
 
 int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon)

@@ -227,7 +227,7 @@ const struct command commands[] = {
     {"config path", "program", "", 0, 0, "Where the config file is.", no_flags, NULL,
      verb_config_path},
     {"version", "program", "", 0, 0, "Print the version.", no_flags, NULL, verb_version},
-    {"help", "program", "[COMMAND|TOPIC]", 0, 2, "Help; topics: exit files environment flags.",
+    {"help", "program", "[COMMAND|TOPIC]", 0, 2, "Help; topics: exit folders environment flags.",
      no_flags, NULL, verb_help},
     {0},
 };

@@ -67,7 +67,7 @@ void help_overview(FILE *out)
                  "  --json  -q  -v  --profile NAME  --socket PATH  --no-autostart\n"
                  "  --timeout D  --color auto|always|never  -y  -h\n\n"
                  "kadpeer CMD -h: one screen; kadpeer help CMD: all of it;\n"
-                 "kadpeer help exit|files|environment|flags: about the whole\n");
+                 "kadpeer help exit|folders|environment|flags: about the whole\n");
 }
 
 static void print_in_columns(const struct command *command, FILE *out)

@@ -18,7 +18,7 @@ static const char exit_text[] =
     "\n"
     "Of several arguments all are tried; the status is 7 unless all failed alike.\n";
 
-static const char files_text[] =
+static const char folders_text[] =
     "  $XDG_CONFIG_HOME/kadpeer/config.ini    settings: key = value in sections\n"
     "  $XDG_CONFIG_HOME/kadpeer/bootstrap_nodes.txt    nodes to join by\n"
     "  $XDG_DATA_HOME/kadpeer/                database and keys\n"
@@ -38,7 +38,7 @@ static const char environment_text[] =
     "  KADPEER_AUTOSTART=0  as --no-autostart\n"
     "  NO_COLOR             neither colours nor drawn progress\n"
     "  VISUAL, EDITOR       what 'config edit' opens\n"
-    "  HOME, XDG_*          see kadpeer help files\n"
+    "  HOME, XDG_*          see kadpeer help folders\n"
     "\n"
     "Flags win over the environment, it wins over the config file.\n";
 
@@ -46,7 +46,8 @@ bool help_topic(const char *topic, FILE *out)
 {
     static const struct {
         const char *name, *text;
-    } topics[] = {{"exit", exit_text}, {"files", files_text}, {"environment", environment_text}};
+    } topics[] = {
+        {"exit", exit_text}, {"folders", folders_text}, {"environment", environment_text}};
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         if (strcmp(topics[i].name, topic) == 0) {
             fputs(topics[i].text, out);

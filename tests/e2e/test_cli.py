@@ -276,3 +276,15 @@ def a_reader_that_goes_away_ends_the_command(net):
     child = peer.cli_start('config', 'ls', stdout=writing, stderr=subprocess.DEVNULL)
     os.close(writing)
     assert child.wait(10) in (-signal.SIGPIPE, 9), child.returncode
+
+
+@test
+def help_is_one_json_value_too(net):
+    home = net.profile('home')
+    for words, begin in ((['-h'], 'kadpeer: hand'), (['help'], 'kadpeer: hand'),
+                         (['get', '-h'], 'usage: kadpeer get '), (['help', 'exit'], 'Exit status'),
+                         (['torrent', '-h'], 'usage: kadpeer torrent COMMAND')):
+        said = json.loads(home.ok('--json', *words))
+        assert said['ok'] and said['help'].startswith(begin), said
+    failed = home.cli('--json', 'help', 'nothing')
+    assert failed.exit == 2 and json.loads(failed.out)['error']['code'] == 'usage', failed

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 
+#include "cli/command.h"
 #include "support/fake_daemon.h"
 
 static char root[] = "/tmp/kadpeer-test-cli-XXXXXX";
@@ -206,6 +207,19 @@ static void an_editor_gets_every_setting_as_a_comment(void **state)
     CHECK(1, "", NULL, "config", "edit");
 }
 
+/* ---- help ---- */
+
+/* Help about files on disk was hidden behind the command `files`. */
+static void every_topic_named_in_the_overview_can_be_read(void **state)
+{
+    static const char *const topics[] = {"exit", "folders", "environment", "flags"};
+    (void)state;
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        assert_null(command_find(topics[i]));
+        CHECK(0, NULL, "", "help", topics[i]);
+    }
+}
+
 /* ---- bootstrap ---- */
 
 static void the_list_starts_from_the_installed_one(void **state)
@@ -256,6 +270,7 @@ int main(void)
         cmocka_unit_test(an_editor_gets_every_setting_as_a_comment),
         cmocka_unit_test(the_list_starts_from_the_installed_one),
         cmocka_unit_test(logs_shows_the_last_lines),
+        cmocka_unit_test(every_topic_named_in_the_overview_can_be_read),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
