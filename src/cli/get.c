@@ -99,8 +99,18 @@ static void json_done(struct cli *cli, const json_t *result)
     json_decref(fields);
 }
 
+/* A file's SHA-1 that turned out to be of a transfer that is there already. */
+static void follow_other(struct fetch *fetch, int64_t id)
+{
+    if (id <= 0 || id == strtoll(fetch->wanted.id, NULL, 10))
+        return;
+    snprintf(fetch->wanted.id, sizeof fetch->wanted.id, "%lld", (long long)id);
+    fetch->fetched = false;
+}
+
 static void finish(struct get *get, struct fetch *fetch, const json_t *result)
 {
+    follow_other(fetch, json_whole(result, "transfer.id", 0));
     fetch->stage = STAGE_ENDED;
     progress_end(get->progress, (size_t)(fetch - get->fetches));
     outcome_add(&get->outcome, EXIT_DONE);
@@ -215,6 +225,7 @@ static bool wants_data(const struct message *message)
 
 static void on_notification(struct get *get, struct fetch *fetch, const struct message *message)
 {
+    follow_other(fetch, json_whole(message->body, "id", 0));
     fetch->fetched = fetch->fetched || wants_data(message);
     if (get->cli->json) {
         if (json_object_get(message->body, "id") == NULL)

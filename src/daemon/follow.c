@@ -271,6 +271,20 @@ void follow_start(struct item *item, struct call *call, uint64_t wait_ms)
     item_mark(item);
 }
 
+void followers_move(struct item *from, struct item *to)
+{
+    struct follower *follower, *next;
+    DL_FOREACH_SAFE(from->followers, follower, next)
+    {
+        DL_DELETE(from->followers, follower);
+        follower->item = to;
+        follower->state = ITEM_STATES;
+        follower->metadata_have = follower->metadata_total = 0;
+        DL_APPEND(to->followers, follower);
+    }
+    item_mark(to);
+}
+
 void followers_end(struct item *item)
 {
     struct follower *follower, *next;

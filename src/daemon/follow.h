@@ -10,4 +10,5 @@ struct item;
 void follow_start(struct item *item, struct call *call, uint64_t wait_ms);
 void followers_turn(struct item *item);
 uint64_t followers_due(const struct item *item);
+void followers_move(struct item *from, struct item *to);
 void followers_end(struct item *item); /* the transfer was removed */

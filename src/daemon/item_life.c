@@ -6,8 +6,10 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/follow.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
+#include "daemon/remover.h"
 
 static int compare_ids(const struct item *a, const struct item *b)
 {
@@ -53,14 +55,23 @@ void item_mark(struct item *item)
     engine->dirty_last = item;
 }
 
+/* The file with this SHA-1 is a transfer already: as if that had been asked for. */
+static void merge(struct item *item, struct item *other)
+{
+    log_info("engine", "transfer %lld is transfer %lld", (long long)item->row.id,
+             (long long)other->row.id);
+    if (other->row.wish == WISH_PAUSE)
+        item_set_wish(other, WISH_RUN);
+    followers_move(item, other);
+    remover_start(item, false, NULL);
+}
+
 void item_becomes(struct item *item, const struct id *infohash)
 {
     struct engine *engine = item->engine;
-    const struct item *other = engine_find(engine, infohash);
-    if (other != NULL) {
-        item_set_trouble(item, TROUBLE_CONFLICT, STATUS_EXISTS,
-                         "the file with this SHA-1 is transfer %lld already",
-                         (long long)other->row.id);
+    struct item *other = engine_find(engine, infohash);
+    if (other != NULL && !other->removing) {
+        merge(item, other);
         return;
     }
     if (catalog_set_infohash(engine->daemon->catalog, item->row.id, infohash) != STATUS_OK)

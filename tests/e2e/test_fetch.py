@@ -101,6 +101,16 @@ def what_sha1sum_prints_is_enough(net):
 
 
 @test
+def sha1_of_what_is_there_already_leads_to_it(net):
+    _, _, peer, path, shared = pair(net)
+    first = get(peer, shared['link'])
+    again = get(peer, sha1_file(path))
+    assert (again['id'], again['path']) == (first['id'], first['path']), again
+    assert 'was there already' in peer.ok('get', sha1_file(path))
+    peer.wait_until(lambda: len(peer.transfers()) == 1, what='one transfer alone')
+
+
+@test
 def name_with_two_meanings_is_a_choice_not_a_guess(net):
     _, one, other, peer = net.star('one', 'other', 'peer')
     hashes = {one.share(net.make_file('one/same.bin', MIB))['transfer']['hash'],
