@@ -62,6 +62,10 @@
 #define RATE_UNKNOWN_BPS     (1u << 20)  /* taken for a peer that has not sent a block yet */
 #define RATE_FLOOR_BPS       BLOCK_BYTES /* taken for the slowest */
 #define ALLOWED_FAST_COUNT   5           /* pieces given to a choked newcomer [BEP 6] */
+#define SUGGEST_AHEAD        2           /* pieces a seed names before they are asked for [BEP 6] */
+#define SUGGEST_LOOKS        4096        /* pieces looked at for one suggestion */
+#define PROMISES_MAX         16          /* pieces a seed takes to be on their way to one peer */
+#define SUGGESTED_MAX        8           /* of theirs that we remember */
 #define ALLOWED_FAST_MAX     32          /* of theirs that we remember */
 
 /* ---- memory ---- */

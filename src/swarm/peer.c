@@ -20,6 +20,7 @@ struct peer *peer_new(uint32_t handle, const struct endpoint *remote, const stru
     peer->joined_ms = peer->received_ms = peer->sent_ms = peer->wanted_ms = now_ms;
     peer->progress_ms = now_ms;
     peer->we_choke = peer->they_choke = true;
+    peer->working_on = peer->asked_piece = UINT32_MAX;
     wire_init(&peer->wire, peer->fast);
     request_queue_init(&peer->requests);
     rate_init(&peer->down, now_ms);

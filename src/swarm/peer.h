@@ -22,6 +22,12 @@ struct peer_block {
     uint32_t piece, block;
 };
 
+/* A piece we expect the peer to fetch from us. */
+struct peer_promise {
+    uint32_t piece;
+    bool begun; /* it has asked for some of it */
+};
+
 struct peer {
     uint32_t handle;
     struct endpoint remote;
@@ -54,6 +60,7 @@ struct peer {
     uint8_t *aside;       /* BLOCK_BYTES, NULL until needed */
     struct peer_block cancelled[CANCELLED_KEPT]; /* a ring */
     uint32_t cancelled_count;
+    uint32_t working_on; /* the piece it was asked for last; UINT32_MAX: none */
     bool snubbed;
     uint64_t progress_ms; /* payload came, or the first request went out */
     uint64_t paused_until_ms, pause_ms;
@@ -61,6 +68,8 @@ struct peer {
     uint64_t vain_generation;           /* of the candidates, when none was found for it */
     uint32_t allowed[ALLOWED_FAST_MAX]; /* pieces it gives although it chokes */
     uint32_t allowed_count;
+    uint32_t suggested[SUGGESTED_MAX]; /* pieces it would rather give; a ring */
+    uint32_t suggested_count;
 
     /* What it asks of us. */
     struct upload_queue uploads;
@@ -72,6 +81,9 @@ struct peer {
     uint32_t granted[ALLOWED_FAST_COUNT]; /* pieces we give although we choke */
     uint32_t granted_count;
     uint32_t choked_requests;
+    struct peer_promise promises[PROMISES_MAX];
+    uint32_t promise_count;
+    uint32_t asked_piece; /* it asked for last; UINT32_MAX: none */
 
     struct extension_peer extension;
     bool extension_sent_pex; /* our last handshake offered it */

@@ -22,7 +22,8 @@ static bool learn_pieces(struct transfer *transfer, const struct metainfo *metai
         return false;
     transfer->picker = picker_new(count, &transfer->rng);
     transfer->judge = judge_new();
-    if (transfer->picker == NULL || transfer->judge == NULL)
+    transfer->promised = calloc((size_t)count + 1, 1);
+    if (transfer->picker == NULL || transfer->judge == NULL || transfer->promised == NULL)
         return false;
     if (have != NULL)
         bitfield_load(&transfer->have, bytes_of(have, bitfield_bytes(count)));
@@ -43,8 +44,10 @@ static void forget_pieces(struct transfer *transfer)
     pieces_dispose(&transfer->pieces);
     picker_free(transfer->picker);
     judge_free(transfer->judge);
+    free(transfer->promised);
     transfer->picker = NULL;
     transfer->judge = NULL;
+    transfer->promised = NULL;
 }
 
 /* `wanted` has changed: what is needed, may be begun, and is under way follows. */

@@ -35,6 +35,7 @@ static void end_dealings(struct transfer *transfer, struct peer *peer)
     if (peer->bytes_down > 0)
         remember(transfer, peer);
     requests_drop_all(transfer, peer);
+    suggest_end(transfer, peer);
     holdings_leave(transfer, peer);
     upload_queue_dispose(&peer->uploads);
     if (peer->listen.family != ENDPOINT_NONE)

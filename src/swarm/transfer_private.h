@@ -34,6 +34,7 @@ struct transfer {
     struct picker *picker; /* NULL as long as metainfo is, like the four below */
     struct pieces pieces;
     struct judge *judge;
+    uint8_t *promised;   /* per piece: peers it is promised to */
     uint64_t generation; /* of the candidates: grows when a piece becomes one */
     bool starving;       /* somebody could have begun a piece, but memory was full */
     bool refill_due;     /* blocks became free: all are to be asked again */
@@ -155,6 +156,17 @@ void serve_admit(struct transfer *transfer);
 void serve_nobody(struct transfer *transfer);
 void serve_grant_fast(struct transfer *transfer, struct peer *peer);
 void serve_piece_lost(struct transfer *transfer, uint32_t piece);
+
+/* ---- transfer_suggest.c: which piece is best fetched from whom, as a seed sees it ---- */
+
+void suggest_ahead(struct transfer *transfer, struct peer *peer);
+void suggest_after_request(struct transfer *transfer, struct peer *peer, uint32_t piece);
+void suggest_end(struct transfer *transfer, struct peer *peer);
+/* NULL, or how it broke the protocol. */
+const char *suggest_receive(const struct transfer *transfer, struct peer *peer, uint32_t piece);
+/* A suggested candidate with at most so many holders. */
+bool suggest_pick(const struct transfer *transfer, const struct peer *peer, uint32_t most_holders,
+                  uint32_t *piece);
 
 /* ---- transfer_extension.c ---- */
 

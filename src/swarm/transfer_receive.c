@@ -71,12 +71,14 @@ static const char *on_message(struct transfer *transfer, struct peer *peer,
     case WIRE_REJECT:
         requests_rejected(transfer, peer, message->piece, message->begin);
         return NULL;
+    case WIRE_SUGGEST:
+        return suggest_receive(transfer, peer, message->piece);
     case WIRE_ALLOWED_FAST:
         return on_allowed_fast(transfer, peer, message->piece);
     case WIRE_EXTENDED:
         extension_message(transfer, peer, message->extended_id, message->body);
         return NULL;
-    default: /* KEEP_ALIVE, PORT, SUGGEST (advice that rarest first does not need), unknown ones */
+    default: /* KEEP_ALIVE, PORT, unknown ones */
         return NULL;
     }
 }

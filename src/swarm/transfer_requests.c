@@ -7,8 +7,9 @@
  * - A peer is asked for so many blocks at a time that they last it REQUESTS_AHEAD_MS, topped up in
  *   runs, never more than it says it takes. Memory for pieces that comes free goes to whoever has
  *   least left to do.
- * - Pieces begun come first, the oldest of them first; then a new one: the very first at random,
- *   then the rarest, or in order.
+ * - Pieces begun come first: the one the peer is at, then the rarest, then the oldest; then a new
+ *   one: the very first at random, then the rarest, or in order. A new one that is rarer than all
+ *   those begun goes before them.
  * - When neither is to be had, blocks that another peer owes are asked for twice, those from the
  *   tail of the slowest queue first, where this peer would be sooner. While pieces are left to
  *   begin (memory is full, or this peer has none of them) it must be much sooner; at the end of
@@ -97,7 +98,11 @@ static bool pick(const struct transfer *transfer, const struct peer *peer, uint3
     enum picker_order order = transfer->sequential      ? PICK_SEQUENTIAL
                               : transfer->have.set == 0 ? PICK_RANDOM
                                                         : PICK_RAREST;
-    return picker_next(transfer->picker, peer->seed ? NULL : &peer->has, order, index);
+    if (!picker_next(transfer->picker, peer->seed ? NULL : &peer->has, order, index))
+        return false;
+    if (!transfer->sequential)
+        suggest_pick(transfer, peer, picker_holders(transfer->picker, *index), index);
+    return true;
 }
 
 static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
@@ -122,15 +127,44 @@ static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
     return piece;
 }
 
+/* The piece begun to go on with: the one this peer is at, else the rarest, the oldest of equals. */
+static struct piece *find_open(const struct transfer *transfer, const struct peer *peer)
+{
+    struct piece *best = NULL;
+    for (struct piece *piece = transfer->pieces.open; piece != NULL; piece = piece->next) {
+        if (!may_be_asked_for(peer, piece))
+            continue;
+        if (piece->index == peer->working_on || transfer->sequential)
+            return piece;
+        if (best == NULL || picker_holders(transfer->picker, piece->index) <
+                                picker_holders(transfer->picker, best->index))
+            best = piece;
+    }
+    return best;
+}
+
+/* Whether the peer is of more use with a piece that is rarer than `open`: what a seed sends should
+ * be what nobody else can. Not before there is a first piece, nor when memory is short. */
+static bool has_rarer(const struct transfer *transfer, const struct peer *peer,
+                      const struct piece *open)
+{
+    uint32_t index;
+    return open->index != peer->working_on && transfer->have.set > 0 && !transfer->sequential &&
+           pieces_count(&transfer->pieces) < transfer->pieces.limit / 2 &&
+           pick(transfer, peer, &index) &&
+           picker_holders(transfer->picker, index) < picker_holders(transfer->picker, open->index);
+}
+
 static bool take_free(struct transfer *transfer, struct peer *peer, struct asked_block *out)
 {
-    struct piece *piece = transfer->pieces.open;
-    while (piece != NULL && !may_be_asked_for(peer, piece))
-        piece = piece->next;
-    if (piece == NULL)
-        piece = begin_piece(transfer, peer);
+    struct piece *piece = find_open(transfer, peer);
+    if (piece == NULL || has_rarer(transfer, peer, piece)) {
+        struct piece *begun = begin_piece(transfer, peer);
+        piece = begun != NULL ? begun : piece;
+    }
     if (piece == NULL)
         return false;
+    peer->working_on = piece->index;
     *out = (struct asked_block){piece, pieces_take(&transfer->pieces, piece)};
     return true;
 }

@@ -29,6 +29,7 @@ static void choke(struct transfer *transfer, struct peer *peer)
         return;
     peer->we_choke = true;
     peer->choked_requests = 0;
+    suggest_end(transfer, peer);
     wire_put(&peer->out, WIRE_CHOKE);
     for (uint32_t i = 0; i < peer->uploads.count;) {
         struct upload upload = *upload_queue_at(&peer->uploads, i);
@@ -50,6 +51,7 @@ static void unchoke(struct transfer *transfer, struct peer *peer)
     peer->turn_ms = transfer->now_ms;
     wire_put(&peer->out, WIRE_UNCHOKE);
     actions_output(transfer, peer);
+    suggest_ahead(transfer, peer);
 }
 
 /* It does not read what it is sent: it would keep a slot from others for nothing. */
@@ -169,10 +171,12 @@ const char *serve_request(struct transfer *transfer, struct peer *peer,
             return "more requests at a time than we take";
         refused = true;
     }
-    if (refused)
+    if (refused) {
         reject(transfer, peer, piece, begin, length);
-    else if (upload_queue_push(&peer->uploads, (struct upload){piece, begin, length}))
+    } else if (upload_queue_push(&peer->uploads, (struct upload){piece, begin, length})) {
         actions_output(transfer, peer);
+        suggest_after_request(transfer, peer, piece);
+    }
     return NULL;
 }
 

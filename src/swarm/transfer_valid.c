@@ -64,6 +64,16 @@ static bool peer_fits(const struct transfer *transfer, const struct peer *peer)
            requests_fit(transfer, peer);
 }
 
+static bool promises_fit(const struct transfer *transfer)
+{
+    size_t promised = 0, listed = 0;
+    for (uint32_t i = 0; i < transfer->have.count; i++)
+        promised += transfer->promised[i];
+    FOR_EACH_PEER (transfer, i, peer)
+        listed += peer->promise_count;
+    return promised == listed;
+}
+
 static bool owed_fits(const struct transfer *transfer)
 {
     uint64_t owed = 0, listed = 0;
@@ -89,5 +99,6 @@ bool transfer_valid(const struct transfer *transfer)
     if (transfer->metainfo == NULL)
         return true;
     return sets_fit(transfer) && holders_fit(transfer) && owed_fits(transfer) &&
-           picker_valid(transfer->picker) && pieces_valid(&transfer->pieces);
+           promises_fit(transfer) && picker_valid(transfer->picker) &&
+           pieces_valid(&transfer->pieces);
 }

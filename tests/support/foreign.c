@@ -104,12 +104,14 @@ static void write_line(struct foreign *foreign, const struct wire_message *m)
         [WIRE_HAVE_NONE] = "have-none",
         [WIRE_REJECT] = "reject",
         [WIRE_ALLOWED_FAST] = "allowed-fast",
+        [WIRE_SUGGEST] = "suggest",
         [WIRE_EXTENDED] = "extended",
     };
     const char *name = m->type == WIRE_KEEP_ALIVE ? "keep-alive" : names[m->type];
     switch (m->type) {
     case WIRE_HAVE:
     case WIRE_ALLOWED_FAST:
+    case WIRE_SUGGEST:
         buffer_add_format(&foreign->lines, "%s %u\n", name, m->piece);
         break;
     case WIRE_REQUEST:

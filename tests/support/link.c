@@ -471,24 +471,34 @@ static void tell_backlog(struct world *world, struct end *from, struct end *to)
     pump(world, from->node);
 }
 
+/* `to` reads some of what `from` has sent. Returns how much. */
+static size_t run_direction(struct world *world, struct end *from, struct end *to, size_t most)
+{
+    size_t done = deliver(world, to, most);
+    tell_backlog(world, from, to);
+    if (from->peer == 0 && to->peer != 0 && to->in.len == 0) {
+        remove_end(world, to); /* the other end has closed, all is read */
+        pump(world, to->node);
+    }
+    return done;
+}
+
+/* The links of one sender share its rate packet by packet, each step another one first. */
 static void run_links_from(struct world *world, unsigned sender)
 {
+    enum { PACKET_BYTES = 1500 };
     uint64_t up_bps = world->nodes[sender].up_bps;
     size_t budget = up_bps == 0 ? SIZE_MAX : (size_t)(up_bps * WORLD_STEP_MS / 1000), before;
+    unsigned first = (unsigned)(world->now_ms / WORLD_STEP_MS);
     do {
         before = budget;
-        for (unsigned i = 0; i < world->link_count; i++)
-            for (int e = 0; e < 2; e++) {
-                struct end *from = &world->links[i].ends[e], *to = &world->links[i].ends[1 - e];
-                if (from->node != sender)
-                    continue;
-                budget -= deliver(world, to, budget < 8192 ? budget : 8192);
-                tell_backlog(world, from, to);
-                if (from->peer == 0 && to->peer != 0 && to->in.len == 0) {
-                    remove_end(world, to); /* the other end has closed, all is read */
-                    pump(world, to->node);
-                }
-            }
+        for (unsigned i = 0; i < world->link_count; i++) {
+            struct link *link = &world->links[(first + i) % world->link_count];
+            for (int e = 0; e < 2; e++)
+                if (link->ends[e].node == sender)
+                    budget -= run_direction(world, &link->ends[e], &link->ends[1 - e],
+                                            budget < PACKET_BYTES ? budget : PACKET_BYTES);
+        }
     } while (budget < before && budget > 0);
 }
 

@@ -868,6 +868,59 @@ static void a_seed_with_one_slot_serves_one_after_the_other(void **state)
     foreign_dispose(&b);
 }
 
+/* Left alone both might fetch the same piece from us, and the second copy would be for nothing. */
+static void a_seed_suggests_different_pieces_to_those_it_serves(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make(stage, "1111111111", true, 0);
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    foreign_say(&a, WIRE_INTERESTED);
+    assert_int_equal(foreign_counts(&a, "suggest"), 0); /* alone it needs no advice */
+    foreign_say(&b, WIRE_INTERESTED);
+    char *to_b = strdup(foreign_hears(&b));
+    unsigned seen[PIECES] = {0}, piece;
+    for (int i = 0; i < 4; i++) {
+        const char *line = strstr(to_b, "suggest ");
+        assert_non_null(line);
+        assert_int_equal(sscanf(line, "suggest %u", &piece), 1);
+        assert_int_equal(seen[piece]++, 0);
+        foreign_say_block(&b, WIRE_REQUEST, piece, 0, BLOCK);
+        free(to_b);
+        to_b = strdup(foreign_hears(&b));
+        for (unsigned other = 0; other < PIECES; other++) {
+            foreign_say_block(&a, WIRE_REQUEST, other, 0, BLOCK); /* it takes no advice */
+            transfer_set_backlog(stage->transfer, a.peer, 0, stage->now_ms);
+            foreign_hears(&a);
+        }
+    }
+    free(to_b);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
+static void advice_decides_among_equally_rare_pieces(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign a, b;
+    make(stage, "1000000000", true, 0);
+    foreign_connect(&b, stage->transfer, &stage->now_ms, 2, true, false);
+    foreign_say_bits(&b, (uint8_t[2]){0x01, 0x00}, 2); /* piece 7 is not so rare */
+    foreign_connect(&a, stage->transfer, &stage->now_ms, 1, true, false);
+    foreign_say(&a, WIRE_HAVE_ALL);
+    foreign_say_piece(&a, WIRE_SUGGEST, 7);
+    foreign_say_piece(&a, WIRE_SUGGEST, 5);
+    foreign_hears(&a);
+    foreign_say(&a, WIRE_UNCHOKE);
+    assert_int_equal(foreign_counts(&a, "request 5"), 4);
+    foreign_say_piece(&a, WIRE_SUGGEST, PIECES);
+    foreign_hears(&a);
+    assert_true(a.closed);
+    foreign_dispose(&a);
+    foreign_dispose(&b);
+}
+
 /* With all slots taken a newcomer is granted five pieces, the same for its whole network. */
 static void a_choked_newcomer_gets_a_start(void **state)
 {
@@ -1120,6 +1173,8 @@ int main(void)
         foreign_test(a_cancelled_block_is_not_sent),
         foreign_test(a_choke_answers_everything_with_fast),
         foreign_test(a_seed_with_one_slot_serves_one_after_the_other),
+        foreign_test(a_seed_suggests_different_pieces_to_those_it_serves),
+        foreign_test(advice_decides_among_equally_rare_pieces),
         foreign_test(a_choked_newcomer_gets_a_start),
         foreign_test(a_new_piece_is_told_to_all),
         foreign_test(metadata_is_served_to_anyone_but_not_for_ever),

@@ -117,6 +117,29 @@ static void ten_leechers_and_one_seed(void **state)
     world_free(world);
 }
 
+/* No schedule ends before the larger of F / u_s and N F / (u_s + sum u_i) (Kumar and Ross 2006).
+ * What a seed sends must be what nobody else can send yet, or all the others wait for it. */
+static void a_swarm_comes_near_its_bound(void **state)
+{
+    (void)state;
+    enum { LEECHERS = 8, LENGTH = 16 * MIB };
+    struct world *world = small_world(128 * KIB, LENGTH);
+    for (int i = 0; i < LEECHERS; i++)
+        world_node(world, world_add(world, &a_leecher))->up_bps = MIB;
+    unsigned seed = world_add(world, &a_seed);
+    world_node(world, seed)->up_bps = MIB;
+    for (unsigned i = 0; i < LEECHERS; i++) {
+        world_dial(world, i, seed, NULL);
+        for (unsigned j = 0; j < i; j++)
+            world_dial(world, i, j, NULL);
+    }
+    assert_true(world_run_until_complete(world, LEECHERS, MINUTE));
+    uint64_t bound_ms = LENGTH / MIB * SECOND; /* here the seed's rate is what counts */
+    assert_true(world_now_ms(world) - 1000000 < bound_ms * 115 / 100);
+    assert_true(world_stats(world, seed).bytes_up < LENGTH / 100 * 115);
+    world_free(world);
+}
+
 static void metadata_comes_from_peers(void **state)
 {
     (void)state;
@@ -529,7 +552,7 @@ static void peers_are_introduced_to_each_other(void **state)
     world_node(world, hub)->up_bps = MIB;
     world_dial(world, a, hub, NULL);
     world_dial(world, b, hub, NULL);
-    world_run(world, 5 * SECOND);
+    world_run(world, 8 * SECOND);
     assert_int_equal(world_node(world, hub)->listens, 2);
     assert_int_equal(world_node(world, a)->found, 1);
     assert_int_equal(world_node(world, b)->found, 1);
@@ -683,6 +706,7 @@ int main(void)
         cmocka_unit_test(leechers_serve_each_other_what_they_have),
         cmocka_unit_test(halves_make_a_whole),
         cmocka_unit_test(ten_leechers_and_one_seed),
+        cmocka_unit_test(a_swarm_comes_near_its_bound),
         cmocka_unit_test(metadata_comes_from_peers),
         cmocka_unit_test(metadata_goes_on_from_stranger_to_stranger),
         cmocka_unit_test(a_liar_is_found_among_the_honest),
