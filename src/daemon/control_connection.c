@@ -71,11 +71,18 @@ static void take_message(struct connection *connection, struct bytes message)
         call_run(call);
 }
 
+/* Who does not read the answers is not asked for more questions. */
+static bool has_room(const struct connection *connection)
+{
+    const uv_stream_t *stream = (const uv_stream_t *)&connection->pipe;
+    return uv_stream_get_write_queue_size(stream) <= CONTROL_BACKLOG_MAX;
+}
+
 static void take_messages(struct connection *connection)
 {
     struct buffer *in = &connection->in;
     size_t done = 0;
-    while (done < in->len && !connection->closing) {
+    while (done < in->len && !connection->closing && has_room(connection)) {
         struct bytes rest = bytes_of(in->data + done, in->len - done);
         enum frame_result result = frame_feed(&connection->frame, rest, CONTROL_REQUEST_MAX);
         if (result == FRAME_PARTIAL)
@@ -117,13 +124,12 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     read_or_not(connection);
 }
 
-/* Who does not read the answers is not asked for more questions. */
 static void read_or_not(struct connection *connection)
 {
     uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
     if (connection->closing)
         return;
-    bool wanted = uv_stream_get_write_queue_size(stream) <= CONTROL_BACKLOG_MAX;
+    bool wanted = has_room(connection);
     if (wanted && !connection->reading)
         uv_read_start(stream, give_space, on_read);
     else if (!wanted && connection->reading)
@@ -150,10 +156,13 @@ static void on_written(uv_write_t *request, int code)
     struct connection *connection = outgoing->connection;
     free(outgoing->data);
     free(outgoing);
-    if (code != 0)
+    if (code != 0) {
         connection_close(connection);
-    else
-        read_or_not(connection);
+        return;
+    }
+    if (!connection->closing)
+        take_messages(connection); /* what came while too much waited */
+    read_or_not(connection);
 }
 
 /* What the system takes at once needs no memory of its own. Returns how many bytes went. */

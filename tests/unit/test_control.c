@@ -511,6 +511,22 @@ static void an_answer_may_be_bigger_than_the_backlog(void **state)
     assert_done(f, 2);
 }
 
+static void questions_wait_until_the_answers_are_read(void **state)
+{
+    struct fixture *f = *state;
+    msgpack_unpacked unpacked;
+    const msgpack_object *error, *result;
+    for (uint32_t i = 1; i <= 6; i++)
+        send_request(f, i, "big");
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_int_equal(control_counts(f->control).requests, 1);
+    for (uint32_t i = 1; i <= 6; i++) {
+        receive_response(f, i, &unpacked, &error, &result);
+        msgpack_unpacked_destroy(&unpacked);
+    }
+}
+
 /* ---- the socket's file ---- */
 
 static int dial(const char *path)
@@ -590,6 +606,7 @@ int main(void)
         TEST(a_call_above_the_limit_is_refused_the_others_go_on),
         TEST(who_does_not_read_notifications_is_cut_off),
         TEST(an_answer_may_be_bigger_than_the_backlog),
+        TEST(questions_wait_until_the_answers_are_read),
         TEST(the_socket_is_ours_alone_and_replaces_a_stale_one),
         TEST(connections_above_the_limit_are_closed),
     };
