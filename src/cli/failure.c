@@ -111,6 +111,22 @@ void print_matches(struct cli *cli, const json_t *matches, bool numbered)
     table_free(table);
 }
 
+/* Transfers of ours among which an argument does not choose. */
+static void print_transfers(struct cli *cli, const json_t *transfers)
+{
+    struct table *table = table_new(">ID|HASH|NAME");
+    size_t index;
+    json_t *transfer;
+    json_array_foreach(transfers, index, transfer)
+    {
+        table_cell_format(table, "%lld", (long long)json_whole(transfer, "id", 0));
+        table_cell(table, json_text(transfer, "hash", "-"));
+        table_cell(table, json_text(transfer, "name", "-"));
+    }
+    table_print(table, cli->err, cli->err_colour);
+    table_free(table);
+}
+
 void cli_print_failure(struct cli *cli, const json_t *error)
 {
     char *message = text_printable(json_text(error, "message", "failed"));
@@ -119,7 +135,9 @@ void cli_print_failure(struct cli *cli, const json_t *error)
             cli->err_colour ? "\x1b[0m" : "", message);
     free(message);
     const json_t *candidates = json_list(error, "candidates");
-    if (candidates != NULL)
+    if (json_object_get(json_array_get(candidates, 0), "id") != NULL)
+        print_transfers(cli, candidates);
+    else if (candidates != NULL)
         print_matches(cli, candidates, false);
     if (json_text(error, "hint", NULL) != NULL) {
         char *hint = text_printable(json_text(error, "hint", ""));

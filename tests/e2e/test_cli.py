@@ -288,3 +288,13 @@ def help_is_one_json_value_too(net):
         assert said['ok'] and said['help'].startswith(begin), said
     failed = home.cli('--json', 'help', 'nothing')
     assert failed.exit == 2 and json.loads(failed.out)['error']['code'] == 'usage', failed
+
+
+@test
+def transfers_of_one_name_are_told_by_their_numbers(net):
+    one = net.daemon('one')
+    ids = [one.share(net.make_file(f'{n}/same.bin', 1000 + n))['transfer']['id'] for n in range(2)]
+    refused = one.cli('info', 'same.bin')
+    check_failure(refused, 8, 'several transfers fit')
+    shown = [line.split() for line in refused.err.splitlines() if line.endswith('same.bin')]
+    assert sorted(int(row[0]) for row in shown) == ids and len(shown[0][1]) == 40, refused
