@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bootstrap_file.h"
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/params.h"
@@ -40,11 +41,26 @@ static void print_join(struct cli *cli, const json_t *result)
             text_count(nodes, json_whole(result, "nodes", 0), "node", "nodes"));
 }
 
+/* The failure of the first word that can be no address; NULL: all can be. */
+static json_t *bad_address(const struct arguments *arguments)
+{
+    struct bootstrap_entry entry;
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        const char *why = bootstrap_parse_address(bytes_of_string(arguments->words[i]), &entry);
+        if (why != NULL)
+            return failure_new("bad_address", EXIT_BAD_INPUT, NULL, "%s: %s; wanted is HOST:PORT",
+                               arguments->words[i], why);
+    }
+    return NULL;
+}
+
 int verb_join(struct cli *cli, const struct arguments *arguments)
 {
     struct request request;
-    json_t *error;
+    json_t *error = bad_address(arguments);
     char waiting_for[160];
+    if (error != NULL)
+        return cli_fail(cli, error);
     request_init(&request, "node.join");
     request_texts(&request, "addresses", arguments->words, arguments->word_count);
     request_double(&request, "wait", arguments_number(arguments, "wait", JOIN_WAIT_S));

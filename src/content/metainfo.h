@@ -68,7 +68,7 @@ struct metainfo_span {
 size_t metainfo_spans(const struct metainfo *metainfo, uint64_t offset, uint64_t length,
                       struct metainfo_span out[], size_t cap);
 
-/* ---- making one: a function of content and names alone (docs/protocol.md section 3) ---- */
+/* ---- making one: a function of content and names alone (docs/protocol.md section 5) ---- */
 
 /* The smallest power of two from 256 KiB to 16 MiB that gives at most 2,048 pieces. */
 uint32_t metainfo_default_piece_length(uint64_t total_length);

@@ -298,3 +298,12 @@ def transfers_of_one_name_are_told_by_their_numbers(net):
     check_failure(refused, 8, 'several transfers fit')
     shown = [line.split() for line in refused.err.splitlines() if line.endswith('same.bin')]
     assert sorted(int(row[0]) for row in shown) == ids and len(shown[0][1]) == 40, refused
+
+
+@test
+def an_address_that_is_none_is_bad_input(net):
+    peer = net.daemon('peer')
+    for args in (('join', 'foo'), ('join', f'127.0.0.1:{peer.port}', 'foo:0'),
+                 ('bootstrap', 'add', 'foo'), ('node', 'ping', 'foo')):
+        result = peer.cli(*args)
+        assert result.exit == 12 and 'foo' in result.err, (args, result)

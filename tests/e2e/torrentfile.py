@@ -52,7 +52,7 @@ def decode_prefix(data, at=0):
 
 
 def piece_length(size):
-    """docs/protocol.md section 3: at most 2,048 pieces, 256 KiB to 16 MiB."""
+    """docs/protocol.md section 5: at most 2,048 pieces, 256 KiB to 16 MiB."""
     length = 256 << 10
     while length < 16 << 20 and -(-size // length) > 2048:
         length *= 2
