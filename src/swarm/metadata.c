@@ -1,5 +1,6 @@
 #include "swarm/metadata.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "content/metainfo.h"
@@ -11,7 +12,8 @@ struct source {
     uint32_t size;  /* it names */
     uint32_t asked; /* parts it owes */
     uint64_t paused_until_ms;
-    bool tried; /* alone, with a wrong end or none */
+    unsigned failures; /* silences, rejections, answers that could not be right */
+    bool tried;        /* alone, with a wrong end or none */
 };
 
 struct part {
@@ -72,23 +74,40 @@ static void throw_away(struct metadata *metadata)
         metadata->sources[i].asked = 0;
 }
 
-static bool can_be_asked(const struct metadata *metadata, const struct source *source,
-                         uint64_t now_ms)
+static bool is_ready(const struct source *source, uint64_t now_ms)
 {
-    return source->size > 0 && now_ms >= source->paused_until_ms &&
-           (!metadata->one_at_a_time || source->peer == metadata->only);
+    return source->size > 0 && now_ms >= source->paused_until_ms;
+}
+
+/* Of those that are ready. */
+static unsigned fewest_failures(const struct metadata *metadata, uint64_t now_ms)
+{
+    unsigned fewest = UINT_MAX;
+    for (size_t i = 0; i < metadata->source_count; i++)
+        if (is_ready(&metadata->sources[i], now_ms) && metadata->sources[i].failures < fewest)
+            fewest = metadata->sources[i].failures;
+    return fewest;
+}
+
+static bool can_be_asked(const struct metadata *metadata, const struct source *source,
+                         unsigned fewest, uint64_t now_ms)
+{
+    if (metadata->one_at_a_time)
+        return is_ready(source, now_ms) && source->peer == metadata->only;
+    return is_ready(source, now_ms) && source->failures <= fewest;
 }
 
 /* The size named by most of those that can be asked; 0: nobody can. */
 static uint32_t believed_size(const struct metadata *metadata, uint64_t now_ms)
 {
     uint32_t best = 0, best_votes = 0;
+    unsigned fewest = fewest_failures(metadata, now_ms);
     for (size_t i = 0; i < metadata->source_count; i++) {
         uint32_t votes = 0;
         for (size_t j = 0; j < metadata->source_count; j++)
             votes += metadata->sources[j].size == metadata->sources[i].size &&
-                     can_be_asked(metadata, &metadata->sources[j], now_ms);
-        if (can_be_asked(metadata, &metadata->sources[i], now_ms) && votes > best_votes) {
+                     can_be_asked(metadata, &metadata->sources[j], fewest, now_ms);
+        if (can_be_asked(metadata, &metadata->sources[i], fewest, now_ms) && votes > best_votes) {
             best = metadata->sources[i].size;
             best_votes = votes;
         }
@@ -96,19 +115,21 @@ static uint32_t believed_size(const struct metadata *metadata, uint64_t now_ms)
     return best;
 }
 
-/* Whoever has not been tried alone yet; when all have, it begins anew. */
+/* Whoever failed least of those not tried alone yet; when all have been, it begins anew. */
 static void choose_only(struct metadata *metadata, uint64_t now_ms)
 {
-    metadata->only = 0;
-    for (int round = 0; round < 2 && metadata->only == 0; round++) {
-        for (size_t i = 0; i < metadata->source_count && metadata->only == 0; i++) {
-            struct source *source = &metadata->sources[i];
-            if (!source->tried && source->size > 0 && now_ms >= source->paused_until_ms)
-                metadata->only = source->peer;
+    const struct source *best = NULL;
+    for (int round = 0; round < 2 && best == NULL; round++) {
+        for (size_t i = 0; i < metadata->source_count; i++) {
+            const struct source *source = &metadata->sources[i];
+            if (!source->tried && is_ready(source, now_ms) &&
+                (best == NULL || source->failures < best->failures))
+                best = source;
         }
-        for (size_t i = 0; i < metadata->source_count && metadata->only == 0; i++)
+        for (size_t i = 0; i < metadata->source_count && best == NULL; i++)
             metadata->sources[i].tried = false;
     }
+    metadata->only = best != NULL ? best->peer : 0;
 }
 
 static void begin(struct metadata *metadata, uint64_t now_ms)
@@ -132,9 +153,10 @@ static void begin(struct metadata *metadata, uint64_t now_ms)
 /* Nobody of those who can be asked names this size any more, and somebody names another. */
 static bool is_hopeless(const struct metadata *metadata, uint64_t now_ms)
 {
+    unsigned fewest = fewest_failures(metadata, now_ms);
     for (size_t i = 0; i < metadata->source_count; i++)
         if (metadata->sources[i].size == metadata->size &&
-            can_be_asked(metadata, &metadata->sources[i], now_ms))
+            can_be_asked(metadata, &metadata->sources[i], fewest, now_ms))
             return false;
     return believed_size(metadata, now_ms) != 0;
 }
@@ -189,7 +211,8 @@ bool metadata_next_request(struct metadata *metadata, uint32_t peer, uint64_t no
         choose_only(metadata, now_ms);
     struct source *source = find(metadata, peer);
     if (source == NULL || metadata->size == 0 || source->size != metadata->size ||
-        source->asked >= METADATA_AHEAD || !can_be_asked(metadata, source, now_ms))
+        source->asked >= METADATA_AHEAD ||
+        !can_be_asked(metadata, source, fewest_failures(metadata, now_ms), now_ms))
         return false;
     for (uint32_t i = 0; i < metadata->part_count; i++) {
         struct part *at = &metadata->parts[i];
@@ -210,6 +233,7 @@ static void give_up(struct metadata *metadata, struct source *source, uint64_t n
     source->asked = 0;
     source->paused_until_ms = now_ms + METADATA_PAUSE_MS;
     source->tried = true;
+    source->failures++;
     if (metadata->only == source->peer)
         metadata->only = 0;
 }
@@ -263,7 +287,7 @@ static enum metadata_result check(struct metadata *metadata, uint32_t *liar)
 }
 
 enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, uint32_t part,
-                                      struct bytes data, uint32_t *liar)
+                                      struct bytes data, uint64_t now_ms, uint32_t *liar)
 {
     *liar = 0;
     if (metadata->complete || part >= metadata->part_count)
@@ -272,8 +296,12 @@ enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, 
     uint32_t begin_at = part * METADATA_PART_BYTES, left = metadata->size - begin_at;
     uint32_t len = left < METADATA_PART_BYTES ? left : METADATA_PART_BYTES;
     struct source *source = find(metadata, peer);
-    if (at->here || at->asked_of != peer || source == NULL || data.len != len)
+    if (at->here || at->asked_of != peer || source == NULL)
         return METADATA_UNASKED;
+    if (data.len != len) {
+        give_up(metadata, source, now_ms);
+        return METADATA_UNASKED;
+    }
     memcpy(metadata->data + begin_at, data.data, len);
     *at = (struct part){.here = true, .giver = peer};
     source->asked--;

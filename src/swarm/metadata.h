@@ -1,11 +1,13 @@
 /* Fetching the info dictionary in parts of 16 KiB from several peers [BEP 9].
  *
  * Rules. The size most peers name is believed; parts are asked of those who name it, a few at a
- * time, the least asked part first. A part that does not come in METADATA_WAIT_MS is asked of
- * another, and its peer left alone for a while. When all is there its SHA-1 must be the infohash:
- * if not, everything is thrown away. Did it all come from one peer, that one lied; did it come from
- * several, then from now on one peer at a time is asked for the whole, until one gives the right
- * one. */
+ * time, the least asked part first. A part that does not come in METADATA_WAIT_MS, or comes in
+ * another length, is asked of another, and its peer left alone for a while. Whoever failed so is
+ * asked, and believed, only when nobody is left who failed less often: no number of liars holds up
+ * an honest peer for longer than each of them can be silent once. When all is there its SHA-1 must
+ * be the infohash: if not, everything is thrown away. Did it all come from one peer, that one lied;
+ * did it come from several, then from now on one peer at a time is asked for the whole, until one
+ * gives the right one. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,7 +37,7 @@ enum metadata_result {
     METADATA_WRONG,    /* wrong SHA-1, all of it thrown away, *liar gave all of it or is 0 */
 };
 enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, uint32_t part,
-                                      struct bytes data, uint32_t *liar);
+                                      struct bytes data, uint64_t now_ms, uint32_t *liar);
 void metadata_reject(struct metadata *metadata, uint32_t peer, uint32_t part, uint64_t now_ms);
 
 /* Gives up on what is late. True when there may be something to ask now. */

@@ -90,7 +90,7 @@
 
 #define METADATA_PART_BYTES 16384
 #define METADATA_AHEAD      4     /* parts asked of one peer at a time */
-#define METADATA_WAIT_MS    10000 /* for one part; then others are asked */
+#define METADATA_WAIT_MS    5000  /* for one part; then others are asked */
 #define METADATA_PAUSE_MS   20000 /* a peer that rejected or was silent is left alone */
 
 /* ---- exchange [BEP 11] ---- */

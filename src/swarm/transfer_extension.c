@@ -121,8 +121,8 @@ static void take_metadata(struct transfer *transfer, struct peer *peer,
                           const struct metadata_message *message)
 {
     uint32_t liar;
-    enum metadata_result result =
-        metadata_receive(transfer->metadata, peer->handle, message->part, message->data, &liar);
+    enum metadata_result result = metadata_receive(transfer->metadata, peer->handle, message->part,
+                                                   message->data, transfer->now_ms, &liar);
     if (result == METADATA_COMPLETE) {
         actions_push(transfer,
                      (struct transfer_action){.type = ACTION_METADATA,

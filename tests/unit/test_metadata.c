@@ -46,7 +46,8 @@ static struct bytes part_of(const uint8_t *data, uint32_t part)
 static enum metadata_result give(struct fixture *fixture, uint32_t peer, uint32_t part,
                                  const uint8_t *data, uint32_t *liar)
 {
-    return metadata_receive(fixture->metadata, peer, part, part_of(data, part), liar);
+    return metadata_receive(fixture->metadata, peer, part, part_of(data, part), fixture->now_ms,
+                            liar);
 }
 
 static bool ask(struct fixture *fixture, uint32_t peer, uint32_t *part)
@@ -183,6 +184,36 @@ static void a_wrong_size_does_not_hold_it_up_for_ever(void **state)
                      METADATA_COMPLETE);
 }
 
+/* They name one size, and are many; each is silent in turn, or gives what cannot be right. */
+static void many_liars_do_not_hold_up_an_honest_peer(void **state)
+{
+    struct fixture *f = *state;
+    enum { LIARS = 12, HONEST = 99 };
+    static const uint32_t sizes[] = {1, SIZE + 1, SIZE};
+    struct bytes junk = bytes_of(f->wrong, 7);
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t part, liar;
+        for (uint32_t peer = 1; peer <= LIARS; peer++)
+            metadata_offer(f->metadata, peer, sizes[i], f->now_ms);
+        metadata_offer(f->metadata, HONEST, SIZE, f->now_ms);
+        uint64_t until_ms = f->now_ms + LIARS * METADATA_WAIT_MS;
+        bool honest_was_asked = false;
+        for (; f->now_ms <= until_ms && !honest_was_asked; f->now_ms += 500) {
+            metadata_on_time(f->metadata, f->now_ms);
+            for (uint32_t peer = 1; peer <= LIARS; peer++)
+                while (ask(f, peer, &part))
+                    if (peer % 2 == 0)
+                        assert_int_equal(
+                            metadata_receive(f->metadata, peer, part, junk, f->now_ms, &liar),
+                            METADATA_UNASKED);
+            honest_was_asked = ask(f, HONEST, &part);
+        }
+        assert_true(honest_was_asked);
+        for (uint32_t peer = 1; peer <= HONEST; peer++)
+            metadata_leave(f->metadata, peer);
+    }
+}
+
 static void what_was_not_asked_for_is_not_taken(void **state)
 {
     struct fixture *f = *state;
@@ -192,10 +223,12 @@ static void what_was_not_asked_for_is_not_taken(void **state)
     assert_true(ask(f, 1, &part));
     assert_int_equal(give(f, 2, part, f->right, &liar), METADATA_UNASKED);
     assert_int_equal(give(f, 1, 3, f->right, &liar), METADATA_UNASKED);
-    assert_int_equal(metadata_receive(f->metadata, 1, part, bytes_of(f->right, 100), &liar),
-                     METADATA_UNASKED);
-    assert_int_equal(metadata_receive(f->metadata, 1, 9999, bytes_of(f->right, 100), &liar),
-                     METADATA_UNASKED);
+    assert_int_equal(
+        metadata_receive(f->metadata, 1, part, bytes_of(f->right, 100), f->now_ms, &liar),
+        METADATA_UNASKED);
+    assert_int_equal(
+        metadata_receive(f->metadata, 1, 9999, bytes_of(f->right, 100), f->now_ms, &liar),
+        METADATA_UNASKED);
     metadata_offer(f->metadata, 3, METAINFO_BYTES_MAX + 1, f->now_ms);
     assert_false(ask(f, 3, &part));
     uint32_t have, total;
@@ -217,6 +250,7 @@ int main(void)
         metadata_test(who_rejects_is_asked_again_later),
         metadata_test(the_size_most_name_is_believed),
         metadata_test(a_wrong_size_does_not_hold_it_up_for_ever),
+        metadata_test(many_liars_do_not_hold_up_an_honest_peer),
         metadata_test(what_was_not_asked_for_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
