@@ -71,8 +71,81 @@ bool entry_body_decode(struct bytes body, struct entry_body *out);
 void entry_body_encode(const struct entry_body *body,
                        struct buffer *out); /* without `n`, `f` when the name is empty */
 
+/* ---- kinds 4 to 6, of users and groups [groups-design 2] ---- */
+
+#define ITEM_SALT_MAX    16
+#define ITEM_BODY_MAX    800
+#define ITEM_VALUE_MAX   960 /* bytes, encoded */
+#define ITEM_LIFETIME_S  (90 * 24 * 3600)
+#define PART_BYTES_MAX   800
+#define DROP_BODY_MAX    700
+#define DROP_LIFETIME_S  (7 * 24 * 3600)
+#define DROP_WORK_BITS   18 /* leading zero bits at least … */
+#define DROP_WORK_MAX    26 /* … and at most asked for by one who was refused */
+#define DROP_NONCE_BYTES 8
+
+/* kind 4, a signed mutable record: {k, s, q, x, b, g}; key = SHA-1(k || s). An empty body:
+ * withdrawn. */
+struct item_record {
+    uint8_t public_key[ED25519_PUBLIC_BYTES];
+    uint8_t salt[ITEM_SALT_MAX];
+    uint8_t salt_len;
+    uint64_t seq;
+    uint64_t expiry_unix_s;
+    struct bytes body; /* borrowed from the value */
+    uint8_t signature[ED25519_SIGNATURE_BYTES];
+};
+
+bool item_record_decode(struct bytes value, struct item_record *out);
+/* Is it of this key (SHA-1(k || salt)), by a valid public key, with a good signature? */
+bool item_record_verify(const struct item_record *record, const struct id *key);
+enum status item_record_make(const uint8_t seed[ED25519_SEED_BYTES], struct bytes salt,
+                             uint64_t seq, uint64_t expiry_unix_s, struct bytes body,
+                             struct buffer *out);
+/* Of two of one key with equal seq and other bytes, the one with the smaller SHA-256 over all
+ * signed bytes stays: negative when `a` does; 0: the same bytes. */
+int item_record_compare(const struct item_record *a, const struct item_record *b);
+struct id key_of_item(const uint8_t public_key[ED25519_PUBLIC_BYTES], struct bytes salt);
+
+/* kind 5: the value is the bytes themselves, key = SHA-1(bytes) */
+struct id key_of_part(struct bytes part);
+
+/* kind 6, an entry of the mailbox d, its key: {d, x, n, b} */
+struct drop_record {
+    struct id mailbox;
+    uint64_t expiry_unix_s;
+    uint8_t nonce[DROP_NONCE_BYTES];
+    struct bytes body; /* borrowed */
+};
+
+bool drop_record_decode(struct bytes value, struct drop_record *out);
+void drop_record_encode(const struct drop_record *record, struct buffer *out);
+unsigned drop_record_work(const struct drop_record *record); /* leading zero bits */
+/* Tries nonces from `*nonce` on, at most `tries`; true when one of `bits` was found: it is then in
+ * record->nonce. `*nonce` goes on where it ended. About 2^bits SHA-256: for the pool. */
+bool drop_record_find_nonce(struct drop_record *record, unsigned bits, uint64_t *nonce,
+                            uint64_t tries);
+
 /* Keys. `normal_name` is what names_normalize (content/names.h) gives. */
 struct id key_of_availability(const struct id *infohash, uint32_t segment);
 struct id key_of_name(const char *normal_name);
 struct id key_of_word(const char *word);
 struct id key_of_file_sha1(const struct id *sha1);
+struct id key_of_user_name(const char *normal_name);
+struct id key_of_group_name(const char *normal_name);
+struct id key_of_group_list(uint8_t shard); /* shard = first byte of the group's key */
+
+/* The body of an entry under a user's name ({u}) and under a listed group's ({g, n, a}); the entry
+ * is signed by that very key. */
+struct user_entry_body {
+    uint8_t user[ED25519_PUBLIC_BYTES];
+};
+struct group_entry_body {
+    uint8_t group[ED25519_PUBLIC_BYTES];
+    char name[65];   /* UTF-8, at most 64 bytes */
+    char about[201]; /* UTF-8, at most 200 bytes */
+};
+void user_entry_body_encode(const struct user_entry_body *body, struct buffer *out);
+bool user_entry_body_decode(struct bytes body, struct user_entry_body *out);
+void group_entry_body_encode(const struct group_entry_body *body, struct buffer *out);
+bool group_entry_body_decode(struct bytes body, struct group_entry_body *out);
