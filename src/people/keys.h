@@ -9,11 +9,11 @@
 #include "kadpeer/bytes.h"
 #include "kadpeer/ed25519.h"
 #include "kadpeer/id.h"
+#include "kadpeer/sha256.h"
 #include "kadpeer/status.h"
 
 #define ROOT_BYTES        32 /* of a user's and a group's root secret, and of an epoch's */
 #define X25519_BYTES      32
-#define SHA256_BYTES      32
 #define PUBLIC_BYTES      ED25519_PUBLIC_BYTES
 #define FINGERPRINT_SIZE  40 /* 8 groups of 4 characters, 7 spaces, the final zero */
 #define KEYPAGE_TAG_BYTES 8
@@ -35,7 +35,6 @@ enum status hkdf(struct bytes ikm, struct bytes salt, struct bytes info, uint8_t
 enum status hkdf_expand(const uint8_t key[32], struct bytes info, uint8_t *out, size_t len);
 enum status hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t count,
                         uint8_t out[SHA256_BYTES]);
-void sha256_of_parts(const struct bytes *parts, size_t count, uint8_t out[SHA256_BYTES]);
 
 enum status x25519_public_of(const uint8_t private_key[X25519_BYTES],
                              uint8_t public_key[X25519_BYTES]);

@@ -9,6 +9,7 @@
 #include "kadpeer/id.h"
 #include "kadpeer/rng.h"
 #include "kadpeer/sha1.h"
+#include "kadpeer/sha256.h"
 #include "kadpeer/siphash.h"
 
 static struct id id_of_byte(uint8_t first)
@@ -151,6 +152,27 @@ static void sha1_is_the_same_in_one_run_and_in_parts(void **state)
     sha1_free(sha1);
 }
 
+/* "abc" [FIPS 180-4]: ba7816bf 8f01cfea 414140de 5dae2223 b00361a3 96177a9c b410ff61 f20015ad */
+static const uint8_t sha256_of_abc[SHA256_BYTES] = {
+    0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+    0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+
+static void sha256_takes_many_endings_of_one_beginning(void **state)
+{
+    (void)state;
+    uint8_t digest[SHA256_BYTES];
+    struct bytes parts[] = {bytes_of_string("a"), bytes_of_string("bc")};
+    sha256_of_parts(parts, 2, digest);
+    assert_memory_equal(digest, sha256_of_abc, SHA256_BYTES);
+    struct sha256 *sha256 = sha256_new();
+    sha256_update(sha256, parts[0]);
+    sha256_with(sha256, bytes_of_string("other"), digest);
+    assert_memory_not_equal(digest, sha256_of_abc, SHA256_BYTES);
+    sha256_with(sha256, parts[1], digest);
+    assert_memory_equal(digest, sha256_of_abc, SHA256_BYTES);
+    sha256_free(sha256);
+}
+
 static void ed25519_gives_rfc8032_test_2(void **state)
 {
     (void)state;
@@ -208,6 +230,7 @@ int main(void)
         cmocka_unit_test(siphash_gives_its_authors_vector),
         cmocka_unit_test(same_seed_gives_same_numbers_below_the_bound),
         cmocka_unit_test(sha1_is_the_same_in_one_run_and_in_parts),
+        cmocka_unit_test(sha256_takes_many_endings_of_one_beginning),
         cmocka_unit_test(ed25519_gives_rfc8032_test_2),
         cmocka_unit_test(buffer_grows_and_drops_from_the_front),
         cmocka_unit_test(log_levels_are_per_subsystem),
