@@ -27,6 +27,7 @@ static const struct flag share_flags[] = {
     {"comment", 0, FLAG_TEXT, "TEXT", "in that .torrent file"},
     {"no-announce", 0, FLAG_SWITCH, NULL, "tell no node of it"},
     {"exclude", 0, FLAG_TEXT, "GLOB", "leave files out; may come many times"},
+    {"qr", 0, FLAG_SWITCH, NULL, "show the link as a QR code too"},
     {0},
 };
 
@@ -119,7 +120,10 @@ const struct command commands[] = {
      "fetch. Nothing is copied: the file has to stay where it is. The same content\n"
      "and name gives the same link on every machine. Listed shares can be found by\n"
      "name and by words of it (kadpeer search), a file also by what sha1sum prints;\n"
-     "--unlisted ones by link only. With -q the link alone is printed.\n",
+     "--unlisted ones by link only. With -q the link alone is printed.\n"
+     "\n"
+     "--qr draws the link on stderr, in 80 columns at most; a link that is too long\n"
+     "for that is drawn without its name. With --json nothing is drawn.\n",
      verb_share},
     {"unshare", "sharing", "ID...", 1, WORDS_ANY, "Stop sharing; the files stay.", no_flags,
      "ID is the number, the hash, 6 or more of its first digits, or the exact name.\n",

@@ -40,5 +40,7 @@
 #define LOGS_POLL_MS  250 /* how often -f looks for more */
 #define LOGS_LINE_MAX 65536
 
+#define QR_COLUMNS_MAX 80 /* what any terminal has */
+
 #define TORRENT_BYTES_MAX   (32u << 20) /* METAINFO_BYTES_MAX and what stands around it */
 #define TORRENT_THREADS_MAX 8

@@ -8,8 +8,11 @@
 #include "cli/file.h"
 #include "cli/json.h"
 #include "cli/params.h"
+#include "cli/qr.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "content/magnet.h"
 
 #define EXCLUDE_MAX 100
 
@@ -95,6 +98,51 @@ static void print_announced(struct cli *cli, const json_t *result)
         cli_note(cli, "%s", note);
 }
 
+/* ---- --qr: on stderr, for it is for eyes; what reads stdout gets the link as text ---- */
+
+/* What can be left out of a link: its name. False: it has none. */
+static bool link_without_name(const char *link, struct buffer *out)
+{
+    char why[MAGNET_ERROR_SIZE];
+    struct magnet *magnet = malloc(sizeof *magnet);
+    if (magnet == NULL)
+        abort();
+    bool shorter = magnet_parse(link, magnet, why) == STATUS_OK && magnet->name[0] != 0;
+    magnet->name[0] = 0;
+    if (shorter)
+        magnet_format(magnet, out);
+    buffer_add_byte(out, 0);
+    free(magnet);
+    return shorter && !out->failed;
+}
+
+static void show_qr(struct cli *cli, const char *link)
+{
+    struct buffer drawing, shorter;
+    size_t width = terminal_width(fileno(cli->err)), needed;
+    width = width < QR_COLUMNS_MAX ? width : QR_COLUMNS_MAX;
+    buffer_init(&drawing);
+    buffer_init(&shorter);
+    enum status status = qr_draw(link, width, cli->err_colour, &drawing, &needed);
+    if (status == STATUS_TOO_BIG && link_without_name(link, &shorter)) {
+        status = qr_draw((const char *)shorter.data, width, cli->err_colour, &drawing, &needed);
+        if (status == STATUS_OK)
+            cli_note(cli, "note: with its name the link is too long for a QR code of %zu columns",
+                     width);
+    }
+    fflush(cli->out);
+    if (status == STATUS_OK)
+        fprintf(cli->err, "%.*s", (int)drawing.len, (const char *)drawing.data);
+    else if (needed > 0)
+        cli_note(cli, "note: no QR code: it would be %zu columns wide, there are %zu", needed,
+                 width);
+    else
+        cli_note(cli, "note: no QR code: the link is too long for any");
+    fflush(cli->err);
+    buffer_dispose(&drawing);
+    buffer_dispose(&shorter);
+}
+
 static void print_share(struct cli *cli, const json_t *result)
 {
     const char *link = json_text(result, "link", "");
@@ -167,6 +215,8 @@ static json_t *share_one(struct cli *cli, const char *path, json_t **error)
     free(sharing.name);
     if (result != NULL && !cli->json)
         print_share(cli, result);
+    if (result != NULL && !cli->json && arguments_has(cli->arguments, "qr"))
+        show_qr(cli, json_text(result, "link", ""));
     if (result != NULL && out != NULL)
         *error = save_torrent(cli, result, out);
     if (*error != NULL) {
