@@ -2,16 +2,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/params.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+
+/* What is being printed. */
+struct reading {
+    struct cli *cli;
+    FILE *file;
+    int64_t lines;
+    int interrupt; /* descriptor, or -1 */
+};
 
 static void print_line(struct cli *cli, const char *line)
 {
@@ -28,8 +38,9 @@ static void print_line(struct cli *cli, const char *line)
 
 /* Prints what there is from the file's position to its end. A last line without an end is left for
  * the next call. */
-static void print_rest(struct cli *cli, FILE *file)
+static void print_rest(struct reading *reading)
 {
+    FILE *file = reading->file;
     char line[LOGS_LINE_MAX];
     clearerr(file);
     for (long at = ftell(file); fgets(line, sizeof line, file) != NULL; at = ftell(file)) {
@@ -40,9 +51,10 @@ static void print_rest(struct cli *cli, FILE *file)
             fseek(file, at, SEEK_SET);
             break;
         }
-        print_line(cli, line);
+        print_line(reading->cli, line);
+        reading->lines++;
     }
-    fflush(cli->out);
+    fflush(reading->cli->out);
 }
 
 /* Leaves the file's position at the start of its last `lines` lines. */
@@ -81,45 +93,91 @@ static FILE *reopen_if_replaced(FILE *file, const char *path)
     return fresh;
 }
 
-static int set_level(struct cli *cli, const char *level)
+/* With -f it is the first of a stream. */
+static int set_level(struct cli *cli, const char *level, bool follow)
 {
     struct request request;
     json_t *error = cli_connect_running(cli);
-    if (error != NULL)
-        return cli_fail(cli, error);
-    request_init(&request, "logs.level");
-    request_text(&request, "level", level);
-    json_t *result = cli_ask(cli, &request, "the daemon", &error);
+    if (error == NULL) {
+        request_init(&request, "logs.level");
+        request_text(&request, "level", level);
+    }
+    json_t *result = error == NULL ? cli_ask(cli, &request, "the daemon", &error) : NULL;
     if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
+        return follow ? cli_fail_stream(cli, error) : cli_fail(cli, error);
+    if (cli->json && follow)
+        cli_json_event(cli, "level", result);
+    else if (!cli_json_result(cli, result))
         fprintf(cli->out, "level %s\n", json_text(result, "level", level));
     json_decref(result);
     return EXIT_DONE;
 }
 
+/* Returns the signal that ended it; 0: the deadline did, or nobody reads any more. */
+static int follow_file(struct reading *reading)
+{
+    struct cli *cli = reading->cli;
+    struct pollfd poll_fd = {.fd = reading->interrupt, .events = POLLIN};
+    int signal = 0;
+    while (signal == 0 && client_now_ms() < cli->deadline_ms && !ferror(cli->out)) {
+        if (poll(&poll_fd, 1, LOGS_POLL_MS) > 0)
+            signal = interrupt_take(reading->interrupt);
+        reading->file = reopen_if_replaced(reading->file, cli->paths.log_file);
+        print_rest(reading);
+    }
+    return signal;
+}
+
+/* On and on: for a program the stream has an end all the same, whatever ends it. */
+static int follow(struct reading *reading)
+{
+    struct cli *cli = reading->cli;
+    int signal = follow_file(reading);
+    if (signal != 0)
+        return cli_fail_stream(
+            cli, failure_new("interrupted", signal == SIGTERM ? EXIT_TERMINATED : EXIT_INTERRUPTED,
+                             NULL, "interrupted"));
+    return cli_fail_stream(cli,
+                           failure_new("timed_out", EXIT_TIMED_OUT, NULL, "--timeout %s has passed",
+                                       arguments_text(cli->arguments, "timeout", "")));
+}
+
+static int end_of_stream(const struct reading *reading)
+{
+    if (reading->cli->json) {
+        json_t *fields = json_pack("{s:I}", "lines", (json_int_t)reading->lines);
+        json_t *line = json_envelope("done", true, fields);
+        json_write_line(reading->cli->out, line);
+        json_decref(line);
+        json_decref(fields);
+    }
+    return EXIT_DONE;
+}
+
+static json_t *failure_of_open(const struct cli *cli)
+{
+    if (errno == ENOENT)
+        return failure_new("not_found", EXIT_NOT_FOUND, NULL,
+                           "no daemon of profile %s has written %s yet", cli->paths.profile,
+                           cli->paths.log_file);
+    return failure_of_errno("read", cli->paths.log_file);
+}
+
 int verb_logs(struct cli *cli, const struct arguments *arguments)
 {
-    bool follow = arguments_has(arguments, "follow");
+    bool follows = arguments_has(arguments, "follow");
     const char *level = arguments_text(arguments, "level", NULL);
-    if (level != NULL && !follow)
-        return set_level(cli, level);
-    if (level != NULL && set_level(cli, level) != EXIT_DONE)
-        return EXIT_NO_DAEMON;
-    FILE *file = fopen(cli->paths.log_file, "re");
-    if (file == NULL && errno == ENOENT)
-        return cli_fail(cli, failure_new("not_found", EXIT_NOT_FOUND, NULL,
-                                         "no daemon of profile %s has written %s yet",
-                                         cli->paths.profile, cli->paths.log_file));
-    if (file == NULL)
-        return cli_fail(cli, failure_of_errno("read", cli->paths.log_file));
-    seek_last_lines(file, (size_t)arguments_number(arguments, "lines", LOGS_LINES));
-    print_rest(cli, file);
-    while (follow && client_now_ms() < cli->deadline_ms && !ferror(cli->out)) {
-        poll(NULL, 0, LOGS_POLL_MS);
-        file = reopen_if_replaced(file, cli->paths.log_file);
-        print_rest(cli, file);
-    }
-    fclose(file);
-    return EXIT_DONE;
+    int status = level != NULL ? set_level(cli, level, follows) : EXIT_DONE;
+    if (status != EXIT_DONE || (level != NULL && !follows))
+        return status;
+    struct reading reading = {.cli = cli, .file = fopen(cli->paths.log_file, "re")};
+    if (reading.file == NULL)
+        return cli_fail_stream(cli, failure_of_open(cli));
+    reading.interrupt = follows && cli->json ? interrupt_open() : -1;
+    seek_last_lines(reading.file, (size_t)arguments_number(arguments, "lines", LOGS_LINES));
+    print_rest(&reading);
+    status = follows ? follow(&reading) : end_of_stream(&reading);
+    interrupt_close(reading.interrupt);
+    fclose(reading.file);
+    return status;
 }

@@ -3,6 +3,7 @@ exit statuses, and every --json answer."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -307,3 +308,34 @@ def an_address_that_is_none_is_bad_input(net):
                  ('bootstrap', 'add', 'foo'), ('node', 'ping', 'foo')):
         result = peer.cli(*args)
         assert result.exit == 12 and 'foo' in result.err, (args, result)
+
+
+@test
+def a_log_that_is_followed_has_an_outcome_too(net):
+    home = net.profile('home')
+    started(home, 'start')
+    status, events = home.json('logs', '-n', '3')
+    assert status == 0 and events[-1]['event'] == 'done', events
+    assert events[-1]['lines'] == len(events) - 1, events
+    child = home.cli_start('--json', 'logs', '-f')
+    assert next(lines_of(child))['event'] == 'line'
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=20)
+    last = json.loads(out.splitlines()[-1])
+    assert child.returncode == 130 and last['error']['code'] == 'interrupted', last
+    status, events = home.json('--timeout', '1', 'logs', '-f', '--level', 'info')
+    assert status == 4 and events[0]['event'] == 'level', events
+    assert events[-1]['error']['code'] == 'timed_out', events
+    home.ok('stop')
+
+
+@test
+def start_and_daemon_tell_the_age_alike(net):
+    home = net.profile('home')
+    started(home, 'start')
+    for command in (('start',), ('daemon',)):
+        again = home.cli(*command, env=ANY_PORT)
+        assert again.exit == 0, again
+        assert re.fullmatch(r'already running \(pid \d+, up \d+s\)\n', again.out), again
+    assert re.search(r', up \d+s, profile default', home.ok('status'))
+    home.ok('stop')

@@ -254,7 +254,10 @@ static void logs_shows_the_last_lines(void **state)
     CHECK(0, "two?\nthree\n", "", "logs", "-n", "2");
     CHECK(0, "one\ntwo?\nthree\n", "", "logs");
     CHECK(0, "", "", "logs", "-n", "0");
-    CHECK(0, "{\"v\":1,\"event\":\"line\",\"text\":\"three\"}\n", "", "--json", "logs", "-n", "1");
+    CHECK(0,
+          "{\"v\":1,\"event\":\"line\",\"text\":\"three\"}\n{\"v\":1,\"event\":\"done\",\"ok\":"
+          "true,\"lines\":1}\n",
+          "", "--json", "logs", "-n", "1");
 }
 
 int main(void)
