@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/age.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/help.h"
@@ -84,7 +85,7 @@ static json_t *ask_status(struct cli *cli, json_t **error)
 
 int verb_start(struct cli *cli, const struct arguments *arguments)
 {
-    char text[TEXT_SIZE];
+    char age[AGE_TEXT_SIZE];
     json_t *error = cli_connect_running(cli);
     bool running = error == NULL;
     (void)arguments;
@@ -96,7 +97,7 @@ int verb_start(struct cli *cli, const struct arguments *arguments)
     if (!cli_json_result(cli, status) && running)
         fprintf(cli->out, "already running (pid %lld, up %s)\n",
                 (long long)json_whole(status, "pid", 0),
-                text_duration(text, json_decimal(status, "uptime", 0)));
+                age_format(age, (int64_t)json_decimal(status, "uptime", 0)));
     json_decref(status);
     return EXIT_DONE;
 }
@@ -205,10 +206,11 @@ static void print_list(struct cli *cli, const char *name, const json_t *list, co
 
 static void print_status(struct cli *cli, const json_t *status)
 {
-    char a[TEXT_SIZE], b[TEXT_SIZE];
+    char a[TEXT_SIZE], b[TEXT_SIZE], age[AGE_TEXT_SIZE];
     fprintf(cli->out, "kadpeer %s, pid %lld, up %s, profile %s\n",
             json_text(status, "version", "?"), (long long)json_whole(status, "pid", 0),
-            text_duration(a, json_decimal(status, "uptime", 0)), json_text(status, "profile", "?"));
+            age_format(age, (int64_t)json_decimal(status, "uptime", 0)),
+            json_text(status, "profile", "?"));
     print_list(cli, "listens on", json_list(status, "listen"), "nothing");
     print_list(cli, "seen as", json_list(status, "external"), "not known yet");
     fprintf(cli->out, "%-11s %lld over IPv4, %lld over IPv6%s; %lld saved, %lld configured\n",

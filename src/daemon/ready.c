@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "base/age.h"
 #include "base/log.h"
 #include "daemon/daemon_private.h"
 
@@ -161,27 +162,15 @@ bool ready_fail(struct running *running, const char *code, enum daemon_exit exit
     return false;
 }
 
-static void format_age(char out[32], int64_t seconds)
-{
-    if (seconds < 120)
-        snprintf(out, 32, "%llds", (long long)seconds);
-    else if (seconds < 7200)
-        snprintf(out, 32, "%lldm", (long long)seconds / 60);
-    else if (seconds < 172800)
-        snprintf(out, 32, "%lldh", (long long)seconds / 3600);
-    else
-        snprintf(out, 32, "%lldd", (long long)seconds / 86400);
-}
-
 bool ready_already_running(struct running *running, int pid, int64_t started_unix_s)
 {
-    char age[32], since[32], text[MESSAGE_SIZE];
+    char age[AGE_TEXT_SIZE], since[32], text[MESSAGE_SIZE];
     time_t started = (time_t)started_unix_s;
     struct tm parts;
     strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &parts));
-    format_age(age, time(NULL) - started_unix_s);
     if (pid > 0)
-        snprintf(text, sizeof text, "already running (pid %d, up %s)", pid, age);
+        snprintf(text, sizeof text, "already running (pid %d, up %s)", pid,
+                 age_format(age, time(NULL) - started_unix_s));
     else
         snprintf(text, sizeof text, "already running");
     running->exit_status = DAEMON_EXIT_DONE;
