@@ -146,8 +146,9 @@ const struct command commands[] = {
      verb_get},
     {"search", "sharing", "WORD...", 1, WORDS_ANY, "Look for shares by words of their names.",
      search_flags,
-     "Results are printed as they come. SOURCES counts peers that have it, PUBLISHERS\n"
-     "the keys that gave it this name.\n",
+     "Results are printed as they come. SOURCES: peers that have it, at least so many\n"
+     "(one reachable over both IPv4 and IPv6 counts once). PUBLISHERS: the keys that\n"
+     "gave it this name.\n",
      verb_search},
     {"ls", "transfers", "", 0, 0, "All transfers: state, progress, rates.", ls_flags,
      "PEERS is how many send or receive of how many connected. States:\n"

@@ -35,7 +35,7 @@ struct name_match {
     int64_t first_seen_unix_s; /* the earliest time a publisher claims; 0: none does */
     bool told_before;          /* on_match was called for it already: the numbers changed */
     bool counted;              /* the two below are known */
-    unsigned peers;            /* live peers of the infohash */
+    unsigned peers;            /* live peers of the infohash, at least: one of both families once */
     unsigned networks;         /* different /24 or /48 they are in; local ones: addresses */
 };
 

@@ -86,19 +86,48 @@ static bool same_network(const struct endpoint *a, const struct endpoint *b)
     return memcmp(a->addr, b->addr, a->family == ENDPOINT_IPV6 ? 6 : 3) == 0;
 }
 
+static bool port_came_before(const struct found_name *found, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (found->peers[i].port == found->peers[index].port)
+            return true;
+    return false;
+}
+
+/* A node of both families tells each its address of that family, and the same port: of one port as
+ * many nodes are there at least as addresses of the family that has more of them. Nothing in the
+ * records says more, so this is what may be claimed. */
+static unsigned count_nodes(const struct found_name *found)
+{
+    unsigned nodes = 0;
+    for (size_t i = 0; i < found->peer_count; i++) {
+        unsigned ipv4 = 0, ipv6 = 0;
+        if (port_came_before(found, i))
+            continue;
+        for (size_t j = i; j < found->peer_count; j++) {
+            bool same = found->peers[j].port == found->peers[i].port;
+            ipv4 += same && found->peers[j].family == ENDPOINT_IPV4;
+            ipv6 += same && found->peers[j].family == ENDPOINT_IPV6;
+        }
+        nodes += ipv4 > ipv6 ? ipv4 : ipv6;
+    }
+    return nodes;
+}
+
 void found_name_count(struct found_name *found)
 {
-    unsigned networks = 0;
+    unsigned networks = 0, nodes = count_nodes(found);
     for (size_t i = 0; i < found->peer_count; i++) {
         bool known = false;
         for (size_t j = 0; j < i && !known; j++)
             known = same_network(&found->peers[i], &found->peers[j]);
         networks += !known;
     }
+    networks = networks < nodes ? networks : nodes;
     struct name_match *match = &found->match;
-    found->changed = found->changed || !match->counted || match->networks != networks ||
-                     match->peers != found->peer_count;
+    found->changed =
+        found->changed || !match->counted || match->networks != networks || match->peers != nodes;
     match->counted = true;
-    match->peers = (unsigned)found->peer_count;
+    match->peers = nodes;
     match->networks = networks;
 }

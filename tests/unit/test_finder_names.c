@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "daemon/daemon.h"
+#include "daemon/found_name.h"
 #include "daemon/node.h"
 #include "io/udp.h"
 #include "support/unit.h"
@@ -352,6 +353,37 @@ static void a_search_can_be_cancelled_from_its_own_call(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- counting ---- */
+
+static void count_peers(const char *const peers[], unsigned nodes, unsigned networks)
+{
+    struct entry_body body = body_of(1, "notes.pdf", 5);
+    struct found_name *found = found_name_new(&body, NULL, 0);
+    for (size_t i = 0; peers[i] != NULL; i++) {
+        struct endpoint peer;
+        assert_true(endpoint_parse(peers[i], &peer));
+        found_name_add_peer(found, &peer);
+    }
+    found_name_count(found);
+    assert_int_equal(found->match.peers, nodes);
+    assert_int_equal(found->match.networks, networks);
+    found_name_free(found);
+}
+
+static void a_peer_of_both_families_counts_once(void **state)
+{
+    (void)state;
+    const char *const one[] = {"198.51.100.7:61881", "[2001:db8:1::7]:61881", NULL};
+    count_peers(one, 1, 1);
+    const char *const other_ports[] = {"198.51.100.7:61881", "[2001:db8:1::7]:61882", NULL};
+    count_peers(other_ports, 2, 2);
+    const char *const three[] = {"198.51.100.7:1", "[2001:db8:1::7]:1", "198.51.100.8:1",
+                                 "203.0.113.1:1",  "[2001:db8:2::1]:2", NULL};
+    count_peers(three, 4, 4);
+    const char *const none[] = {NULL};
+    count_peers(none, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +398,7 @@ int main(void)
         TEST(what_is_no_word_is_malformed),
         TEST(a_search_ends_at_its_time),
         TEST(a_search_can_be_cancelled_from_its_own_call),
+        TEST(a_peer_of_both_families_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
