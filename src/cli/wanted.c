@@ -94,8 +94,7 @@ static json_t *send_add(struct cli *cli, struct request *request, const char *wa
         return error;
     snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
     wanted->attached = json_yes(wanted->added, "attached", false);
-    if (wanted->attached && arguments_has(arguments, "output") &&
-        !json_yes(wanted->added, "moved", false))
+    if (json_yes(wanted->added, "elsewhere", false))
         cli_note(cli, "note: it is here already, where it was asked for first; -o changes nothing");
     return NULL;
 }

@@ -134,7 +134,17 @@ struct add_request *add_request_new(struct engine *engine, struct call *call)
 
 enum attached { ATTACHED_NEW, ATTACHED, ATTACHED_ELSEWHERE };
 
-static void answer(struct call *call, const struct item *item, enum attached attached)
+static bool asks_for_other_place(const struct add_request *request, const struct item *item)
+{
+    if (!request->place_given || request->dir == NULL)
+        return false;
+    const char *own_name = item->metainfo != NULL ? item->metainfo->name : item->row.target;
+    return strcmp(request->dir, item->row.dir) != 0 ||
+           strcmp(request->out != NULL ? request->out : own_name, item->row.target) != 0;
+}
+
+static void answer(const struct add_request *request, struct call *call, const struct item *item,
+                   enum attached attached)
 {
     struct pack *pack = call_result(call);
     pack_i64(pack, "id", item->row.id);
@@ -142,6 +152,7 @@ static void answer(struct call *call, const struct item *item, enum attached att
     pack_text(pack, "name", item->row.name);
     pack_bool(pack, "attached", attached != ATTACHED_NEW);
     pack_bool(pack, "moved", attached == ATTACHED_ELSEWHERE);
+    pack_bool(pack, "elsewhere", attached == ATTACHED && asks_for_other_place(request, item));
     call_finish(call);
 }
 
@@ -285,7 +296,7 @@ void add_request_do(struct add_request *request, struct call *call)
     else
         item = add_new(request, &status);
     if (item != NULL)
-        answer(call, item, attached);
+        answer(request, call, item, attached);
     else
         call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
                   status_text(status));

@@ -71,8 +71,9 @@ static void on_published(struct daemon *daemon, const struct dht_event *publishe
 {
     char key[ID_HEX_SIZE];
     id_to_hex(&published->id, key);
-    log_debug("node", "published %s kind %d: %u of %u nodes store it", key, published->kind,
-              published->values, published->asked);
+    log_debug("node",
+              "published %s kind %d: %u nodes store it (ours too where it is near), %u asked", key,
+              published->kind, published->values, published->asked);
     struct pack *event = daemon_event(daemon, "published");
     pack_id(event, "key", &published->id);
     pack_u64(event, "kind", published->kind);

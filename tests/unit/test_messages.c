@@ -67,7 +67,7 @@ static void what_the_daemon_says_is_printed_with_its_hint_and_status(void **stat
     } rows[] = {
         {3, "no source for 5f0c...9e21: 24 nodes answered, none knows it, in 60s",
          "is the sharing node running? it stays listed; kadpeer resume 6 tries again"},
-        {6, "this node knows no other node: 0 saved, 0 configured, none on the local network",
+        {6, "this node knows no other node: 0 saved, 0 configured, none answered in 60s",
          "kadpeer join HOST:PORT"},
         {8, "notes.pdf exists and is not this file (9% of pieces match)",
          "-o DIR for another place, --force to replace"},
@@ -231,6 +231,23 @@ static void a_file_that_was_there_is_not_said_to_be_fetched(void **state)
           "");
 }
 
+static void another_place_is_remarked_only_when_it_is_another(void **state)
+{
+    (void)state;
+    struct fake_cli fake;
+    FAKE_CLI(fake, "get", "-d", "-o", "/d/n", "--force", HASH);
+    fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"hash\":\"" HASH
+                           "\",\"attached\":true,\"moved\":false,\"elsewhere\":false}]");
+    check(&fake, 0, "3\n",
+          "5f0c...9e21: was there already, goes on in the background; 'kadpeer ls' shows it\n");
+    FAKE_CLI(fake, "get", "-d", "-o", "/d/n", HASH);
+    fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"hash\":\"" HASH
+                           "\",\"attached\":true,\"moved\":false,\"elsewhere\":true}]");
+    check(&fake, 0, "3\n",
+          "note: it is here already, where it was asked for first; -o changes nothing\n"
+          "5f0c...9e21: was there already, goes on in the background; 'kadpeer ls' shows it\n");
+}
+
 static void hints_of_the_daemon_name_the_profile(void **state)
 {
     (void)state;
@@ -309,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_finished_get_says_where_and_how_to_stop_sharing),
         cmocka_unit_test(a_name_is_never_fetched_without_its_hash_being_shown),
         cmocka_unit_test(a_file_that_was_there_is_not_said_to_be_fetched),
+        cmocka_unit_test(another_place_is_remarked_only_when_it_is_another),
         cmocka_unit_test(hints_of_the_daemon_name_the_profile),
         cmocka_unit_test(deleting_files_unasked_needs_a_yes),
         cmocka_unit_test(ls_shows_the_reason_of_what_does_not_move),
