@@ -199,3 +199,9 @@ unsigned foreign_counts(struct foreign *foreign, const char *prefix)
     }
     return count;
 }
+
+bool foreign_is_closed(struct foreign *foreign)
+{
+    foreign_hears(foreign);
+    return foreign->closed;
+}

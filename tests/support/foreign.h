@@ -43,3 +43,5 @@ void foreign_give(struct foreign *foreign, uint32_t piece, uint32_t begin, uint3
 const char *foreign_hears(struct foreign *foreign);
 /* How many of those lines begin with `prefix`; they are used up. */
 unsigned foreign_counts(struct foreign *foreign, const char *prefix);
+/* Whether the transfer has closed it; uses up what it was sent. */
+bool foreign_is_closed(struct foreign *foreign);

@@ -94,7 +94,7 @@ struct world *world_new(struct content content, uint64_t seed)
 {
     struct world *world = calloc(1, sizeof *world);
     world->content = content;
-    world->now_ms = 1000000;
+    world->now_ms = WORLD_BEGIN_MS;
     rng_init_seed(&world->rng, seed);
     return world;
 }
@@ -416,7 +416,7 @@ static void pump(struct world *world, unsigned number)
         act(world, number, &action);
     if (!transfer_valid(world->nodes[number].transfer))
         fail_msg("node %u is not valid at %llu ms", number,
-                 (unsigned long long)(world->now_ms - 1000000));
+                 (unsigned long long)(world->now_ms - WORLD_BEGIN_MS));
 }
 
 /* ---- time ---- */

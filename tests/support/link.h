@@ -21,7 +21,7 @@ struct content content_make(uint32_t piece_length, uint64_t total_length, bool i
                             uint64_t seed);
 void content_dispose(struct content *content);
 
-enum { WORLD_NODES_MAX = 16, WORLD_LINKS_MAX = 64 };
+enum { WORLD_NODES_MAX = 16, WORLD_LINKS_MAX = 64, WORLD_BEGIN_MS = 1000000 };
 
 struct node {
     struct transfer *transfer;
