@@ -1,0 +1,267 @@
+#include "support/store_fixture.h"
+
+#include <string.h>
+
+#include "dht/record_crowd.h"
+#include "dht/record_index.h"
+
+/* Record stores against slow and obvious ones, on random input. */
+
+/* ---- who gives way under a full key, against counting by hand ---- */
+
+/* `count` hosts of up to `networks` networks, a few of them local or without a source. */
+static struct record_group *random_group(struct rng *rng, size_t count, uint32_t networks)
+{
+    struct record_group *group = calloc(1, sizeof *group + count * sizeof(struct record));
+    group->count = (uint16_t)count;
+    for (size_t i = 0; i < count; i++) {
+        struct endpoint host = public_host((uint32_t)rng_below(rng, networks) * 256);
+        host.addr[3] = (uint8_t)rng_u32(rng);
+        struct endpoint local = endpoint_of("10.0.0.1:1");
+        local.port = (uint16_t)(1 + rng_below(rng, 3));
+        uint64_t sort = rng_below(rng, 10);
+        record_set_source(&group->records[i], sort == 0 ? NULL : sort == 1 ? &local : &host);
+        group->records[i].place = 1 + (uint32_t)rng_below(rng, 3);
+        group->records[i].ends_s = (uint32_t)rng_below(rng, 50);
+    }
+    return group;
+}
+
+static bool same_network(const struct record *a, const struct record *b)
+{
+    struct endpoint x = record_source(a), y = record_source(b);
+    if (x.family == ENDPOINT_NONE || y.family == ENDPOINT_NONE)
+        return x.family == y.family && a->place == b->place;
+    if (endpoint_is_local(&x) || endpoint_is_local(&y))
+        return endpoint_equal(&x, &y);
+    return memcmp(x.addr, y.addr, 3) == 0;
+}
+
+static unsigned count_by_hand(const struct record_group *group, const struct record *like)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < group->count; i++)
+        count += same_network(&group->records[i], like);
+    return count;
+}
+
+static void the_victim_is_the_first_to_end_of_the_largest_networks(void **state)
+{
+    (void)state;
+    const struct source_rules rules = {.secret = "a secret of ours"};
+    struct rng rng;
+    unsigned refused = 0;
+    rng_init_seed(&rng, test_seed(64));
+    for (unsigned round = 0; round < 500; round++) {
+        uint32_t networks = 1 + (uint32_t)rng_below(&rng, 20);
+        struct record_group *group = random_group(&rng, 1 + rng_below(&rng, 60), networks);
+        struct record_group *newcomer = random_group(&rng, 1, networks + 2);
+        const struct record *in = &newcomer->records[0];
+        struct endpoint source = record_source(in);
+        unsigned most = 0;
+        uint32_t soonest = UINT32_MAX;
+        for (size_t i = 0; i < group->count; i++)
+            if (count_by_hand(group, &group->records[i]) > most)
+                most = count_by_hand(group, &group->records[i]);
+        for (size_t i = 0; i < group->count; i++)
+            if (count_by_hand(group, &group->records[i]) == most &&
+                group->records[i].ends_s < soonest)
+                soonest = group->records[i].ends_s;
+        size_t victim = crowd_victim(group, &rules, &source, in->place);
+        assert_true((victim == NOWHERE) == (count_by_hand(group, in) >= most));
+        refused += victim == NOWHERE;
+        if (victim != NOWHERE) {
+            assert_int_equal(count_by_hand(group, &group->records[victim]), most);
+            assert_int_equal(group->records[victim].ends_s, soonest);
+        }
+        free(group);
+        free(newcomer);
+    }
+    assert_in_range(refused, 10, 400);
+}
+
+/* ---- random traces against a flat list, every rule written out ---- */
+
+#define MODEL_MAX 4096
+
+struct model_record {
+    uint8_t key;
+    unsigned kind;
+    struct endpoint source;
+    uint32_t signer, about;
+    uint64_t seq;
+    uint64_t ends_s, first_s;
+    uint32_t pieces; /* kinds 1 and 2: tells values apart */
+};
+
+struct model {
+    struct model_record records[MODEL_MAX];
+    size_t count;
+};
+
+static void model_expire(struct model *model, uint64_t now_s)
+{
+    for (size_t i = model->count; i-- > 0;)
+        if (model->records[i].ends_s <= now_s)
+            model->records[i] = model->records[--model->count];
+}
+
+static bool model_same_place(const struct model_record *a, const struct model_record *b)
+{
+    if (a->key != b->key || a->kind != b->kind)
+        return false;
+    if (a->kind == KIND_ENTRY)
+        return a->signer == b->signer && a->about == b->about;
+    return endpoint_equal(&a->source, &b->source);
+}
+
+static struct model_record *model_find(struct model *model, const struct model_record *like)
+{
+    for (size_t i = 0; i < model->count; i++)
+        if (model_same_place(&model->records[i], like))
+            return &model->records[i];
+    return NULL;
+}
+
+static unsigned model_count(const struct model *model, const struct model_record *like,
+                            size_t prefix)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_record *record = &model->records[i];
+        bool of_key = record->key == like->key && record->kind == like->kind;
+        if (like->kind == KIND_ENTRY)
+            count += of_key && record->signer == like->signer;
+        else
+            count += of_key && memcmp(record->source.addr, like->source.addr, prefix) == 0;
+    }
+    return count;
+}
+
+static enum message_code model_put(struct model *model, const struct model_record *incoming,
+                                   uint64_t now_s)
+{
+    model_expire(model, now_s);
+    struct model_record *own = model_find(model, incoming);
+    if (incoming->kind == KIND_AVAILABILITY && incoming->pieces == 0) {
+        if (own != NULL)
+            *own = model->records[--model->count];
+        return CODE_OK;
+    }
+    if (own != NULL && own->kind == KIND_ENTRY && own->seq > incoming->seq)
+        return CODE_OLDER;
+    if (own != NULL) {
+        uint64_t first_s = own->first_s;
+        *own = *incoming;
+        own->first_s = first_s;
+        return CODE_OK;
+    }
+    if (incoming->kind == KIND_ENTRY ? model_count(model, incoming, 0) >= 8
+                                     : model_count(model, incoming, 4) >= STORE_PER_ADDRESS_MAX ||
+                                           model_count(model, incoming, 3) >= STORE_PER_NETWORK_MAX)
+        return CODE_QUOTA;
+    assert_true(model->count < MODEL_MAX);
+    model->records[model->count++] = *incoming;
+    return CODE_OK;
+}
+
+/* Every record the model holds is in the store, with its value; and the store holds no more. */
+static void assert_agrees(const struct record_store *store, const struct model *model,
+                          uint64_t now_ms)
+{
+    struct message_value out[MESSAGE_VALUES_MAX];
+    size_t found = 0, wanted = 0;
+    for (uint8_t key = 0; key < 3; key++) {
+        for (unsigned kind = KIND_PEER; kind <= KIND_ENTRY; kind++) {
+            struct record_get get = {.key = id_of(key), .kind = kind, .asker = public_host(3)};
+            struct record_sample sample;
+            do {
+                sample = record_store_get(store, &get, out, 20, now_ms);
+                found += sample.count;
+                if (sample.count > 0)
+                    get.cursor = out[sample.count - 1].order;
+                get.has_cursor = true;
+            } while (sample.more);
+        }
+    }
+    for (size_t i = 0; i < model->count; i++)
+        wanted += model->records[i].ends_s > now_ms / 1000;
+    assert_int_equal(found, wanted);
+}
+
+static struct model_record random_record(struct rng *rng, uint64_t now_s)
+{
+    struct model_record record = {.key = (uint8_t)rng_below(rng, 3),
+                                  .kind = KIND_PEER + (unsigned)rng_below(rng, 3),
+                                  .signer = (uint32_t)rng_below(rng, 5),
+                                  .about = (uint32_t)rng_below(rng, 12),
+                                  .seq = rng_below(rng, 4),
+                                  .pieces = (uint32_t)rng_below(rng, 4),
+                                  .first_s = now_s};
+    record.source = public_host((uint32_t)(rng_below(rng, 4) * 256 + rng_below(rng, 6)));
+    record.source.port = (uint16_t)(1 + rng_below(rng, 10));
+    return record;
+}
+
+static enum message_code put_random(struct record_store *store, struct model_record *record,
+                                    uint32_t cap_s, uint64_t now_ms)
+{
+    struct buffer value;
+    buffer_init(&value);
+    if (record->kind == KIND_PEER) {
+        struct peer_record peer = {.tcp_port = 1, .pieces_held = record->pieces};
+        peer_record_encode(&peer, &value);
+    } else if (record->kind == KIND_AVAILABILITY) {
+        static const uint8_t bits[128];
+        struct availability_record bitfield = {.bitfield = bytes_of(bits, record->pieces * 40)};
+        availability_record_encode(&bitfield, &value);
+    } else {
+        make_entry(&value, record->key, record->signer, record->about, record->seq,
+                   START_UNIX + 6 * 86400);
+    }
+    uint64_t life = record_rules(record->kind)->lifetime_s;
+    record->ends_s = now_ms / 1000 + (life < cap_s ? life : cap_s);
+    struct record_put put = {.key = id_of(record->key),
+                             .kind = record->kind,
+                             .value = buffer_bytes(&value),
+                             .source = &record->source,
+                             .lifetime_cap_s = cap_s};
+    enum message_code code = record_store_put(store, &put, now_ms, START_UNIX);
+    buffer_dispose(&value);
+    return code;
+}
+
+static void random_traces_agree_with_the_model(void **state)
+{
+    struct record_store *store = *state;
+    struct model *model = calloc(1, sizeof *model);
+    struct rng rng;
+    uint64_t now_ms = START_MS;
+    unsigned codes[400] = {0};
+    rng_init_seed(&rng, test_seed(63));
+    for (unsigned step = 0; step < 6000; step++) {
+        struct model_record record = random_record(&rng, now_ms / 1000);
+        uint32_t cap_s = 60 + (uint32_t)rng_below(&rng, 3000);
+        enum message_code code = put_random(store, &record, cap_s, now_ms);
+        assert_int_equal(code, model_put(model, &record, now_ms / 1000));
+        codes[code]++;
+        now_ms += rng_below(&rng, 3000);
+        if (rng_below(&rng, 4) == 0)
+            record_store_expire(store, now_ms);
+        assert_true(record_store_valid(store));
+        assert_agrees(store, model, now_ms);
+    }
+    assert_true(codes[CODE_OK] > 1000 && codes[CODE_QUOTA] > 20 && codes[CODE_OLDER] > 20);
+    record_store_expire(store, now_ms + DAY_MS);
+    assert_int_equal(record_store_stats(store)->records, 0);
+    free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_victim_is_the_first_to_end_of_the_largest_networks),
+        store_test(random_traces_agree_with_the_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
