@@ -1,5 +1,5 @@
 #include "dht/codec_msgpack.h"
-#include "dht/msgpack_reader.h"
+#include "kadpeer/msgpack_reader.h"
 
 /* One key of `args` or `result`. */
 struct field {

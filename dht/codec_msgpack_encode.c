@@ -1,7 +1,7 @@
 #include <assert.h>
 
 #include "dht/codec_msgpack.h"
-#include "dht/msgpack_writer.h"
+#include "kadpeer/msgpack_writer.h"
 
 /* Keys of `args` and `result`, in the order they are written, each with its msgpack form:
  *

@@ -20,10 +20,6 @@
     3 /* an unproven asker gets this many times what it sent: as QUIC,                             \
          too little to be worth reflecting [RFC 9000 8.1] */
 
-/* What a datagram may look like before it is read any further. */
-#define MSGPACK_DEPTH_MAX 8
-#define MSGPACK_ITEMS_MAX 512
-
 /* Tokens: good for 5 to 10 minutes, as long as a walk can take and no longer [BEP 5]. */
 #define TOKEN_BYTES    8
 #define TOKEN_EPOCH_MS (5 * 60 * 1000)

@@ -1,9 +1,10 @@
 #include "kadpeer/records.h"
 
-#include "dht/msgpack_reader.h"
-#include "dht/msgpack_writer.h"
 #include "kadpeer/dht.h"
+#include "kadpeer/msgpack_reader.h"
+#include "kadpeer/msgpack_writer.h"
 #include "kadpeer/sha1.h"
+#include "kadpeer/utf8.h"
 
 /* The values, all maps of one-letter keys, each there exactly once:
  *
@@ -237,41 +238,10 @@ enum status entry_record_make(const struct id *key, const uint8_t seed[ED25519_S
 
 /* ---- bodies of entries ---- */
 
-/* Bytes of the UTF-8 sequence that `text` begins with; 0: not one  [RFC 3629 4]. */
-static size_t utf8_sequence(struct bytes text)
-{
-    uint8_t first = text.data[0];
-    size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (len == 1)
-        return 1;
-    if (first < 0xc2 || first > 0xf4 || len > text.len)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((text.data[i] & 0xc0) != 0x80)
-            return 0;
-    uint8_t second = text.data[1];
-    bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    bool surrogate = first == 0xed && second >= 0xa0;
-    bool beyond = first == 0xf4 && second >= 0x90;
-    return overlong || surrogate || beyond ? 0 : len;
-}
-
-/* UTF-8 without a zero byte. */
-static bool is_text(struct bytes text)
-{
-    while (text.len > 0) {
-        size_t len = utf8_sequence(text);
-        if (len == 0 || text.data[0] == 0)
-            return false;
-        text.data += len;
-        text.len -= len;
-    }
-    return true;
-}
-
 static bool read_text(struct msgpack_reader *reader, size_t min, size_t max, struct bytes *out)
 {
-    return msgpack_read_str(reader, out) && out->len >= min && out->len <= max && is_text(*out);
+    return msgpack_read_str(reader, out) && out->len >= min && out->len <= max &&
+           utf8_is_text(*out);
 }
 
 static bool read_file_body(struct msgpack_reader *reader, char letter, void *into)

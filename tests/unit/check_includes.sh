@@ -17,8 +17,8 @@ check() {
 }
 
 check include/kadpeer 'kadpeer/'
-check src/base 'kadpeer/|base/|openssl/|ini\.h'
-check dht 'kadpeer/|dht/|msgpack'
+check src/base 'kadpeer/|base/|openssl/|msgpack|ini\.h'
+check dht 'kadpeer/|dht/'
 check src/content 'kadpeer/|base/|content/|utf8proc'
 check src/swarm 'kadpeer/|base/|content/|swarm/'
 check src/catalog 'kadpeer/|base/|content/|catalog/|sqlite3'

@@ -11,6 +11,7 @@
 #include "kadpeer/sha1.h"
 #include "kadpeer/sha256.h"
 #include "kadpeer/siphash.h"
+#include "kadpeer/utf8.h"
 
 static struct id id_of_byte(uint8_t first)
 {
@@ -207,6 +208,38 @@ static void buffer_grows_and_drops_from_the_front(void **state)
     buffer_dispose(&buffer);
 }
 
+static void text_is_utf8_and_printable_text_moves_no_cursor(void **state)
+{
+    (void)state;
+    static const char *printable[] = {"", "a", "Grüße", "日本", "𝄞", "~ a-b.c", "\xc2\xa0"};
+    static const char *text_only[] = {"\n", "a\x1b[2J", "\x7f", "\xc2\x80", "\xc2\x9f"};
+    static const char *neither[] = {"\xff",
+                                    "\x80",
+                                    "a\xc3",
+                                    "\xc0\x80",
+                                    "\xc1\xbf",
+                                    "\xe0\x9f\x80",
+                                    "\xed\xa0\x80",
+                                    "\xe2\x82",
+                                    "\xf0\x8f\x80\x80",
+                                    "\xf4\x90\x80\x80",
+                                    "\xf5\x80\x80\x80"};
+    for (size_t i = 0; i < sizeof printable / sizeof *printable; i++) {
+        assert_true(utf8_is_text(bytes_of_string(printable[i])));
+        assert_true(utf8_is_printable(bytes_of_string(printable[i])));
+    }
+    for (size_t i = 0; i < sizeof text_only / sizeof *text_only; i++) {
+        assert_true(utf8_is_text(bytes_of_string(text_only[i])));
+        assert_false(utf8_is_printable(bytes_of_string(text_only[i])));
+    }
+    for (size_t i = 0; i < sizeof neither / sizeof *neither; i++) {
+        assert_false(utf8_is_text(bytes_of_string(neither[i])));
+        assert_false(utf8_is_printable(bytes_of_string(neither[i])));
+    }
+    assert_false(utf8_is_text(bytes_of("a\0b", 3)));
+    assert_false(utf8_is_printable(bytes_of("\0", 1)));
+}
+
 static void log_levels_are_per_subsystem(void **state)
 {
     (void)state;
@@ -233,6 +266,7 @@ int main(void)
         cmocka_unit_test(sha256_takes_many_endings_of_one_beginning),
         cmocka_unit_test(ed25519_gives_rfc8032_test_2),
         cmocka_unit_test(buffer_grows_and_drops_from_the_front),
+        cmocka_unit_test(text_is_utf8_and_printable_text_moves_no_cursor),
         cmocka_unit_test(log_levels_are_per_subsystem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

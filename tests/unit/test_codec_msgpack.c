@@ -1,8 +1,7 @@
 #include "support/unit.h"
 
 #include "dht/codec_msgpack.h"
-#include "dht/msgpack_reader.h"
-#include "dht/msgpack_writer.h"
+#include "kadpeer/msgpack_writer.h"
 #include "kadpeer/rng.h"
 #include "support/vectors.h"
 
@@ -436,72 +435,6 @@ static void what_is_cut_off_or_has_more_after_it_is_dropped(void **state)
     }
 }
 
-static void depth_items_and_lengths_are_bounded(void **state)
-{
-    (void)state;
-    uint8_t deep[10];
-    memset(deep, 0x91, sizeof deep);
-    deep[8] = 0xc0;
-    assert_true(msgpack_bounded(bytes_of(deep, 9)));
-    deep[8] = 0x91;
-    deep[9] = 0xc0;
-    assert_false(msgpack_bounded(bytes_of(deep, 10)));
-
-    uint8_t wide[3 + MSGPACK_ITEMS_MAX] = {0xdc, (MSGPACK_ITEMS_MAX - 1) >> 8,
-                                           (MSGPACK_ITEMS_MAX - 1) & 0xff};
-    assert_true(msgpack_bounded(bytes_of(wide, 3 + MSGPACK_ITEMS_MAX - 1)));
-    write_u16(wide + 1, MSGPACK_ITEMS_MAX);
-    assert_false(msgpack_bounded(bytes_of(wide, 3 + MSGPACK_ITEMS_MAX)));
-
-    static const uint8_t huge_array[] = {0xdd, 0xff, 0xff, 0xff, 0xff};
-    static const uint8_t huge_map[] = {0xdf, 0xff, 0xff, 0xff, 0xff};
-    static const uint8_t huge_bin[] = {0xc6, 0xff, 0xff, 0xff, 0xff, 0};
-    static const uint8_t unused[] = {0xc1};
-    assert_false(msgpack_bounded(bytes_of(huge_array, sizeof huge_array)));
-    assert_false(msgpack_bounded(bytes_of(huge_map, sizeof huge_map)));
-    assert_false(msgpack_bounded(bytes_of(huge_bin, sizeof huge_bin)));
-    assert_false(msgpack_bounded(bytes_of(unused, sizeof unused)));
-    assert_false(msgpack_bounded((struct bytes){0}));
-}
-
-static void every_form_of_messagepack_is_skipped(void **state)
-{
-    (void)state;
-    static const uint8_t forms[][24] = {
-        {3, 0xc7, 0x00, 0x05},
-        {5, 0xc7, 0x02, 0x05, 1, 2},
-        {5, 0xc8, 0, 1, 5, 1},
-        {7, 0xc9, 0, 0, 0, 1, 5, 1},
-        {5, 0xca, 1, 2, 3, 4},
-        {9, 0xcb, 1},
-        {2, 0xd0, 0xff},
-        {3, 0xd1, 0xff},
-        {5, 0xd2, 0xff},
-        {9, 0xd3, 0xff},
-        {3, 0xd4, 5, 1},
-        {4, 0xd5, 5, 1},
-        {6, 0xd6, 5, 1},
-        {10, 0xd7, 5},
-        {18, 0xd8, 5},
-        {3, 0xd9, 1, 'x'},
-        {4, 0xda, 0, 1, 'x'},
-        {6, 0xdb, 0, 0, 0, 1, 'x'},
-        {1, 0xe0},
-        {1, 0xc0},
-        {1, 0xc2},
-        {4, 0xde, 0, 0, 0xff},
-        {2, 0xcc, 9},
-        {5, 0xce, 9},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        size_t len = forms[i][0] - (forms[i][1] == 0xde); /* the last byte of that is not its own */
-        struct msgpack_reader reader = msgpack_reader(bytes_of(forms[i] + 1, len));
-        assert_true(msgpack_skip(&reader));
-        assert_true(msgpack_at_end(&reader));
-        assert_false(msgpack_bounded(bytes_of(forms[i] + 1, len - 1)));
-    }
-}
-
 /* Flips bytes of good messages: whatever decodes must encode, and decode to the same again. */
 static void what_decodes_survives_another_round(void **state)
 {
@@ -547,8 +480,6 @@ int main(void)
         cmocka_unit_test(padding_reaches_its_size_exactly_or_by_the_least),
         cmocka_unit_test(a_bad_query_is_told_what_is_wrong),
         cmocka_unit_test(what_is_cut_off_or_has_more_after_it_is_dropped),
-        cmocka_unit_test(depth_items_and_lengths_are_bounded),
-        cmocka_unit_test(every_form_of_messagepack_is_skipped),
         cmocka_unit_test(what_decodes_survives_another_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 #include "support/unit.h"
 
-#include "dht/msgpack_writer.h"
 #include "dht/record_kinds.h"
+#include "kadpeer/msgpack_writer.h"
 #include "kadpeer/records.h"
 #include "support/vectors.h"
 

@@ -2,7 +2,7 @@
  *
  * Every reader below returns false, and leaves the view where it was, when what comes next is not
  * of that type or does not fit into what is left. Numbers are taken in their unsigned forms only.
- */
+ * Whatever count an array or map claims, allocate by a bound of your own. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,9 +11,14 @@
 
 #include "kadpeer/bytes.h"
 
+/* What an object may look like before msgpack_bounded lets it be read any further. */
+#define MSGPACK_DEPTH_MAX 8
+#define MSGPACK_ITEMS_MAX 512
+
 struct msgpack_reader {
     const uint8_t *at;
     const uint8_t *end;
+    bool shortest; /* refuse lengths, counts and numbers in a longer form than they need */
 };
 
 /* `data` is one whole object and nothing after it, nested no deeper than MSGPACK_DEPTH_MAX, of no
@@ -21,6 +26,9 @@ struct msgpack_reader {
 bool msgpack_bounded(struct bytes data);
 
 struct msgpack_reader msgpack_reader(struct bytes data);
+/* One that takes the shortest form of everything and no other: who reads the keys of maps in one
+ * fixed order with it accepts exactly one encoding of each value. */
+struct msgpack_reader msgpack_reader_shortest(struct bytes data);
 bool msgpack_at_end(const struct msgpack_reader *reader);
 
 bool msgpack_read_nil(struct msgpack_reader *reader);

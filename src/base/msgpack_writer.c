@@ -1,4 +1,4 @@
-#include "dht/msgpack_writer.h"
+#include "kadpeer/msgpack_writer.h"
 
 #include <msgpack.h>
 

@@ -1,6 +1,4 @@
-#include "dht/msgpack_reader.h"
-
-#include "dht/params.h"
+#include "kadpeer/msgpack_reader.h"
 
 enum head_type {
     HEAD_NIL,
@@ -63,7 +61,25 @@ static struct head head_of_one_byte(uint8_t first)
     return (struct head){HEAD_OTHER, 0, 0}; /* a negative number */
 }
 
-/* Reads a head and moves past it, to its body. False: cut off, or the one unused byte, 0xc1. */
+/* The least number, length or count that needs this many bytes. */
+static uint64_t least_of_form(enum head_type type, unsigned size_len)
+{
+    switch (size_len) {
+    case 1: /* there is no bin of less */
+        return type == HEAD_UINT ? 0x80 : type == HEAD_STR ? 32 : 0;
+    case 2:
+        return type == HEAD_ARRAY || type == HEAD_MAP ? 16 : 0x100;
+    case 4:
+        return 0x10000;
+    case 8:
+        return 0x100000000;
+    default:
+        return 0;
+    }
+}
+
+/* Reads a head and moves past it, to its body. False: cut off, longer than need be where that
+ * counts, or the one unused byte, 0xc1. */
 static bool read_head(struct msgpack_reader *reader, struct head *out)
 {
     size_t left = (size_t)(reader->end - reader->at);
@@ -79,6 +95,8 @@ static bool read_head(struct msgpack_reader *reader, struct head *out)
             return false;
         *out = (struct head){.type = format->type};
         uint64_t size = read_big_endian(reader->at + 1, format->size_len);
+        if (reader->shortest && size < least_of_form(out->type, format->size_len))
+            return false;
         if (out->type == HEAD_BOOL)
             out->value = first & 1;
         else if (out->type == HEAD_UINT || out->type == HEAD_ARRAY || out->type == HEAD_MAP)
@@ -141,7 +159,14 @@ struct msgpack_reader msgpack_reader(struct bytes data)
 {
     static const uint8_t none[1];
     const uint8_t *at = data.data != NULL ? data.data : none;
-    return (struct msgpack_reader){at, at + data.len};
+    return (struct msgpack_reader){at, at + data.len, false};
+}
+
+struct msgpack_reader msgpack_reader_shortest(struct bytes data)
+{
+    struct msgpack_reader reader = msgpack_reader(data);
+    reader.shortest = true;
+    return reader;
 }
 
 bool msgpack_at_end(const struct msgpack_reader *reader)
