@@ -6,6 +6,7 @@
 
 #include "io/address.h"
 #include "io/errors.h"
+#include "io/tcp_private.h"
 
 #define LISTEN_BACKLOG 128 /* connections the system accepts ahead of us; its own usual bound */
 
@@ -22,23 +23,13 @@ static void free_listener(uv_handle_t *handle)
     free(handle->data);
 }
 
-struct tcp {
-    uv_tcp_t handle;
-    uv_timer_t timer; /* of the dialling */
-    unsigned open_handles;
-    uv_connect_t connect;
-    uv_write_t write;
-    const struct tcp_owner *owner;
-    void *user;
-    int early_error; /* of libuv, that showed inside a call and is told from the loop; 0: none */
-    bool connected, reading, writing, paused, failed, closing;
-};
-
 static void free_when_closed(uv_handle_t *handle)
 {
     struct tcp *tcp = handle->data;
-    if (--tcp->open_handles == 0)
-        free(tcp);
+    if (--tcp->open_handles > 0)
+        return;
+    tcp_tls_free(tcp);
+    free(tcp);
 }
 
 static struct tcp *tcp_new(uv_loop_t *loop)
@@ -128,7 +119,20 @@ void tcp_listener_close(struct tcp_listener *listener)
 
 /* ---- reading ---- */
 
-static void fail(struct tcp *tcp, enum status why)
+/* Connected: something waits to be done outside of our owner's calls. Else: dialled for too long.
+ */
+static void on_timer(uv_timer_t *timer)
+{
+    struct tcp *tcp = timer->data;
+    if (tcp->early_error != 0)
+        tcp_fail(tcp, status_of_uv(tcp->early_error));
+    else if (!tcp->connected)
+        tcp_fail(tcp, STATUS_TIMED_OUT);
+    else if (tcp->tls != NULL)
+        tcp_tls_pump(tcp);
+}
+
+void tcp_fail(struct tcp *tcp, enum status why)
 {
     if (tcp->failed)
         return;
@@ -138,10 +142,25 @@ static void fail(struct tcp *tcp, enum status why)
     tcp->owner->failed(tcp->user, why);
 }
 
+void tcp_fail_soon(struct tcp *tcp, int code)
+{
+    tcp->early_error = code;
+    uv_timer_start(&tcp->timer, on_timer, 0, 0);
+}
+
+void tcp_pump_soon(struct tcp *tcp)
+{
+    uv_timer_start(&tcp->timer, on_timer, 0, 0);
+}
+
 static void give_space(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     (void)suggested;
     struct tcp *tcp = handle->data;
+    if (tcp->tls != NULL) {
+        tcp_tls_space(tcp, out);
+        return;
+    }
     uint8_t *space = NULL;
     size_t len = 0;
     tcp->owner->space(tcp->user, &space, &len);
@@ -152,16 +171,19 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 {
     (void)buf;
     struct tcp *tcp = stream->data;
-    if (len > 0)
+    if (len > 0 && tcp->tls != NULL)
+        tcp_tls_received(tcp, (size_t)len);
+    else if (len > 0)
         tcp->owner->received(tcp->user, (size_t)len);
     else if (len < 0)
-        fail(tcp, len == UV_EOF ? STATUS_CLOSED : status_of_uv((int)len));
+        tcp_fail(tcp, len == UV_EOF ? STATUS_CLOSED : status_of_uv((int)len));
 }
 
-static void read_or_not(struct tcp *tcp)
+void tcp_read_or_not(struct tcp *tcp)
 {
-    bool wanted =
-        tcp->connected && tcp->owner != NULL && !tcp->paused && !tcp->failed && !tcp->closing;
+    bool stalled = tcp->tls != NULL && tcp->tls->stalled;
+    bool wanted = tcp->connected && tcp->owner != NULL && !tcp->paused && !stalled &&
+                  !tcp->failed && !tcp->closing;
     if (wanted == tcp->reading)
         return;
     tcp->reading = wanted;
@@ -180,13 +202,15 @@ void tcp_set_owner(struct tcp *tcp, const struct tcp_owner *owner, void *user)
 void tcp_start(struct tcp *tcp, const struct tcp_owner *owner, void *user)
 {
     tcp_set_owner(tcp, owner, user);
-    read_or_not(tcp);
+    tcp_read_or_not(tcp);
 }
 
 void tcp_pause(struct tcp *tcp, bool paused)
 {
     tcp->paused = paused;
-    read_or_not(tcp);
+    if (!paused && tcp->tls != NULL && tcp->tls->stalled)
+        tcp_pump_soon(tcp);
+    tcp_read_or_not(tcp);
 }
 
 /* ---- dialling ---- */
@@ -197,20 +221,14 @@ static void on_connected(uv_connect_t *request, int code)
     if (tcp->closing)
         return;
     if (code != 0) {
-        fail(tcp, status_of_uv(code));
+        tcp_fail(tcp, status_of_uv(code));
         return;
     }
     uv_timer_stop(&tcp->timer);
     uv_tcp_nodelay(&tcp->handle, 1);
     tcp->connected = true;
     tcp->owner->connected(tcp->user);
-    read_or_not(tcp);
-}
-
-static void on_dial_timer(uv_timer_t *timer)
-{
-    struct tcp *tcp = timer->data;
-    fail(tcp, tcp->early_error != 0 ? status_of_uv(tcp->early_error) : STATUS_TIMED_OUT);
+    tcp_read_or_not(tcp);
 }
 
 static int dial(struct tcp *tcp, const struct endpoint *to, const struct endpoint *from)
@@ -237,7 +255,7 @@ struct tcp *tcp_connect(uv_loop_t *loop, const struct endpoint *to, const struct
         return NULL;
     tcp_set_owner(tcp, owner, user);
     tcp->early_error = dial(tcp, to, from);
-    uv_timer_start(&tcp->timer, on_dial_timer, tcp->early_error != 0 ? 0 : timeout_ms, 0);
+    uv_timer_start(&tcp->timer, on_timer, tcp->early_error != 0 ? 0 : timeout_ms, 0);
     return tcp;
 }
 
@@ -248,26 +266,39 @@ static void on_written(uv_write_t *request, int code)
     struct tcp *tcp = request->data;
     if (tcp->closing)
         return;
-    tcp->writing = false;
     if (code != 0)
-        fail(tcp, status_of_uv(code));
+        tcp_fail(tcp, status_of_uv(code));
+    else if (tcp->tls != NULL)
+        tcp_tls_written(tcp);
     else
-        tcp->owner->sent(tcp->user);
+        tcp_sent(tcp);
+}
+
+void tcp_sent(struct tcp *tcp)
+{
+    tcp->writing = false;
+    tcp->owner->sent(tcp->user);
+}
+
+void tcp_send(struct tcp *tcp, const uv_buf_t bufs[], unsigned count)
+{
+    int code = uv_write(&tcp->write, (uv_stream_t *)&tcp->handle, bufs, count, on_written);
+    if (code != 0) /* no memory, or not open: shows as the broken connection it is */
+        tcp_fail_soon(tcp, code);
 }
 
 void tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count)
 {
     assert(!tcp->writing && !tcp->closing && count > 0 && count <= TCP_RUNS_MAX);
+    tcp->writing = true;
+    if (tcp->tls != NULL) {
+        tcp_tls_write(tcp, runs, count);
+        return;
+    }
     uv_buf_t bufs[TCP_RUNS_MAX];
     for (size_t i = 0; i < count; i++)
         bufs[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].len);
-    tcp->writing = true;
-    int code =
-        uv_write(&tcp->write, (uv_stream_t *)&tcp->handle, bufs, (unsigned)count, on_written);
-    if (code != 0) { /* no memory, or not open: shows as the broken connection it is */
-        tcp->early_error = code;
-        uv_timer_start(&tcp->timer, on_dial_timer, 0, 0);
-    }
+    tcp_send(tcp, bufs, (unsigned)count);
 }
 
 bool tcp_is_writing(const struct tcp *tcp)
@@ -277,7 +308,8 @@ bool tcp_is_writing(const struct tcp *tcp)
 
 size_t tcp_backlog(const struct tcp *tcp)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->handle);
+    size_t queued = uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->handle);
+    return tcp->tls == NULL ? queued : queued + tcp->tls->plain_bytes;
 }
 
 /* ---- the rest ---- */

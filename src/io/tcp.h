@@ -64,5 +64,16 @@ size_t tcp_backlog(const struct tcp *tcp); /* bytes of the write under way that 
 struct endpoint tcp_remote(const struct tcp *tcp); /* family 0: not connected */
 struct endpoint tcp_local(const struct tcp *tcp);
 
+/* ---- TLS over it: tcp_tls.c ---- */
+
+struct tls; /* io/tls.h */
+
+/* From now on its bytes travel inside of `tls`, which is taken. `received` came already (the first
+ * bytes of an incoming one). Its owner's `connected` is called once both sides hold the key, from
+ * the loop; `failed` with REFUSED when they don't. NO_MEMORY: `tls` is taken all the same. Nothing
+ * may be writing. */
+enum status tcp_take_tls(struct tcp *tcp, struct tls *tls, struct bytes received);
+struct tls *tcp_tls(const struct tcp *tcp); /* NULL: plain */
+
 /* Ends it at once: what is not sent yet is lost. The loop frees it; NULL is allowed. */
 void tcp_close(struct tcp *tcp);

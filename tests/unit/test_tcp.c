@@ -1,112 +1,13 @@
 #include "io/tcp.h"
 
-#include <string.h>
-
 #include "io/work.h"
+#include "support/tcp_pair.h"
 #include "support/unit.h"
-
-/* Both ends on one loop: `near` dials, `far` is accepted. */
-struct end {
-    struct tcp *tcp;
-    uint8_t *space;
-    size_t space_len, got;
-    unsigned connected, sent, failed;
-    enum status why;
-};
-
-struct pair {
-    uv_loop_t loop;
-    struct tcp_listener *listener;
-    struct endpoint address;
-    struct end near, far;
-    uint8_t in[1 << 20];
-};
-
-static void connected(void *user)
-{
-    ((struct end *)user)->connected++;
-}
-
-static void space(void *user, uint8_t **out, size_t *len)
-{
-    struct end *end = user;
-    *out = end->space + end->got;
-    *len = end->space_len - end->got;
-}
-
-static void received(void *user, size_t len)
-{
-    ((struct end *)user)->got += len;
-}
-
-static void sent(void *user)
-{
-    ((struct end *)user)->sent++;
-}
-
-static void failed(void *user, enum status why)
-{
-    struct end *end = user;
-    end->failed++;
-    end->why = why;
-    tcp_close(end->tcp);
-    end->tcp = NULL;
-}
-
-static const struct tcp_owner owner = {connected, space, received, sent, failed};
-
-static void incoming(void *user, struct tcp *connection)
-{
-    struct pair *pair = user;
-    assert_null(pair->far.tcp);
-    pair->far.tcp = connection;
-    tcp_start(connection, &owner, &pair->far);
-}
-
-static struct endpoint loopback(void)
-{
-    return (struct endpoint){.addr = {127, 0, 0, 1}, .family = ENDPOINT_IPV4};
-}
-
-static int set_up(void **state)
-{
-    struct pair *pair = calloc(1, sizeof *pair);
-    assert_int_equal(uv_loop_init(&pair->loop), 0);
-    struct endpoint any_port = loopback();
-    assert_int_equal(
-        tcp_listen(&pair->loop, &any_port, incoming, pair, &pair->listener, &pair->address),
-        STATUS_OK);
-    assert_int_not_equal(pair->address.port, 0);
-    pair->far.space = pair->in;
-    pair->far.space_len = sizeof pair->in;
-    *state = pair;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct pair *pair = *state;
-    tcp_close(pair->near.tcp);
-    tcp_close(pair->far.tcp);
-    tcp_listener_close(pair->listener);
-    uv_run(&pair->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&pair->loop), 0);
-    free(pair);
-    return 0;
-}
-
-static void dial(struct pair *pair)
-{
-    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, NULL, 10000, &owner, &pair->near);
-    assert_non_null(pair->near.tcp);
-    while (!pair->near.connected || pair->far.tcp == NULL)
-        uv_run(&pair->loop, UV_RUN_ONCE);
-}
 
 static void runs_arrive_in_order_where_the_owner_wants_them(void **state)
 {
-    struct pair *pair = *state;
-    dial(pair);
+    struct tcp_pair *pair = *state;
+    tcp_pair_dial(pair);
     static uint8_t block[100000];
     for (size_t i = 0; i < sizeof block; i++)
         block[i] = (uint8_t)(i * 7 + i / 251);
@@ -124,8 +25,8 @@ static void runs_arrive_in_order_where_the_owner_wants_them(void **state)
 
 static void a_paused_end_reads_nothing_until_it_goes_on(void **state)
 {
-    struct pair *pair = *state;
-    dial(pair);
+    struct tcp_pair *pair = *state;
+    tcp_pair_dial(pair);
     tcp_pause(pair->far.tcp, true);
     struct bytes run = bytes_of("hello", 5);
     tcp_write(pair->near.tcp, &run, 1);
@@ -141,8 +42,8 @@ static void a_paused_end_reads_nothing_until_it_goes_on(void **state)
 
 static void a_closed_end_is_told_once(void **state)
 {
-    struct pair *pair = *state;
-    dial(pair);
+    struct tcp_pair *pair = *state;
+    tcp_pair_dial(pair);
     tcp_close(pair->near.tcp);
     pair->near.tcp = NULL;
     while (pair->far.failed == 0)
@@ -154,11 +55,12 @@ static void a_closed_end_is_told_once(void **state)
 
 static void nobody_there_is_unreachable(void **state)
 {
-    struct pair *pair = *state;
+    struct tcp_pair *pair = *state;
     tcp_listener_close(pair->listener);
     pair->listener = NULL;
     uv_run(&pair->loop, UV_RUN_NOWAIT);
-    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, NULL, 10000, &owner, &pair->near);
+    pair->near.tcp =
+        tcp_connect(&pair->loop, &pair->address, NULL, 10000, &tcp_pair_owner, &pair->near);
     assert_int_equal(pair->near.failed, 0);
     while (pair->near.failed == 0)
         uv_run(&pair->loop, UV_RUN_ONCE);
@@ -168,9 +70,9 @@ static void nobody_there_is_unreachable(void **state)
 
 static void an_address_that_is_none_fails_from_the_loop(void **state)
 {
-    struct pair *pair = *state;
+    struct tcp_pair *pair = *state;
     struct endpoint none = {.family = ENDPOINT_NONE};
-    pair->near.tcp = tcp_connect(&pair->loop, &none, NULL, 10000, &owner, &pair->near);
+    pair->near.tcp = tcp_connect(&pair->loop, &none, NULL, 10000, &tcp_pair_owner, &pair->near);
     assert_non_null(pair->near.tcp);
     assert_int_equal(pair->near.failed, 0);
     while (pair->near.failed == 0)
@@ -180,9 +82,10 @@ static void an_address_that_is_none_fails_from_the_loop(void **state)
 
 static void dials_from_the_address_it_is_told(void **state)
 {
-    struct pair *pair = *state;
+    struct tcp_pair *pair = *state;
     struct endpoint from = {.addr = {127, 0, 0, 77}, .port = 1, .family = ENDPOINT_IPV4};
-    pair->near.tcp = tcp_connect(&pair->loop, &pair->address, &from, 10000, &owner, &pair->near);
+    pair->near.tcp =
+        tcp_connect(&pair->loop, &pair->address, &from, 10000, &tcp_pair_owner, &pair->near);
     while (!pair->near.connected || pair->far.tcp == NULL)
         uv_run(&pair->loop, UV_RUN_ONCE);
     struct endpoint seen = tcp_remote(pair->far.tcp), ours = tcp_local(pair->near.tcp);
@@ -192,10 +95,11 @@ static void dials_from_the_address_it_is_told(void **state)
 
 static void a_taken_port_is_said(void **state)
 {
-    struct pair *pair = *state;
+    struct tcp_pair *pair = *state;
     struct tcp_listener *second = NULL;
-    assert_int_equal(tcp_listen(&pair->loop, &pair->address, incoming, pair, &second, NULL),
-                     STATUS_ADDRESS_IN_USE);
+    assert_int_equal(
+        tcp_listen(&pair->loop, &pair->address, tcp_pair_incoming, pair, &second, NULL),
+        STATUS_ADDRESS_IN_USE);
     assert_null(second);
 }
 
@@ -221,7 +125,7 @@ static void job_done(void *user, bool cancelled)
 
 static void work_runs_once_and_ends_on_the_loop(void **state)
 {
-    struct pair *pair = *state;
+    struct tcp_pair *pair = *state;
     struct job jobs[20] = {0};
     for (size_t i = 0; i < 20; i++)
         work_start(&jobs[i].work, &pair->loop, run_job, job_done, &jobs[i]);
@@ -236,7 +140,7 @@ static void work_runs_once_and_ends_on_the_loop(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tcp_pair_set_up, tcp_pair_tear_down)
 
 int main(void)
 {
