@@ -69,7 +69,8 @@ static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note, u
             *error = failure_of_client(cli, status);
             return NULL;
         }
-        if (message.msgid == msgid && message.response) {
+        bool refused = message.msgid == 0 && message.error != NULL; /* whatever we ask */
+        if (refused || (message.msgid == msgid && message.response)) {
             *error = message.error;
             failure_adopt(cli, message.error);
             return message.body;
@@ -90,7 +91,7 @@ static json_t *call(struct cli *cli, struct request *request, const char *note,
     uint64_t start_ms = client_now_ms();
     enum status status = client_send(cli->client, request, &msgid);
     json_t *result = NULL;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK || status == STATUS_CLOSED) /* it may have said why before */
         result = wait_for_end(cli, msgid, note, deadline_ms, on_event, user, error);
     else
         *error = failure_of_client(cli, status);

@@ -39,11 +39,10 @@ static void on_incoming(uv_stream_t *listener, int code)
     struct connection *connection = code == 0 ? connection_new(control) : NULL;
     if (connection == NULL)
         return;
-    bool full = control->counts.connections > CONTROL_CONNECTIONS_MAX;
-    if (full)
-        control->counts.refused++;
-    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 || full)
+    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0)
         connection_close(connection);
+    else if (control->counts.connections > CONTROL_CONNECTIONS_MAX)
+        connection_refuse(connection);
     else
         connection_start(connection);
 }
@@ -111,10 +110,7 @@ void control_free(struct control *control)
     if (control->listening)
         uv_close((uv_handle_t *)&control->listener, on_listener_closed);
     DL_FOREACH(control->connections, connection)
-    {
-        connection_cancel_calls(connection);
-        connection_close(connection);
-    }
+    connection_stop(connection);
     if (control->open_handles == 0)
         free(control);
 }

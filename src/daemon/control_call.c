@@ -13,6 +13,7 @@
 enum message_type { REQUEST = 0, RESPONSE = 1, NOTIFICATION = 2 };
 
 #define EXIT_FAILED     1 /* statuses of the command line: cli-design section 5 */
+#define EXIT_NO_DAEMON  5
 #define EXIT_VERSION    13
 #define ERROR_TEXT_SIZE 1024
 #define SCHEMA_VERSION  1 /* of docs/control.md: the `v` in notifications */
@@ -147,7 +148,7 @@ struct pack *call_fail_begin(struct call *call, const char *code, int exit, cons
     return error;
 }
 
-void call_finish(struct call *call)
+static void send_response(struct call *call)
 {
     if (call->result.depth == 0)
         begin_response(call, false);
@@ -156,6 +157,11 @@ void call_finish(struct call *call)
         pack_nil(&call->result, NULL);
     pack_end(&call->result);
     connection_send(call->connection, &call->result.out, false);
+}
+
+void call_finish(struct call *call)
+{
+    send_response(call);
     call_free(call);
 }
 
@@ -169,6 +175,22 @@ void call_fail(struct call *call, const char *code, int exit, const char *hint, 
     va_end(args);
     call_fail_begin(call, code, exit, hint, text);
     call_finish(call);
+}
+
+void call_stop(struct call *call)
+{
+    if (call->cancelled != NULL)
+        call->cancelled(call->user);
+    call_fail(call, "stopping", EXIT_NO_DAEMON, NULL, "the daemon is stopping");
+}
+
+void call_refuse_all(struct connection *connection, const char *code, const char *message)
+{
+    struct call call = {.connection = connection};
+    pack_init(&call.result);
+    call_fail_begin(&call, code, EXIT_NO_DAEMON, NULL, message);
+    send_response(&call);
+    pack_dispose(&call.result);
 }
 
 /* ---- notifications ---- */

@@ -27,17 +27,12 @@ struct connection *connection_new(struct control *control)
 
 /* ---- the end ---- */
 
-void connection_cancel_calls(struct connection *connection)
-{
-    while (connection->calls != NULL)
-        call_cancel(connection->calls);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = handle->data;
     struct control *control = connection->control;
-    connection_cancel_calls(connection);
+    while (connection->calls != NULL)
+        call_cancel(connection->calls);
     DL_DELETE(control->connections, connection);
     control->counts.connections--;
     buffer_dispose(&connection->in);
@@ -51,6 +46,20 @@ void connection_close(struct connection *connection)
         return;
     connection->closing = true;
     uv_close((uv_handle_t *)&connection->pipe, on_closed);
+}
+
+void connection_stop(struct connection *connection)
+{
+    while (connection->calls != NULL)
+        call_stop(connection->calls);
+    connection_close(connection);
+}
+
+void connection_refuse(struct connection *connection)
+{
+    connection->control->counts.refused++;
+    call_refuse_all(connection, "busy", "the daemon has too many clients at the moment");
+    connection_close(connection);
 }
 
 static void close_malformed(struct connection *connection)

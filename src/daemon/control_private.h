@@ -53,9 +53,9 @@ void control_handle_closed(struct control *control);
 /* ---- control_connection.c ---- */
 struct connection *connection_new(struct control *control); /* NULL: no memory */
 void connection_start(struct connection *connection);
-/* Cancels its calls from the loop, unless connection_cancel_calls came first. */
-void connection_close(struct connection *connection);
-void connection_cancel_calls(struct connection *connection);
+void connection_refuse(struct connection *connection); /* there are too many: said, and closed */
+void connection_close(struct connection *connection);  /* cancels its calls from the loop */
+void connection_stop(struct connection *connection);   /* the daemon stops: said, and closed */
 /* Takes what is in `message`. `droppable`: the connection closes when too much waits already. */
 void connection_send(struct connection *connection, struct buffer *message, bool droppable);
 
@@ -64,3 +64,6 @@ void connection_send(struct connection *connection, struct buffer *message, bool
 struct call *call_new(struct connection *connection, struct bytes message);
 void call_run(struct call *call);
 void call_cancel(struct call *call); /* tells its owner and frees it */
+void call_stop(struct call *call);   /* likewise, and says so: the daemon stops */
+/* A response to whatever was or will be asked: its msgid is 0. */
+void call_refuse_all(struct connection *connection, const char *code, const char *message);

@@ -160,7 +160,7 @@ static void the_socket_is_ours_alone_and_replaces_a_stale_one(void **state)
     assert_int_equal(rmdir(folder), 0); /* the file is gone */
 }
 
-static void connections_above_the_limit_are_closed(void **state)
+static void a_client_above_the_limit_hears_why_and_is_closed(void **state)
 {
     struct fixture *f = *state;
     char folder[] = "/tmp/kadpeer-control-XXXXXX", path[64];
@@ -172,9 +172,15 @@ static void connections_above_the_limit_are_closed(void **state)
         fds[i] = dial(path);
         turn(f);
     }
-    while (counts_of(f).refused == 0)
-        turn(f);
-    turn(f);
+    int first = f->fd;
+    f->fd = fds[CONTROL_CONNECTIONS_MAX - 1]; /* with the first one, it is one too many */
+    assert_fails(f, 0, "busy");
+    msgpack_unpacked unpacked;
+    assert_false(receive(f, &unpacked));
+    f->fd = first;
+    send_request(f, 1, "echo");
+    assert_done(f, 1);
+    assert_int_equal(counts_of(f).refused, 1);
     assert_int_equal(counts_of(f).connections, CONTROL_CONNECTIONS_MAX);
     for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
         close(fds[i]);
@@ -192,7 +198,7 @@ int main(void)
         control_test(who_does_not_read_notifications_is_cut_off),
         control_test(questions_wait_until_the_answers_are_read),
         control_test(the_socket_is_ours_alone_and_replaces_a_stale_one),
-        control_test(connections_above_the_limit_are_closed),
+        control_test(a_client_above_the_limit_hears_why_and_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

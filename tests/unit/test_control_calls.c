@@ -158,7 +158,7 @@ static void a_client_that_goes_away_cancels_its_calls(void **state)
     assert_int_equal(counts_of(f).calls, 0);
 }
 
-static void the_end_of_the_server_cancels_calls_at_once(void **state)
+static void the_end_of_the_server_cancels_calls_and_says_so(void **state)
 {
     struct fixture *f = *state;
     send_request(f, 1, "wait");
@@ -167,6 +167,7 @@ static void the_end_of_the_server_cancels_calls_at_once(void **state)
     control_free(f->control);
     assert_int_equal(f->cancelled, 1);
     f->control = NULL;
+    assert_fails(f, 1, "stopping");
 }
 
 int main(void)
@@ -180,7 +181,7 @@ int main(void)
         control_test(notifications_come_before_the_one_response),
         control_test(an_answer_may_be_bigger_than_the_backlog),
         control_test(a_client_that_goes_away_cancels_its_calls),
-        control_test(the_end_of_the_server_cancels_calls_at_once),
+        control_test(the_end_of_the_server_cancels_calls_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
