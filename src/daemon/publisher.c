@@ -100,7 +100,7 @@ static void withdraw_peer(struct publisher *publisher)
 {
     if (publisher->peer.kind != 0)
         node_withdraw(publisher->node, &publisher->peer.key, KIND_PEER, bytes_of(NULL, 0));
-    publisher->peer.kind = 0;
+    publisher->peer = (struct publisher_record){.kind = 0};
     publisher->peer_failed = false;
 }
 
@@ -350,6 +350,11 @@ void publisher_update(struct publisher *publisher, const struct publisher_facts 
 uint64_t publisher_due(const struct publisher *publisher)
 {
     return publisher->due_ms;
+}
+
+uint32_t publisher_peer_nodes(const struct publisher *publisher)
+{
+    return publisher->peer.kind != 0 ? publisher->peer.nodes : 0;
 }
 
 static size_t list(const struct publisher *publisher, const struct publisher_record *out[],

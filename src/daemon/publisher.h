@@ -56,6 +56,8 @@ struct publisher_record {
 };
 size_t publisher_records(const struct publisher *publisher, struct publisher_record out[],
                          size_t cap);
+/* That have the peer record, as the last round found; 0: not published, or no round has ended. */
+uint32_t publisher_peer_nodes(const struct publisher *publisher);
 /* A round has ended. True: it was about a record of this one. */
 bool publisher_note(struct publisher *publisher, const struct id *key, uint8_t kind, uint32_t nodes,
                     int64_t now_unix_s);

@@ -53,7 +53,9 @@ static int exit_of(enum status status)
 
 static void fail(struct share_job *job)
 {
-    if (job->call != NULL)
+    if (job->call != NULL && job->engine->stopping)
+        call_fail(job->call, "stopping", 5, NULL, "the daemon is stopping");
+    else if (job->call != NULL)
         call_fail(job->call, status_name(job->status), exit_of(job->status), NULL, "%s",
                   job->error[0] != 0 ? job->error : status_text(job->status));
     free_job(job);
@@ -193,7 +195,11 @@ static void wait_for_announcement(struct share_job *job)
         finish(job);
         return;
     }
-    bool waits = job->announce && !job->is_private && job->announced == 0;
+    const struct item *item = engine_find_id(job->engine, job->id);
+    bool announces = job->announce && !job->is_private;
+    if (announces && item != NULL && job->announced == 0) /* it may have been shared before */
+        job->announced = publisher_peer_nodes(item->publisher);
+    bool waits = announces && job->announced == 0;
     timer_set(job->timer, engine_now(job->engine) + (waits ? job->wait_ms : 0));
 }
 
@@ -236,14 +242,27 @@ static void tell_progress(struct share_job *job)
     call_notify_end(job->call);
 }
 
+/* What can't be read any more may have been cut or taken away: that is what to say then. */
+static void explain(struct share_slice *slice, const struct storage_error *error)
+{
+    enum status status = tree_check_unchanged(slice->job->tree, slice->job->storage, slice->error);
+    if (status == STATUS_CONFLICT)
+        slice->status = status;
+    else
+        storage_error_text(slice->status, error, slice->error);
+}
+
 static void run_slice(void *user)
 {
     struct share_slice *slice = user;
     struct share_job *job = slice->job;
+    struct storage_error error;
     slice->status = STATUS_OK;
     for (uint32_t i = 0; i < slice->count && slice->status == STATUS_OK && !job->cancelled; i++)
         slice->status = hasher_pieces(job->storage, slice->first + i, 1,
-                                      &job->hashes[slice->first + i], &slice->error);
+                                      &job->hashes[slice->first + i], &error);
+    if (slice->status != STATUS_OK)
+        explain(slice, &error);
 }
 
 static void slice_done(void *user, bool cancelled);
@@ -298,7 +317,7 @@ static void slice_done(void *user, bool cancelled)
     struct share_job *job = slice->job;
     if (slice->status != STATUS_OK && job->status == STATUS_OK) {
         job->status = slice->status;
-        storage_error_text(slice->status, &slice->error, job->error);
+        snprintf(job->error, sizeof job->error, "%s", slice->error);
     }
     if (!ended_well(job, cancelled))
         return;
@@ -385,9 +404,13 @@ void share_job_start(struct engine *engine, struct call *call)
 
 void share_jobs_cancel(struct engine *engine)
 {
-    struct share_job *job;
-    DL_FOREACH(engine->share_jobs, job)
-    job->cancelled = true;
+    struct share_job *job, *next;
+    DL_FOREACH_SAFE(engine->share_jobs, job, next)
+    {
+        job->cancelled = true;
+        if (job->id != 0)
+            finish(job);
+    }
 }
 
 void share_jobs_note(struct engine *engine, const struct id *key, enum record_kind kind,

@@ -20,7 +20,7 @@ struct share_slice {
     uint32_t first, count; /* pieces */
     uint64_t bytes;
     enum status status;
-    struct storage_error error;
+    char error[TREE_ERROR_SIZE];
 };
 
 struct share_job {

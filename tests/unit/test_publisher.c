@@ -376,6 +376,21 @@ static void rounds_of_storing_are_noted_with_their_records(void **state)
     assert_int_equal(records[0].last_unix_s, 1800000001);
 }
 
+static void how_many_have_the_peer_record_is_known_while_it_is_published(void **state)
+{
+    struct fixture *f = *state;
+    update(f);
+    assert_int_equal(publisher_peer_nodes(f->publisher), 0);
+    publisher_note(f->publisher, &f->facts.infohash, KIND_PEER, 12, 1800000001);
+    assert_int_equal(publisher_peer_nodes(f->publisher), 12);
+    f->facts.running = false;
+    update(f);
+    assert_int_equal(publisher_peer_nodes(f->publisher), 0);
+    f->facts.running = true;
+    update(f);
+    assert_int_equal(publisher_peer_nodes(f->publisher), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -395,6 +410,7 @@ int main(void)
         TEST(a_changed_infohash_moves_its_records),
         TEST(a_refusal_of_our_own_node_is_tried_again_later),
         TEST(rounds_of_storing_are_noted_with_their_records),
+        TEST(how_many_have_the_peer_record_is_known_while_it_is_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
