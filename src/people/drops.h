@@ -25,7 +25,12 @@ struct join_request {
     uint64_t time_unix_s;
 };
 
-/* Signs, encodes and boxes for the group. */
+/* Fills in keys and signs. */
+enum status join_request_sign(const uint8_t user_root[ROOT_BYTES], const struct public_key *group,
+                              const char *name, const char *note,
+                              const uint8_t *token, /* NULL: none */
+                              uint64_t time_unix_s, struct join_request *out);
+/* The same, encoded and boxed for the group. */
 enum status join_request_make(const uint8_t user_root[ROOT_BYTES], const struct public_key *group,
                               const uint8_t group_box_public[X25519_BYTES], const char *name,
                               const char *note, const uint8_t *token, /* NULL: none */

@@ -73,8 +73,8 @@ void group_on_time(struct group *group, uint64_t now_ms);
 uint64_t group_deadline(const struct group *group); /* UINT64_MAX: nothing is waiting */
 void group_set_unix_base(struct group *group, uint64_t unix_base_ms); /* the clock was set */
 
-/* Of a GROUP_LOOKUP: any number of values, then done. `answered` nodes answered, `holding` of them
- * brought the value seen most (0: not known). */
+/* Of a GROUP_LOOKUP: any number of values, then done (also when it could not be begun: BUSY).
+ * `answered` other nodes answered, `holding` of them brought the value seen most (0: not known). */
 void group_on_value(struct group *group, uint32_t lookup, struct bytes value, uint64_t now_ms);
 void group_on_lookup_done(struct group *group, uint32_t lookup, enum status status,
                           uint32_t answered, uint32_t holding, uint64_t now_ms);
@@ -98,9 +98,10 @@ enum status group_on_join(struct group *group, struct bytes plain, uint64_t now_
 
 enum group_action_type {
     GROUP_LOOKUP,   /* read (key, kind), all k nearest: answers as `handle` */
+    GROUP_CANCEL,   /* of the lookup `handle` nothing further is needed */
     GROUP_PUBLISH,  /* keep (key, kind, value) in the table; replaces the value of that key and kind
                        (drops: of the same body) */
-    GROUP_WITHDRAW, /* keep it no more */
+    GROUP_WITHDRAW, /* keep it no more; `value` as it was published */
     GROUP_SAVE,     /* group_save, on disk, then group_on_saved */
     GROUP_WORK,     /* find a nonce of `bits` for the drop `value` (its nonce is zero): `handle` */
     GROUP_BLOB,     /* ask members for the list blob `sha256` of `len` bytes */
@@ -166,6 +167,9 @@ enum status group_transfer(struct group *group, const struct public_key *user, u
 /* CONFLICT: the owner, while members remain. */
 enum status group_leave(struct group *group, uint64_t now_ms);
 
+/* Looks for news now rather than at its time: HEAD and the members' shelves, mailboxes as owner. */
+void group_refresh(struct group *group, uint64_t now_ms);
+
 /* Our own shelf. Kept by the caller over restarts: set before the first drain after group_load. */
 enum status group_shelf_add(struct group *group, const struct shelf_entry *entry, uint64_t now_ms);
 void group_shelf_remove(struct group *group, const struct id *infohash, uint64_t now_ms);
@@ -199,6 +203,13 @@ bool group_find_part(const struct group *group, const struct id *key, struct byt
 /* Our own list blob, where our shelf needed one. */
 bool group_find_blob(const struct group *group, const uint8_t sha256[SHA256_BYTES],
                      struct bytes *out);
+
+/* Applicant: the request as the channel's JOIN carries it. REFUSED: no applicant. */
+enum status group_join_plain(const struct group *group, uint64_t now_ms, struct buffer *out);
+/* Owner of a listed group: the entry (KIND_ENTRY) to publish under `key`, which is
+ * key_of_group_name or key_of_group_list. REFUSED: not the owner, or not listed. */
+enum status group_listing(const struct group *group, const struct id *key, uint64_t now_ms,
+                          struct buffer *out);
 
 struct group_request {
     struct public_key user, member;
