@@ -18,3 +18,6 @@ enum status ed25519_sign(const uint8_t seed[ED25519_SEED_BYTES], struct bytes me
                          uint8_t signature[ED25519_SIGNATURE_BYTES]);
 bool ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_BYTES], struct bytes message,
                     const uint8_t signature[ED25519_SIGNATURE_BYTES]);
+/* Canonically encoded, and not of small order: libcrypto takes the identity for a public key, and
+ * then any message verifies. (A key that is no point of the curve verifies nothing.) */
+bool ed25519_key_is_valid(const uint8_t public_key[ED25519_PUBLIC_BYTES]);
