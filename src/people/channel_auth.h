@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kadpeer/buffer.h"
 #include "kadpeer/bytes.h"
 #include "kadpeer/rng.h"
 #include "people/keys.h"
@@ -27,6 +28,15 @@ struct nonce_cache *nonce_cache_new(void); /* NULL: no memory */
 void nonce_cache_free(struct nonce_cache *cache);
 /* False: it was there already. */
 bool nonce_cache_add(struct nonce_cache *cache, const uint8_t nonce[16], uint64_t now_unix_s);
+
+/* What both sides say first: AUTH. */
+struct channel_auth {
+    struct public_key member;
+    uint8_t signature[ED25519_SIGNATURE_BYTES];
+};
+
+void channel_auth_encode(const struct channel_auth *auth, struct buffer *out);
+bool channel_auth_decode(struct bytes plain, struct channel_auth *out);
 
 enum channel_role { CHANNEL_CLIENT = 0, CHANNEL_SERVER = 1 };
 

@@ -1,5 +1,6 @@
-/* What is put into mailboxes: requests to join, and leaves  [groups-design 2, 5]. Bodies are BOXes;
- * the record around them, with its work, is drop_record of kadpeer/records.h. */
+/* What is put into mailboxes: requests to join, leaves, a group handed over  [groups-design 2, 5].
+ * Bodies are BOXes, all of one size, so that a storing node cannot tell which is which; the record
+ * around them, with its work, is drop_record of kadpeer/records.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,9 +9,12 @@
 #include "kadpeer/buffer.h"
 #include "people/group_records.h"
 #include "people/keys.h"
+#include "people/roster.h"
 
 #define JOIN_NOTE_MAX      160 /* bytes, UTF-8 */
 #define INVITE_TOKEN_BYTES 16
+#define DROP_PLAIN_BYTES   512 /* of every one, zero-padded; boxed: DROP_PLAIN_BYTES + BOX_OVERHEAD \
+                                */
 
 struct join_request {
     struct public_key user;   /* pk_u */

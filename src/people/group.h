@@ -25,8 +25,11 @@
 #include "kadpeer/status.h"
 #include "people/drops.h"
 #include "people/group_records.h"
+#include "people/head.h"
 #include "people/invite.h"
 #include "people/keys.h"
+#include "people/roster.h"
+#include "people/shelf.h"
 
 struct group;
 
