@@ -66,3 +66,4 @@ enum config_source config_source_of(const struct config *config, const char *nam
 /* "1.5M" = 1.5 MiB, bare number = bytes; "90s" "15m" "2h" "7d", bare number = seconds. */
 bool config_parse_size(const char *text, uint64_t *bytes);
 bool config_parse_duration(const char *text, double *seconds);
+bool config_parse_ratio(const char *text, double *ratio); /* "2", "1.5" */

@@ -68,6 +68,12 @@ bool config_parse_duration(const char *text, double *seconds)
     return false;
 }
 
+bool config_parse_ratio(const char *text, double *ratio)
+{
+    const char *end;
+    return parse_decimal(text, ratio, &end) && *end == 0;
+}
+
 bool config_parse_bool(const char *text, bool *out)
 {
     static const char *const yes[] = {"yes", "true", "on", "1"};
@@ -133,7 +139,6 @@ bool config_value_parse(enum config_type type, const char *text, struct config_p
 {
     double seconds;
     uint64_t bytes;
-    const char *end;
     *out = (struct config_parsed){0};
     switch (type) {
     case CONFIG_NUMBER:
@@ -151,7 +156,7 @@ bool config_value_parse(enum config_type type, const char *text, struct config_p
         out->number = (int64_t)seconds;
         return true;
     case CONFIG_RATIO:
-        return parse_decimal(text, &out->ratio, &end) && *end == 0;
+        return config_parse_ratio(text, &out->ratio);
     case CONFIG_LEVELS:
         return levels_valid(text);
     case CONFIG_TEXT:

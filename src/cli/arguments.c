@@ -84,6 +84,8 @@ static bool read_value(struct given *given)
         return true;
     case FLAG_DURATION:
         return config_parse_duration(given->text, &given->number);
+    case FLAG_RATIO:
+        return config_parse_ratio(given->text, &given->number);
     case FLAG_NUMBER:
         if (given->text[0] == 0 || strspn(given->text, "0123456789") != strlen(given->text) ||
             strlen(given->text) > 15)
@@ -108,6 +110,8 @@ static const char *wanted_of(const struct flag *flag)
         return "a size like 1.5M, 200K or 4096";
     case FLAG_DURATION:
         return "a time like 90s, 15m, 2h or 7d";
+    case FLAG_RATIO:
+        return "a number like 1.5";
     case FLAG_NUMBER:
         return "a whole number";
     default:

@@ -13,7 +13,7 @@
 struct given {
     const struct flag *flag;
     const char *text; /* of a switch: "" */
-    double number;    /* NUMBER; SIZE: bytes; DURATION: seconds */
+    double number;    /* NUMBER; SIZE: bytes; DURATION: seconds; RATIO */
 };
 
 struct arguments {

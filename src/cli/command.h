@@ -16,6 +16,7 @@ enum flag_type {
     FLAG_NUMBER,
     FLAG_SIZE,
     FLAG_DURATION,
+    FLAG_RATIO,
     FLAG_CHOICE, /* `value` holds the choices: "auto|bar|lines|none" */
 };
 

@@ -37,6 +37,7 @@ static const struct flag get_flags[] = {
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
     {"from", 0, FLAG_ADDRESS, "HOST:PORT", "a peer that has it; may come many times"},
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
+    {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
     {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
     {"progress", 0, FLAG_CHOICE, "auto|bar|lines|none", "how progress is shown"},
     {0},
@@ -142,7 +143,11 @@ const struct command commands[] = {
      "-o is a folder when it exists as one or ends in '/', else the file's name. The\n"
      "same link twice joins the transfer that is there. Ctrl-C pauses it and tells\n"
      "how to resume; with -d it goes on by itself. Names come from strangers: a name\n"
-     "with several matches is a choice on a terminal, else status 8 and candidates.\n",
+     "with several matches is a choice on a terminal, else status 8 and candidates.\n"
+     "\n"
+     "What was fetched is shared until it was sent transfer.ratio times (2.0) or for\n"
+     "transfer.seed_time (7d), whichever comes first; --ratio stands in for the former\n"
+     "for this one. Then it is 'complete' and stays where it is.\n",
      verb_get},
     {"search", "sharing", "WORD...", 1, WORDS_ANY, "Look for shares by words of their names.",
      search_flags,

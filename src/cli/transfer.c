@@ -72,7 +72,10 @@ static void print_amounts(struct cli *cli, const json_t *transfer, const json_t 
          text_rate(b, json_decimal(transfer, "rate_down", 0)));
     fact(cli, "sent", "%s, now %s", text_bytes(a, json_decimal(transfer, "uploaded", 0)),
          text_rate(b, json_decimal(transfer, "rate_up", 0)));
-    if (json_decimal(transfer, "ratio", -1) >= 0)
+    if (json_decimal(transfer, "ratio", -1) >= 0 && json_decimal(info, "ratio_limit", 0) > 0)
+        fact(cli, "ratio", "%.2f, shared until %.2f", json_decimal(transfer, "ratio", 0),
+             json_decimal(info, "ratio_limit", 0));
+    else if (json_decimal(transfer, "ratio", -1) >= 0)
         fact(cli, "ratio", "%.2f", json_decimal(transfer, "ratio", 0));
     if (json_decimal(transfer, "eta", -1) >= 0)
         fact(cli, "eta", "%s", text_duration(a, json_decimal(transfer, "eta", -1)));

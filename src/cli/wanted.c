@@ -89,6 +89,8 @@ static json_t *send_add(struct cli *cli, struct request *request, const char *wa
         request_bool(request, "force", true);
     if (arguments_has(arguments, "no-seed"))
         request_bool(request, "no_seed", true);
+    if (arguments_has(arguments, "ratio"))
+        request_double(request, "ratio", arguments_number(arguments, "ratio", 0));
     wanted->added = cli_ask(cli, request, waiting_for, &error);
     if (wanted->added == NULL)
         return error;

@@ -84,6 +84,16 @@ static bool read_selection(struct add_request *request, struct call *call)
     return good;
 }
 
+static bool read_ratio(struct add_request *request, struct call *call)
+{
+    if (call_param(call, "ratio") == NULL ||
+        item_options_set_ratio(&request->options, call_double(call, "ratio", -1)))
+        return true;
+    call_fail(call, "usage", 2, NULL,
+              "a ratio is a number like 1.5; 0: sharing does not end by it");
+    return false;
+}
+
 static bool read_place(struct add_request *request, struct call *call)
 {
     char expanded[PATHS_SIZE];
@@ -124,7 +134,8 @@ struct add_request *add_request_new(struct engine *engine, struct call *call)
     request->paused = call_bool(call, "paused", false);
     request->options.sequential = call_bool(call, "sequential", false);
     request->options.sha1_too = call_bool(call, "sha1_too", false);
-    if (read_place(request, call) && read_from(request, call) && read_selection(request, call))
+    if (read_place(request, call) && read_from(request, call) && read_selection(request, call) &&
+        read_ratio(request, call))
         return request;
     add_request_free(request);
     return NULL;
@@ -198,6 +209,8 @@ static enum attached attach(struct add_request *request, struct item *item)
         item->row.has_expected_sha1 = false;
     item->row.force = item->row.force || request->force;
     item->row.no_seed = item->row.no_seed || request->no_seed;
+    if (request->options.has_ratio)
+        item_options_set_ratio(&item->options, request->options.ratio);
     give_peers(request, item);
     item_begin_again(item);
     item_save(item);

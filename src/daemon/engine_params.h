@@ -22,6 +22,8 @@
 #define OUTBOX_BYTES     (4u << 20)
 #define OUTBOX_TEXT_SIZE 4096 /* bytes of small messages that wait, without an allocation each */
 
+#define SEEDING_GRACE_MS 30000 /* beyond the ratio, for what was asked for before */
+
 /* ---- reading for peers ---- */
 
 #define CHUNK_BYTES       (256u << 10) /* read at a time: 16 blocks */

@@ -106,6 +106,7 @@ struct item {
     uint64_t last_down;            /* bytes_down of the transfer at that time */
     uint64_t saved_up, saved_down; /* of the transfer's counters: what is in row already */
     uint64_t traffic_due_ms;
+    uint64_t enough_since_ms; /* shared enough, and somebody is at his last blocks; 0: not */
     uint8_t peer_id[20];
     struct peer_list *peers;
     struct peer_connection *connections; /* utlist */

@@ -40,6 +40,15 @@ bool item_options_select(struct item_options *options, const uint32_t files[], s
     return true;
 }
 
+bool item_options_set_ratio(struct item_options *options, double ratio)
+{
+    if (!(ratio >= 0 && ratio <= RATIO_MAX)) /* NaN too */
+        return false;
+    options->has_ratio = true;
+    options->ratio = ratio;
+    return true;
+}
+
 static void parse_selected(struct item_options *options, const char *text)
 {
     size_t count = 0, room = 1;
@@ -65,6 +74,8 @@ void item_options_parse(struct item_options *options, const char *text)
         for (size_t i = 0; i < FLAGS; i++)
             if (strlen(flags[i].word) == len && memcmp(text, flags[i].word, len) == 0)
                 *(bool *)((char *)options + flags[i].offset) = true;
+        if (len > 6 && memcmp(text, "ratio=", 6) == 0)
+            item_options_set_ratio(options, strtod(text + 6, NULL));
         if (len > 7 && memcmp(text, "select=", 7) == 0)
             parse_selected(options, text + 7);
         text += len + strspn(text + len, " ");
@@ -76,6 +87,8 @@ void item_options_format(const struct item_options *options, struct buffer *out)
     for (size_t i = 0; i < FLAGS; i++)
         if (*(const bool *)((const char *)options + flags[i].offset))
             buffer_add_format(out, "%s%s", out->len > 0 ? " " : "", flags[i].word);
+    if (options->has_ratio)
+        buffer_add_format(out, "%sratio=%.10g", out->len > 0 ? " " : "", options->ratio);
     for (size_t i = 0; i < options->selected_count; i++)
         buffer_add_format(out, "%s%" PRIu32,
                           i > 0          ? ","

@@ -1,4 +1,4 @@
-/* What the catalog has no column for: one text of words, "sequential select=1,2". */
+/* What the catalog has no column for: one text of words, "sequential ratio=1.5 select=1,2". */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,8 @@ struct item_options {
     bool quiet;            /* never announced */
     bool prepared;         /* what has the partial name is ours */
     bool sha1_too;         /* what we look for may be a file's SHA-1 instead of an infohash */
+    bool has_ratio;        /* else as configured */
+    double ratio;          /* sharing ends when it was sent so often; 0: not by that */
     uint32_t *selected;    /* file numbers, ascending */
     size_t selected_count; /* 0: all */
 };
@@ -20,5 +22,8 @@ void item_options_parse(struct item_options *options, const char *text); /* NULL
                                                                             words are passed over */
 void item_options_format(const struct item_options *options, struct buffer *out); /* and a zero */
 void item_options_dispose(struct item_options *options);
+#define RATIO_MAX 1e9
+/* False: it is none. */
+bool item_options_set_ratio(struct item_options *options, double ratio);
 /* Copies, sorts, drops repeats. False: no memory. */
 bool item_options_select(struct item_options *options, const uint32_t files[], size_t count);

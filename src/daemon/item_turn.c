@@ -14,6 +14,7 @@
 #include "daemon/peer_connection.h"
 #include "daemon/piece_jobs.h"
 #include "daemon/remover.h"
+#include "daemon/seeding.h"
 #include "daemon/verify_call.h"
 
 /* ---- what the transfer wants ---- */
@@ -152,30 +153,6 @@ void item_publish(struct item *item)
     publisher_update(item->publisher, &facts, now_ms, (int64_t)time(NULL));
 }
 
-/* ---- sharing comes to its end ---- */
-
-/* What was fetched is shared until it was sent so often, or for so long; shares never expire. */
-static uint64_t seeding_ends(struct item *item)
-{
-    const struct config *config = item->engine->daemon->config;
-    if (item->row.origin != ORIGIN_FETCH || !item->row.complete || item->row.wish != WISH_RUN)
-        return UINT64_MAX;
-    double ratio = config_ratio(config, "transfer.ratio");
-    int64_t seed_s = config_number(config, "transfer.seed_time");
-    int64_t left_s = item->row.completed_unix_s + seed_s - (int64_t)time(NULL);
-    struct transfer_stats stats = {.peers = 0};
-    if (item->transfer != NULL)
-        transfer_stats(item->transfer, engine_now(item->engine), &stats);
-    uint64_t sent = item->row.uploaded + stats.bytes_up - item->saved_up;
-    bool enough = ratio > 0 && item->row.size > 0 && (double)sent >= ratio * (double)item->row.size;
-    if (!enough && (seed_s == 0 || left_s > 0))
-        return seed_s == 0 ? UINT64_MAX : engine_now(item->engine) + (uint64_t)left_s * 1000;
-    log_info("engine", "transfer %lld (%s) was shared enough", (long long)item->row.id,
-             item->row.name);
-    item_set_wish(item, WISH_STOP);
-    return UINT64_MAX;
-}
-
 /* ---- the turn ---- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -221,7 +198,7 @@ void item_turn(struct item *item)
     }
     finder_turn(&item->finder);
     item_publish(item);
-    uint64_t seeding_ends_ms = seeding_ends(item);
+    uint64_t seeding_ends_ms = seeding_turn(item);
     verify_calls_turn(item);
     followers_turn(item);
     set_timer(item, seeding_ends_ms);

@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/item_facts.h"
 #include "daemon/methods_transfer.h"
+#include "daemon/seeding.h"
 #include "daemon/transfer_map.h"
 #include "daemon/transfer_target.h"
 
@@ -73,6 +74,10 @@ static void pack_insides(struct pack *pack, const struct item *item)
         pack_id(pack, "sha1", &item->row.file_sha1);
     else
         pack_nil(pack, "sha1");
+    if (seeding_ratio(item) > 0)
+        pack_double(pack, "ratio_limit", seeding_ratio(item));
+    else
+        pack_nil(pack, "ratio_limit");
     pack_bool(pack, "sequential", item->options.sequential);
     pack_records(pack, item);
 }

@@ -3,6 +3,7 @@
 import json
 
 from harness import test
+from kadnet import sha1_file
 
 
 @test
@@ -30,3 +31,60 @@ def a_link_too_long_to_draw_is_drawn_without_its_name(net):
     narrow = peer.cli('share', net.make_file('notes.pdf', 5000), '--qr', '--no-announce', env={'COLUMNS': '30'})
     assert narrow.exit == 0 and '█' not in narrow.err, narrow
     assert 'no QR code: it would be ' in narrow.err and 'there are 30' in narrow.err, narrow
+
+
+# ---- get --ratio ----
+
+def fetch_from(net, peer, name, link, path):
+    """A further daemon that fetches, and whose only source is `peer`."""
+    late = net.daemon(name, bootstrap=[peer])
+    found = late.fetch(link.split('&')[0], **{'from': [peer.endpoint]})['path']
+    assert sha1_file(found) == sha1_file(path)
+
+
+@test
+def sharing_ends_at_the_ratio_asked_for_restarts_included(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 3 << 20)
+    link = seed.share(path)['link']
+    _, lines = peer.json('get', link, '--ratio', '2')
+    ident = lines[-1]['id']
+    seed.stop()
+    fetch_from(net, peer, 'first', link, path)
+    assert peer.wait_state(ident, 'sharing')['ratio'] >= 0.9
+    peer.restart()
+    assert peer.call('transfer.info', id=ident)['info']['ratio_limit'] == 2
+    assert ', shared until 2.00' in peer.ok('info', ident)
+    fetch_from(net, peer, 'second', link, path)  # from the first as well
+    for name in 'third', 'fourth', 'fifth':
+        if peer.transfer(ident)['state'] == 'complete':
+            break
+        fetch_from(net, peer, name, link, path)
+    assert peer.wait_state(ident, 'complete')['ratio'] >= 2
+    peer.restart()
+    assert peer.transfer(ident)['state'] == 'complete'
+
+
+@test
+def the_last_block_is_sent_before_sharing_ends(net):
+    seed = net.daemon('seed')
+    path = net.make_file('notes.bin', 5 << 20)
+    link = seed.share(path, wait_announce=0)['link']
+    peer = net.daemon('peer', config={'transfer.ratio': '1'})
+    _, lines = peer.json('get', link)
+    peer.wait_state(lines[-1]['id'], 'sharing')
+    seed.stop()
+    fetch_from(net, peer, 'late', link, path)
+    peer.wait_state(lines[-1]['id'], 'complete')
+
+
+@test
+def what_was_shared_never_ends_by_itself(net):
+    seed = net.daemon('seed', config={'transfer.ratio': '0.5', 'transfer.seed_time': '1s'})
+    path = net.make_file('notes.bin', 1 << 20)
+    shared = seed.share(path, wait_announce=0)
+    for name in 'one', 'two':
+        fetch_from(net, seed, name, shared['link'], path)
+    now = seed.transfer(shared['transfer']['id'])
+    assert now['state'] == 'sharing' and now['ratio'] > 0.5, now
+    assert seed.cli('get', shared['link'], '--ratio', 'much').exit == 2
