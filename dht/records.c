@@ -1,10 +1,8 @@
 #include "kadpeer/records.h"
 
+#include "dht/record_letters.h"
 #include "kadpeer/dht.h"
-#include "kadpeer/msgpack_reader.h"
-#include "kadpeer/msgpack_writer.h"
 #include "kadpeer/sha1.h"
-#include "kadpeer/utf8.h"
 
 /* The values, all maps of one-letter keys, each there exactly once:
  *
@@ -12,78 +10,9 @@
  *   availability  p uint16  TCP port       b bin ≤ 128        bitfield
  *   entry         k bin 32  public key     q uint64   seq     x uint64    expiry, Unix s
  *                 b bin ≤ 512  body        g bin 64   signature
- *   entry bodies  {h bin 20 infohash, z uint64 bytes}, also with {n str name, f uint32 files};
- *                 {u bin 32 user's key}; {g bin 32 group's key, n str name, a str about}
+ *
+ * Bodies of entries: records_bodies.c. Items, parts and drops: records_group.c.
  */
-
-/* Reads the value of the key `letter` into `out`. */
-typedef bool letter_reader(struct msgpack_reader *reader, char letter, void *out);
-
-static bool read_letter(struct msgpack_reader *reader, const char *letters, unsigned *seen,
-                        letter_reader *read, void *out)
-{
-    struct bytes name;
-    if (!msgpack_read_str(reader, &name) || name.len != 1)
-        return false;
-    const char *found = memchr(letters, name.data[0], strlen(letters));
-    if (found == NULL)
-        return false;
-    unsigned bit = 1u << (found - letters);
-    if ((*seen & bit) != 0)
-        return false;
-    *seen |= bit;
-    return read(reader, *found, out);
-}
-
-/* A map that has each of `letters` as a key, once, and nothing more. */
-static bool read_letters(struct bytes value, const char *letters, letter_reader *read, void *out)
-{
-    struct msgpack_reader reader = msgpack_reader(value);
-    uint32_t pairs;
-    unsigned seen = 0;
-    if (!msgpack_bounded(value) || !msgpack_read_map(&reader, &pairs) || pairs != strlen(letters))
-        return false;
-    for (uint32_t i = 0; i < pairs; i++)
-        if (!read_letter(&reader, letters, &seen, read, out))
-            return false;
-    return true;
-}
-
-static bool read_u16_number(struct msgpack_reader *reader, uint16_t *out)
-{
-    uint64_t value;
-    if (!msgpack_read_uint(reader, UINT16_MAX, &value))
-        return false;
-    *out = (uint16_t)value;
-    return true;
-}
-
-static bool read_u32_number(struct msgpack_reader *reader, uint32_t *out)
-{
-    uint64_t value;
-    if (!msgpack_read_uint(reader, UINT32_MAX, &value))
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-static bool read_short_bin(struct msgpack_reader *reader, size_t max, struct bytes *out)
-{
-    return msgpack_read_bin(reader, out) && out->len <= max;
-}
-
-static void write_key(struct msgpack_writer *writer, char letter)
-{
-    msgpack_write_str(writer, bytes_of(&letter, 1));
-}
-
-static void add_written(struct buffer *out, const struct msgpack_writer *writer)
-{
-    if (writer->failed)
-        out->failed = true;
-    else
-        buffer_add(out, writer->out, writer->len);
-}
 
 /* ---- peers ---- */
 
@@ -91,15 +20,15 @@ static bool read_peer(struct msgpack_reader *reader, char letter, void *into)
 {
     struct peer_record *out = into;
     if (letter == 'p')
-        return read_u16_number(reader, &out->tcp_port);
+        return letters_read_u16(reader, &out->tcp_port);
     if (letter == 's')
         return msgpack_read_bool(reader, &out->seed);
-    return read_u32_number(reader, &out->pieces_held);
+    return letters_read_u32(reader, &out->pieces_held);
 }
 
 bool peer_record_decode(struct bytes value, struct peer_record *out)
 {
-    return read_letters(value, "psh", read_peer, out);
+    return letters_read(value, "psh", read_peer, out);
 }
 
 void peer_record_encode(const struct peer_record *record, struct buffer *out)
@@ -108,13 +37,13 @@ void peer_record_encode(const struct peer_record *record, struct buffer *out)
     struct msgpack_writer writer;
     msgpack_writer_init(&writer, room, sizeof room);
     msgpack_write_map(&writer, 3);
-    write_key(&writer, 'p');
+    letters_write_key(&writer, 'p');
     msgpack_write_uint(&writer, record->tcp_port);
-    write_key(&writer, 's');
+    letters_write_key(&writer, 's');
     msgpack_write_bool(&writer, record->seed);
-    write_key(&writer, 'h');
+    letters_write_key(&writer, 'h');
     msgpack_write_uint(&writer, record->pieces_held);
-    add_written(out, &writer);
+    letters_add_written(out, &writer);
 }
 
 /* ---- availability ---- */
@@ -123,13 +52,13 @@ static bool read_availability(struct msgpack_reader *reader, char letter, void *
 {
     struct availability_record *out = into;
     if (letter == 'p')
-        return read_u16_number(reader, &out->tcp_port);
-    return read_short_bin(reader, AVAILABILITY_BITFIELD_MAX, &out->bitfield);
+        return letters_read_u16(reader, &out->tcp_port);
+    return letters_read_bin(reader, AVAILABILITY_BITFIELD_MAX, &out->bitfield);
 }
 
 bool availability_record_decode(struct bytes value, struct availability_record *out)
 {
-    return read_letters(value, "pb", read_availability, out);
+    return letters_read(value, "pb", read_availability, out);
 }
 
 void availability_record_encode(const struct availability_record *record, struct buffer *out)
@@ -138,11 +67,11 @@ void availability_record_encode(const struct availability_record *record, struct
     struct msgpack_writer writer;
     msgpack_writer_init(&writer, room, sizeof room);
     msgpack_write_map(&writer, 2);
-    write_key(&writer, 'p');
+    letters_write_key(&writer, 'p');
     msgpack_write_uint(&writer, record->tcp_port);
-    write_key(&writer, 'b');
+    letters_write_key(&writer, 'b');
     msgpack_write_bin(&writer, record->bitfield);
-    add_written(out, &writer);
+    letters_add_written(out, &writer);
 }
 
 /* ---- entries ---- */
@@ -158,7 +87,7 @@ static bool read_entry(struct msgpack_reader *reader, char letter, void *into)
     case 'x':
         return msgpack_read_uint(reader, UINT64_MAX, &out->expiry_unix_s);
     case 'b':
-        return read_short_bin(reader, ENTRY_BODY_MAX, &out->body);
+        return letters_read_bin(reader, ENTRY_BODY_MAX, &out->body);
     default:
         return msgpack_read_fixed(reader, out->signature, sizeof out->signature);
     }
@@ -166,7 +95,7 @@ static bool read_entry(struct msgpack_reader *reader, char letter, void *into)
 
 bool entry_record_decode(struct bytes value, struct entry_record *out)
 {
-    return read_letters(value, "kqxbg", read_entry, out);
+    return letters_read(value, "kqxbg", read_entry, out);
 }
 
 enum { ENTRY_SIGNED_FIXED = sizeof "kadpeer/entry" + ID_BYTES + ED25519_PUBLIC_BYTES + 8 + 8 + 2 };
@@ -197,7 +126,8 @@ bool entry_record_verify(const struct entry_record *record, const struct id *key
     uint8_t room[ENTRY_SIGNED_FIXED + ENTRY_BODY_MAX];
     if (record->body.len > ENTRY_BODY_MAX)
         return false;
-    return ed25519_verify(record->public_key, signed_bytes(record, key, room), record->signature);
+    return ed25519_key_is_valid(record->public_key) &&
+           ed25519_verify(record->public_key, signed_bytes(record, key, room), record->signature);
 }
 
 static void encode_entry(const struct entry_record *record, struct buffer *out)
@@ -206,17 +136,17 @@ static void encode_entry(const struct entry_record *record, struct buffer *out)
     struct msgpack_writer writer;
     msgpack_writer_init(&writer, room, sizeof room);
     msgpack_write_map(&writer, 5);
-    write_key(&writer, 'k');
+    letters_write_key(&writer, 'k');
     msgpack_write_bin(&writer, bytes_of(record->public_key, sizeof record->public_key));
-    write_key(&writer, 'q');
+    letters_write_key(&writer, 'q');
     msgpack_write_uint(&writer, record->seq);
-    write_key(&writer, 'x');
+    letters_write_key(&writer, 'x');
     msgpack_write_uint(&writer, record->expiry_unix_s);
-    write_key(&writer, 'b');
+    letters_write_key(&writer, 'b');
     msgpack_write_bin(&writer, record->body);
-    write_key(&writer, 'g');
+    letters_write_key(&writer, 'g');
     msgpack_write_bin(&writer, bytes_of(record->signature, sizeof record->signature));
-    add_written(out, &writer);
+    letters_add_written(out, &writer);
 }
 
 enum status entry_record_make(const struct id *key, const uint8_t seed[ED25519_SEED_BYTES],
@@ -234,90 +164,6 @@ enum status entry_record_make(const struct id *key, const uint8_t seed[ED25519_S
         return status;
     encode_entry(&record, out);
     return out->failed ? STATUS_NO_MEMORY : STATUS_OK;
-}
-
-/* ---- bodies of entries ---- */
-
-static bool read_text(struct msgpack_reader *reader, size_t min, size_t max, struct bytes *out)
-{
-    return msgpack_read_str(reader, out) && out->len >= min && out->len <= max &&
-           utf8_is_text(*out);
-}
-
-static bool read_file_body(struct msgpack_reader *reader, char letter, void *into)
-{
-    struct entry_body *out = into;
-    struct bytes name;
-    switch (letter) {
-    case 'h':
-        return msgpack_read_fixed(reader, out->infohash.bytes, ID_BYTES);
-    case 'z':
-        return msgpack_read_uint(reader, UINT64_MAX, &out->size);
-    case 'f':
-        return read_u32_number(reader, &out->files);
-    default:
-        if (!read_text(reader, 1, ENTRY_NAME_MAX, &name))
-            return false;
-        memcpy(out->name, name.data, name.len);
-        return true;
-    }
-}
-
-bool entry_body_decode(struct bytes body, struct entry_body *out)
-{
-    *out = (struct entry_body){0};
-    if (read_letters(body, "hnzf", read_file_body, out))
-        return true;
-    *out = (struct entry_body){0};
-    return read_letters(body, "hz", read_file_body, out);
-}
-
-void entry_body_encode(const struct entry_body *body, struct buffer *out)
-{
-    uint8_t room[ENTRY_BODY_MAX];
-    struct msgpack_writer writer;
-    bool named = body->name[0] != 0;
-    msgpack_writer_init(&writer, room, sizeof room);
-    msgpack_write_map(&writer, named ? 4 : 2);
-    write_key(&writer, 'h');
-    msgpack_write_bin(&writer, bytes_of(body->infohash.bytes, ID_BYTES));
-    if (named) {
-        write_key(&writer, 'n');
-        msgpack_write_string(&writer, body->name);
-    }
-    write_key(&writer, 'z');
-    msgpack_write_uint(&writer, body->size);
-    if (named) {
-        write_key(&writer, 'f');
-        msgpack_write_uint(&writer, body->files);
-    }
-    add_written(out, &writer);
-}
-
-#define GROUP_ABOUT_MAX 200 /* bytes of what a listed group says of itself */
-
-/* Of a user {u} or a group {g n a}: the public key goes to `into`. */
-static bool read_owner_body(struct msgpack_reader *reader, char letter, void *into)
-{
-    struct bytes text;
-    if (letter == 'n')
-        return read_text(reader, 1, ENTRY_NAME_MAX, &text);
-    if (letter == 'a')
-        return read_text(reader, 0, GROUP_ABOUT_MAX, &text);
-    return msgpack_read_fixed(reader, into, ED25519_PUBLIC_BYTES);
-}
-
-bool entry_record_subject(const struct entry_record *record, uint8_t out[ENTRY_SUBJECT_MAX])
-{
-    struct entry_body body;
-    memset(out, 0, ENTRY_SUBJECT_MAX);
-    if (entry_body_decode(record->body, &body)) {
-        memcpy(out, body.infohash.bytes, ID_BYTES);
-        return true;
-    }
-    return (read_letters(record->body, "u", read_owner_body, out) ||
-            read_letters(record->body, "gna", read_owner_body, out)) &&
-           memcmp(out, record->public_key, ED25519_PUBLIC_BYTES) == 0;
 }
 
 /* ---- keys ---- */
@@ -349,4 +195,19 @@ struct id key_of_word(const char *word)
 struct id key_of_file_sha1(const struct id *sha1)
 {
     return key_in("kadpeer/sha1", bytes_of(sha1->bytes, ID_BYTES), (struct bytes){0});
+}
+
+struct id key_of_user_name(const char *normal_name)
+{
+    return key_in("kadpeer/user", bytes_of_string(normal_name), (struct bytes){0});
+}
+
+struct id key_of_group_name(const char *normal_name)
+{
+    return key_in("kadpeer/group", bytes_of_string(normal_name), (struct bytes){0});
+}
+
+struct id key_of_group_list(uint8_t shard)
+{
+    return key_in("kadpeer/groups", bytes_of(&shard, 1), (struct bytes){0});
 }

@@ -10,6 +10,7 @@
 #include "kadpeer/bytes.h"
 #include "kadpeer/ed25519.h"
 #include "kadpeer/id.h"
+#include "kadpeer/sha256.h"
 #include "kadpeer/status.h"
 
 #define AVAILABILITY_SEGMENT_PIECES 1024 /* one record's bitfield: 128 bytes */
@@ -105,6 +106,7 @@ enum status item_record_make(const uint8_t seed[ED25519_SEED_BYTES], struct byte
 /* Of two of one key with equal seq and other bytes, the one with the smaller SHA-256 over all
  * signed bytes stays: negative when `a` does; 0: the same bytes. */
 int item_record_compare(const struct item_record *a, const struct item_record *b);
+void item_record_digest(const struct item_record *record, uint8_t out[SHA256_BYTES]);
 struct id key_of_item(const uint8_t public_key[ED25519_PUBLIC_BYTES], struct bytes salt);
 
 /* kind 5: the value is the bytes themselves, key = SHA-1(bytes) */

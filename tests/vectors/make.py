@@ -75,6 +75,27 @@ def entry(seed, key, seq, expiry, body):
                          use_bin_type=True)
 
 
+def item(seed, salt, seq, expiry, body):
+    k = public_of(seed)
+    signed = b"grp1/smr\0" + k + bytes([len(salt)]) + salt + \
+        struct.pack(">QQH", seq, expiry, len(body)) + body
+    return msgpack.packb({"k": k, "s": salt, "q": seq, "x": expiry, "b": body,
+                          "g": sign(seed, signed)[1]}, use_bin_type=True)
+
+
+def drop(mailbox, expiry, body, bits):
+    """Nonces are tried from 0 on."""
+    begun = hashlib.sha256(b"grp1/drop" + mailbox + struct.pack(">Q", expiry) + body)
+    nonce = 0
+    while True:
+        tried = begun.copy()
+        tried.update(struct.pack(">Q", nonce))
+        if int.from_bytes(tried.digest(), "big") >> (256 - bits) == 0:
+            return msgpack.packb({"d": mailbox, "x": expiry, "n": struct.pack(">Q", nonce),
+                                  "b": body}, use_bin_type=True)
+        nonce += 1
+
+
 def sha1(*parts):
     return hashlib.sha1(b"".join(parts)).digest()
 
@@ -86,6 +107,11 @@ NAME_KEY = sha1(b"kadpeer/name\0", "grüße.txt".encode())
 NAMED = msgpack.packb({"h": TARGET, "n": "Grüße.txt", "z": 1 << 33, "f": 3})
 UNNAMED = msgpack.packb({"h": TARGET, "z": 70000})
 ENTRY = entry(bytes([1] * 32), NAME_KEY, 5, 1800000000, NAMED)
+SIGNER = bytes([1] * 32)
+ITEM = item(SIGNER, b"h", 5, 1800000000, b"the body of an item")
+WITHDRAWN = item(SIGNER, b"", 1 << 40, 1800000000, b"")
+PART = b"the bytes of a part"
+DROP = drop(TARGET, 1800000000, b"the body of a drop", 18)
 
 sender = {"id": SENDER}
 message("message_ping_query", "ping: id, network 7, read-only, version",
@@ -130,3 +156,19 @@ write("key_availability", "key of availability: infohash a0 … b3, segment 258"
 write("key_name", "key of the exact name grüße.txt (normal form, UTF-8)", NAME_KEY)
 write("key_word", "key of the word grüße", sha1(b"kadpeer/word\0", "grüße".encode()))
 write("key_file_sha1", "key of a file's SHA-1 a0 … b3", sha1(b"kadpeer/sha1\0", TARGET))
+write("record_item", "kind 4: seed 32 times 01, salt h, seq 5, expiry 1800000000, a body", ITEM)
+write("record_item_withdrawn", "kind 4: the same signer, no salt, seq 2^40, empty: withdrawn",
+      WITHDRAWN)
+write("record_part", "kind 5: any bytes", PART)
+write("record_drop", "kind 6: mailbox a0 … b3, expiry 1800000000, a body, 18 bits of work", DROP)
+write("body_user", "body of a user's entry: the key of seed 32 times 01",
+      msgpack.packb({"u": public_of(SIGNER)}))
+write("body_group", "body of a listed group's entry: the same key, Grüße, about it",
+      msgpack.packb({"g": public_of(SIGNER), "n": "Grüße", "a": "about it"}))
+write("key_item", "key of record_item", sha1(public_of(SIGNER), b"h"))
+write("key_part", "key of record_part", sha1(PART))
+write("key_user_name", "key of the user's name grüße", sha1(b"kadpeer/user\0", "grüße".encode()))
+write("key_group_name", "key of the group's name grüße",
+      sha1(b"kadpeer/group\0", "grüße".encode()))
+write("key_group_list", "key of shard 7 of the public list of groups",
+      sha1(b"kadpeer/groups\0", bytes([7])))
