@@ -19,6 +19,9 @@ struct engine;
 struct control;
 struct events;
 struct bootstrap;
+struct session;
+struct groups;
+struct channels;
 
 #define DAEMON_BOUND_MAX       16
 #define DAEMON_LOG_LEVELS_SIZE 512
@@ -33,6 +36,9 @@ struct daemon {
     struct control *control;
     struct events *events;
     struct bootstrap *bootstrap;
+    struct session *session;
+    struct groups *groups;
+    struct channels *channels;
     struct rng rng;                          /* from the system's randomness */
     uint16_t port;                           /* UDP and TCP, as bound */
     struct endpoint bound[DAEMON_BOUND_MAX]; /* what we listen on; may be unspecified addresses */

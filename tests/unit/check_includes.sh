@@ -23,6 +23,6 @@ check src/content 'kadpeer/|base/|content/|utf8proc'
 check src/swarm 'kadpeer/|base/|content/|swarm/'
 check src/catalog 'kadpeer/|base/|content/|catalog/|sqlite3'
 check src/io 'kadpeer/|base/|io/|uv|openssl/'
-check src/daemon 'kadpeer/|base/|content/|swarm/|catalog/|io/|daemon/|uv|msgpack|jansson'
+check src/daemon 'kadpeer/|base/|content/|swarm/|people/|catalog/|io/|daemon/|uv|msgpack|jansson'
 check src/cli 'kadpeer/(buffer|bytes|endpoint|id|sha1|status)\.h|base/|content/|cli/|msgpack|jansson|utf8proc'
 exit $failed

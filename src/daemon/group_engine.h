@@ -1,0 +1,37 @@
+/* What groups and transfers are to each other: which transfers belong to which group, under which
+ * blinded keys they are announced and found now, and what of them stands on our shelf
+ * [groups-design 2, 3]. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "kadpeer/id.h"
+#include "people/group.h"
+
+struct engine;
+struct item;
+struct membership;
+
+/* The group came to be there or went, or its epoch changed: its transfers are announced and
+ * searched under the new keys alone, or stand still. */
+void group_engine_keys_changed(struct engine *engine, const struct public_key *group);
+/* Puts everything of that group that is complete here on our shelf: after group_load. */
+void group_engine_fill_shelf(struct engine *engine, struct membership *membership);
+/* That member is one no more: connections with it end now. */
+void group_engine_drop_member(struct engine *engine, const struct public_key *group,
+                              const struct public_key *member);
+/* How many transfers of groups stand still because nobody, or somebody else, is logged in. */
+size_t group_engine_waiting(const struct engine *engine);
+
+/* ---- for the engine ---- */
+
+bool item_is_grouped(const struct item *item);
+/* What others find it under: the infohash or, in a group, the blinded key of the newest epoch.
+ * False: nobody who may know it is logged in. */
+bool item_discovery_id(const struct item *item, struct id *out);
+/* The transfer of a blinded key of any epoch that is still kept. NULL: none. */
+struct item *group_engine_find(struct engine *engine, const struct public_key *group,
+                               const struct id *blinded);
+/* It is complete, or shared no more. */
+void group_engine_on_complete(struct item *item);
+void group_engine_on_removed(struct item *item);
