@@ -8,7 +8,7 @@ failed=0
 # check FOLDER ALLOWED: every #include of it, ours ("folder/…") or a library's that is one folder's
 # own business, has to match ALLOWED.
 check() {
-    found=$(grep -hoE '#include ["<]((kadpeer|base|dht|content|swarm|catalog|io|daemon|cli)/|uv|openssl/|msgpack|sqlite3|jansson|ini|utf8proc)[^">]*' \
+    found=$(grep -hoE '#include ["<]((kadpeer|base|dht|people|content|swarm|catalog|io|daemon|cli)/|uv|openssl/|msgpack|sqlite3|jansson|ini|utf8proc)[^">]*' \
         "$1"/*.[ch] | sed 's/#include ["<]//' | sort -u | grep -vE "^($2)" || true)
     if [ -n "$found" ]; then
         echo "$1 must not include:" $found
@@ -19,6 +19,7 @@ check() {
 check include/kadpeer 'kadpeer/'
 check src/base 'kadpeer/|base/|openssl/|msgpack|ini\.h'
 check dht 'kadpeer/|dht/'
+check src/people 'kadpeer/|base/|people/|openssl/|msgpack'
 check src/content 'kadpeer/|base/|content/|utf8proc'
 check src/swarm 'kadpeer/|base/|content/|swarm/'
 check src/catalog 'kadpeer/|base/|content/|catalog/|sqlite3'

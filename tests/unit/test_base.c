@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "kadpeer/buffer.h"
-#include "kadpeer/ed25519.h"
 #include "kadpeer/endpoint.h"
 #include "kadpeer/id.h"
 #include "kadpeer/rng.h"
@@ -174,60 +173,6 @@ static void sha256_takes_many_endings_of_one_beginning(void **state)
     sha256_free(sha256);
 }
 
-static void ed25519_gives_rfc8032_test_2(void **state)
-{
-    (void)state;
-    static const uint8_t seed[32] = {0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda,
-                                     0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f,
-                                     0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24,
-                                     0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb};
-    static const uint8_t want_key[4] = {0x3d, 0x40, 0x17, 0xc3};
-    static const uint8_t want_signature[4] = {0x92, 0xa0, 0x09, 0xa9};
-    uint8_t key[32], signature[64], message = 0x72;
-    assert_int_equal(ed25519_public_of(seed, key), STATUS_OK);
-    assert_memory_equal(key, want_key, 4);
-    assert_int_equal(ed25519_sign(seed, bytes_of(&message, 1), signature), STATUS_OK);
-    assert_memory_equal(signature, want_signature, 4);
-    assert_true(ed25519_verify(key, bytes_of(&message, 1), signature));
-    signature[10] ^= 1;
-    assert_false(ed25519_verify(key, bytes_of(&message, 1), signature));
-}
-
-/* The identity as a key: libcrypto says that anything was signed by it. */
-static void ed25519_keys_of_small_order_or_odd_encoding_are_no_keys(void **state)
-{
-    (void)state;
-    uint8_t seed[ED25519_SEED_BYTES] = {1}, key[ED25519_PUBLIC_BYTES];
-    assert_int_equal(ed25519_public_of(seed, key), STATUS_OK);
-    assert_true(ed25519_key_is_valid(key));
-
-    uint8_t identity[ED25519_PUBLIC_BYTES] = {1}, forged[ED25519_SIGNATURE_BYTES] = {1};
-    assert_true(ed25519_verify(identity, bytes_of_string("anything"), forged));
-    assert_false(ed25519_key_is_valid(identity));
-
-    static const char *const none[] = {
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0000000000000000000000000000000000000000000000000000000000000080",
-        "0100000000000000000000000000000000000000000000000000000000000080",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* 0 again */
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-    };
-    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
-        for (size_t b = 0; b < sizeof key; b++) {
-            unsigned byte;
-            assert_int_equal(sscanf(none[i] + 2 * b, "%2x", &byte), 1);
-            key[b] = (uint8_t)byte;
-        }
-        assert_false(ed25519_key_is_valid(key));
-    }
-}
-
 static void buffer_grows_and_drops_from_the_front(void **state)
 {
     (void)state;
@@ -299,8 +244,6 @@ int main(void)
         cmocka_unit_test(same_seed_gives_same_numbers_below_the_bound),
         cmocka_unit_test(sha1_is_the_same_in_one_run_and_in_parts),
         cmocka_unit_test(sha256_takes_many_endings_of_one_beginning),
-        cmocka_unit_test(ed25519_gives_rfc8032_test_2),
-        cmocka_unit_test(ed25519_keys_of_small_order_or_odd_encoding_are_no_keys),
         cmocka_unit_test(buffer_grows_and_drops_from_the_front),
         cmocka_unit_test(text_is_utf8_and_printable_text_moves_no_cursor),
         cmocka_unit_test(log_levels_are_per_subsystem),
