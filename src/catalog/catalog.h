@@ -48,6 +48,10 @@ struct catalog_transfer {
     bool force;          /* may replace a different file */
     struct id file_sha1; /* of a single-file share */
     struct id expected_sha1;
+    bool has_group;    /* offered to the members of that private group alone */
+    uint8_t group[32]; /* the group's public key */
+    bool has_sha256;   /* of the content, one file after the other; of a grouped one: always */
+    uint8_t sha256[32];
     struct bytes info;             /* the info dictionary; len 0: not known yet */
     struct bytes have;             /* verified pieces as BITFIELD; len 0: none */
     char *peers;                   /* "host:port" of the link, separated by spaces; may be empty */

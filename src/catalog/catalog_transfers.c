@@ -37,6 +37,9 @@ static void bind_transfer(struct query *query, const struct catalog_transfer *tr
     query_bind_count(query, transfer->size);
     query_bind_int(query, transfer->added_unix_s);
     query_bind_int(query, transfer->completed_unix_s);
+    query_bind_fixed(query, transfer->has_group ? transfer->group : NULL, sizeof transfer->group);
+    query_bind_fixed(query, transfer->has_sha256 ? transfer->sha256 : NULL,
+                     sizeof transfer->sha256);
     query_bind_bytes(query, transfer->info);
 }
 
@@ -138,6 +141,8 @@ static void read_transfer(struct query *query, struct catalog_transfer *out)
     out->have = take_bytes(query, 21);
     out->synced = take_bytes(query, 22);
     out->boot_id = query_text(query, 23);
+    out->has_group = query_fixed(query, 24, out->group, sizeof out->group);
+    out->has_sha256 = query_fixed(query, 25, out->sha256, sizeof out->sha256);
 }
 
 enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,

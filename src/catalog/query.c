@@ -50,12 +50,17 @@ void query_bind_bytes(struct query *query, struct bytes bytes)
          sqlite3_bind_blob64(query->statement, ++query->bound, data, bytes.len, SQLITE_STATIC));
 }
 
-void query_bind_id(struct query *query, const struct id *id)
+void query_bind_fixed(struct query *query, const void *data, size_t len)
 {
-    if (id != NULL)
-        query_bind_bytes(query, bytes_of(id->bytes, ID_BYTES));
+    if (data != NULL)
+        query_bind_bytes(query, bytes_of(data, len));
     else
         note(query, sqlite3_bind_null(query->statement, ++query->bound));
+}
+
+void query_bind_id(struct query *query, const struct id *id)
+{
+    query_bind_fixed(query, id != NULL ? id->bytes : NULL, ID_BYTES);
 }
 
 bool query_row(struct query *query)
@@ -104,13 +109,18 @@ char *query_text(struct query *query, int column)
     return (char *)text;
 }
 
-bool query_id(struct query *query, int column, struct id *out)
+bool query_fixed(struct query *query, int column, void *out, size_t len)
 {
     const void *data = sqlite3_column_blob(query->statement, column);
-    if (data == NULL || sqlite3_column_bytes(query->statement, column) != ID_BYTES)
+    if (data == NULL || sqlite3_column_bytes(query->statement, column) != (int)len)
         return false;
-    memcpy(out->bytes, data, ID_BYTES);
+    memcpy(out, data, len);
     return true;
+}
+
+bool query_id(struct query *query, int column, struct id *out)
+{
+    return query_fixed(query, column, out->bytes, ID_BYTES);
 }
 
 enum status query_end(struct query *query)

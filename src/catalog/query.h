@@ -20,16 +20,17 @@
     X(TRANSFER_FIND, "SELECT id FROM transfers WHERE infohash = ?")                                \
     X(TRANSFER_ADD, "INSERT INTO transfers (infohash, origin, wish, name, dir, target, complete,"  \
                     " unlisted, no_seed, force, file_sha1, expected_sha1, peers, options, size,"   \
-                    " added, completed, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"   \
-                    " ?, ?, ?, ?)")                                                                \
+                    " added, completed, group_key, sha256, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"  \
+                    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                        \
     X(TRANSFER_UPDATE, "UPDATE transfers SET origin = ?, wish = ?, name = ?, dir = ?, target = ?," \
                        " complete = ?, unlisted = ?, no_seed = ?, force = ?, file_sha1 = ?,"       \
                        " expected_sha1 = ?, peers = ?, options = ?, size = ?, added = ?,"          \
-                       " completed = ?, info = ? WHERE id = ?")                                    \
+                       " completed = ?, group_key = ?, sha256 = ?, info = ? WHERE id = ?")         \
     X(TRANSFER_REMOVE, "DELETE FROM transfers WHERE id = ?")                                       \
     X(TRANSFER_LOAD, "SELECT id, infohash, origin, wish, name, dir, target, complete, unlisted,"   \
                      " no_seed, force, file_sha1, expected_sha1, peers, options, size, added,"     \
-                     " completed, info, uploaded, downloaded, have, synced, boot_id"               \
+                     " completed, info, uploaded, downloaded, have, synced, boot_id,"              \
+                     " group_key, sha256"                                                          \
                      " FROM transfers JOIN progress USING (id) ORDER BY id")                       \
     X(TRANSFER_HASH, "UPDATE transfers SET infohash = ? WHERE id = ?")                             \
     X(TRANSFER_WISH, "UPDATE transfers SET wish = ? WHERE id = ?")                                 \
@@ -75,7 +76,8 @@ void query_bind_int(struct query *query, int64_t value);
 void query_bind_count(struct query *query, uint64_t value);  /* over INT64_MAX: that */
 void query_bind_text(struct query *query, const char *text); /* NULL: empty */
 void query_bind_bytes(struct query *query, struct bytes bytes);
-void query_bind_id(struct query *query, const struct id *id); /* NULL: none */
+void query_bind_id(struct query *query, const struct id *id);             /* NULL: none */
+void query_bind_fixed(struct query *query, const void *data, size_t len); /* NULL: none */
 
 bool query_row(struct query *query); /* the next row; false: no more, or an error */
 
@@ -85,6 +87,7 @@ uint64_t query_count(struct query *query, int column); /* negative: 0 */
 char *query_text(struct query *query, int column);
 bool query_bytes(struct query *query, int column, uint8_t **out, size_t *len); /* never NULL */
 bool query_id(struct query *query, int column, struct id *out); /* false: NULL, not 20 bytes */
+bool query_fixed(struct query *query, int column, void *out, size_t len); /* likewise */
 
 enum status query_end(struct query *query);
 enum status query_run(struct query *query);     /* rows are passed over, then query_end */

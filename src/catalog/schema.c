@@ -62,6 +62,9 @@ static const char *const steps[SCHEMA_VERSION] = {
     " kind INTEGER NOT NULL,"
     " value BLOB NOT NULL"
     ") STRICT;",
+    /* What is shared in a private group, and the digest that its members know it by. */
+    "ALTER TABLE transfers ADD COLUMN group_key BLOB CHECK (length(group_key) = 32);"
+    "ALTER TABLE transfers ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);",
 };
 
 static int run_steps(sqlite3 *db, int from, int to)

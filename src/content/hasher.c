@@ -5,10 +5,11 @@
 #include "content/metainfo.h"
 #include "content/params.h"
 #include "kadpeer/sha1.h"
+#include "kadpeer/sha256.h"
 
-/* Feeds `len` bytes of the whole, from `offset` on, to a digest. */
+/* Feeds `len` bytes of the whole, from `offset` on, to digests; `sha256` may be NULL. */
 static enum status feed(struct storage *storage, uint64_t offset, uint64_t len, struct sha1 *sha1,
-                        struct storage_error *error)
+                        struct sha256 *sha256, struct storage_error *error)
 {
     uint8_t chunk[HASHER_CHUNK_BYTES];
     while (len > 0) {
@@ -17,6 +18,8 @@ static enum status feed(struct storage *storage, uint64_t offset, uint64_t len, 
         if (status != STATUS_OK)
             return status;
         sha1_update(sha1, bytes_of(chunk, n));
+        if (sha256 != NULL)
+            sha256_update(sha256, bytes_of(chunk, n));
         offset += n;
         len -= n;
     }
@@ -32,7 +35,7 @@ enum status hasher_pieces(struct storage *storage, uint32_t first, uint32_t coun
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         uint32_t piece = first + i;
         status = feed(storage, (uint64_t)piece * metainfo->piece_length,
-                      metainfo_piece_size(metainfo, piece), sha1, error);
+                      metainfo_piece_size(metainfo, piece), sha1, NULL, error);
         if (status == STATUS_OK)
             out[i] = sha1_finish(sha1);
     }
@@ -51,7 +54,8 @@ enum status hasher_check(struct storage *storage, uint32_t piece, struct storage
 
 struct hasher_files {
     struct storage *storage;
-    struct sha1 *sha1;
+    struct sha1 *sha1;     /* of the file */
+    struct sha256 *sha256; /* of all; NULL: not wanted */
     struct id *sums;
     uint32_t file;   /* being hashed */
     uint64_t hashed; /* bytes of it */
@@ -77,8 +81,15 @@ void hasher_files_free(struct hasher_files *files)
     if (files == NULL)
         return;
     sha1_free(files->sha1);
+    sha256_free(files->sha256);
     free(files->sums);
     free(files);
+}
+
+bool hasher_files_want_sha256(struct hasher_files *files)
+{
+    files->sha256 = sha256_new();
+    return files->sha256 != NULL;
 }
 
 static void end_file(struct hasher_files *files, const struct metainfo_file *file)
@@ -99,8 +110,8 @@ enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bo
         if (left > 0 && max_bytes == 0)
             break;
         uint64_t len = left < max_bytes ? left : max_bytes;
-        enum status status =
-            feed(files->storage, file->offset + files->hashed, len, files->sha1, error);
+        enum status status = feed(files->storage, file->offset + files->hashed, len, files->sha1,
+                                  files->sha256, error);
         if (status != STATUS_OK)
             return status;
         files->hashed += len;
@@ -115,4 +126,9 @@ enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bo
 const struct id *hasher_files_sums(const struct hasher_files *files)
 {
     return files->sums;
+}
+
+void hasher_files_sha256(struct hasher_files *files, uint8_t out[SHA256_BYTES])
+{
+    sha256_with(files->sha256, bytes_of(NULL, 0), out);
 }

@@ -8,6 +8,7 @@
 
 #include "content/storage.h"
 #include "kadpeer/id.h"
+#include "kadpeer/sha256.h"
 #include "kadpeer/status.h"
 
 /* The hashes of `count` pieces from `first`. Stops at the first piece that can't be read, with the
@@ -22,8 +23,12 @@ enum status hasher_check(struct storage *storage, uint32_t piece, struct storage
 struct hasher_files;
 struct hasher_files *hasher_files_new(struct storage *storage); /* borrowed; NULL: no memory */
 void hasher_files_free(struct hasher_files *files);             /* NULL is allowed */
+/* The SHA-256 too, of all files one after the other (no padding): of a single file what `sha256sum`
+ * prints. Before the first step. False: no memory. */
+bool hasher_files_want_sha256(struct hasher_files *files);
 /* Goes on by at most `max_bytes`; *done when nothing is left. After a failure: free it. */
 enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bool *done,
                               struct storage_error *error);
 /* Once done: file_count hashes (padding files: zero ids), borrowed until hasher_files_free. */
 const struct id *hasher_files_sums(const struct hasher_files *files);
+void hasher_files_sha256(struct hasher_files *files, uint8_t out[SHA256_BYTES]); /* once done */

@@ -29,6 +29,10 @@ static void assert_same_transfer(const struct catalog_transfer *a, const struct 
     assert_int_equal(a->downloaded, b->downloaded);
     assert_int_equal(a->added_unix_s, b->added_unix_s);
     assert_int_equal(a->completed_unix_s, b->completed_unix_s);
+    assert_int_equal(a->has_group, b->has_group);
+    assert_int_equal(a->has_sha256, b->has_sha256);
+    assert_true(!a->has_group || memcmp(a->group, b->group, sizeof a->group) == 0);
+    assert_true(!a->has_sha256 || memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0);
 }
 
 static void assert_stored(struct fixture *f, const struct catalog_transfer *wanted)
@@ -55,6 +59,10 @@ static struct catalog_transfer full_transfer(void)
         .unlisted = true,
         .has_file_sha1 = true,
         .has_expected_sha1 = true,
+        .has_group = true,
+        .group = {0x44, [31] = 0x45},
+        .has_sha256 = true,
+        .sha256 = {0x55, [31] = 0x56},
         .no_seed = true,
         .force = true,
         .file_sha1 = id_of(0x22),
@@ -133,7 +141,8 @@ static void each_yes_or_no_has_a_column_of_its_own(void **state)
     assert_int_equal(catalog_add_transfer(f->catalog, &transfer), STATUS_OK);
     bool *const flags[] = {&transfer.complete,      &transfer.unlisted,
                            &transfer.no_seed,       &transfer.force,
-                           &transfer.has_file_sha1, &transfer.has_expected_sha1};
+                           &transfer.has_file_sha1, &transfer.has_expected_sha1,
+                           &transfer.has_group,     &transfer.has_sha256};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         *flags[i] = true;
         assert_int_equal(catalog_update_transfer(f->catalog, &transfer), STATUS_OK);

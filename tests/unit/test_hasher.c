@@ -135,6 +135,35 @@ static void an_empty_file_has_its_known_infohash(void **state)
     end(&f);
 }
 
+static void the_whole_has_the_digest_of_its_files_one_after_the_other(void **state)
+{
+    (void)state;
+    struct fixture f = folder(false);
+    const struct metainfo *metainfo = storage_metainfo(f.storage);
+    struct sha256 *sha256 = sha256_new();
+    uint8_t wanted[SHA256_BYTES], found[SHA256_BYTES];
+    for (uint32_t i = 0; i < metainfo->file_count; i++) {
+        const struct metainfo_file *file = &metainfo->files[i];
+        uint8_t *data = malloc((size_t)file->length + 1);
+        assert_int_equal(
+            storage_read(f.storage, file->offset, (size_t)file->length, data, &f.error), STATUS_OK);
+        if (!file->padding)
+            sha256_update(sha256, bytes_of(data, (size_t)file->length));
+        free(data);
+    }
+    sha256_with(sha256, bytes_of(NULL, 0), wanted);
+    struct hasher_files *files = hasher_files_new(f.storage);
+    assert_true(hasher_files_want_sha256(files));
+    bool done = false;
+    while (!done)
+        assert_int_equal(hasher_files_step(files, 1000, &done, &f.error), STATUS_OK);
+    hasher_files_sha256(files, found);
+    assert_memory_equal(found, wanted, SHA256_BYTES);
+    hasher_files_free(files);
+    sha256_free(sha256);
+    end(&f);
+}
+
 static void each_file_has_its_own_hash(void **state)
 {
     (void)state;
@@ -227,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_folder_has_its_known_infohash),
         cmocka_unit_test(a_file_has_its_known_infohash),
         cmocka_unit_test(an_empty_file_has_its_known_infohash),
+        cmocka_unit_test(the_whole_has_the_digest_of_its_files_one_after_the_other),
         cmocka_unit_test(each_file_has_its_own_hash),
         cmocka_unit_test(a_changed_byte_fails_its_piece_alone),
         cmocka_unit_test(aria2_reads_the_same_infohash),
