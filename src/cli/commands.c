@@ -27,6 +27,7 @@ static const struct flag share_flags[] = {
     {"comment", 0, FLAG_TEXT, "TEXT", "in that .torrent file"},
     {"no-announce", 0, FLAG_SWITCH, NULL, "tell no node of it"},
     {"exclude", 0, FLAG_TEXT, "GLOB", "leave files out; may come many times"},
+    {"wait-first-peer", 0, FLAG_SWITCH, NULL, "return when a peer has fetched all of it"},
     {"qr", 0, FLAG_SWITCH, NULL, "show the link as a QR code too"},
     {0},
 };
@@ -122,6 +123,10 @@ const struct command commands[] = {
      "and name gives the same link on every machine. Listed shares can be found by\n"
      "name and by words of it (kadpeer search), a file also by what sha1sum prints;\n"
      "--unlisted ones by link only. With -q the link alone is printed.\n"
+     "\n"
+     "--wait-first-peer returns when one peer that fetched from here has all of it, so\n"
+     "the machine may be switched off. Ctrl-C (130) and --timeout (4) end the waiting,\n"
+     "not the sharing.\n"
      "\n"
      "--qr draws the link on stderr, in 80 columns at most; a link that is too long\n"
      "for that is drawn without its name. With --json nothing is drawn.\n",

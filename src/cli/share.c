@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/params.h"
 #include "cli/qr.h"
+#include "cli/share_wait.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -148,6 +149,7 @@ static void print_share(struct cli *cli, const json_t *result)
     const char *link = json_text(result, "link", "");
     if (cli->quiet) {
         fprintf(cli->out, "%s\n", link);
+        fflush(cli->out);
         return;
     }
     print_what(cli, json_at(result, "transfer"));
@@ -226,11 +228,30 @@ static json_t *share_one(struct cli *cli, const char *path, json_t **error)
     return result;
 }
 
+/* One path, and then the peer who fetches it; with --json a stream. */
+static int share_and_wait(struct cli *cli, const char *path)
+{
+    json_t *error = NULL;
+    uint64_t since_ms = client_now_ms();
+    json_t *result = share_one(cli, path, &error);
+    if (result == NULL)
+        return cli_fail_stream(cli, error);
+    if (cli->json)
+        cli_json_event(cli, "shared", result);
+    int status = share_wait(cli, result, since_ms);
+    json_decref(result);
+    return status;
+}
+
 int verb_share(struct cli *cli, const struct arguments *arguments)
 {
+    bool waits = arguments_has(arguments, "wait-first-peer");
     if (arguments->word_count > 1 &&
-        (arguments_has(arguments, "name") || arguments_has(arguments, "out")))
+        (waits || arguments_has(arguments, "name") || arguments_has(arguments, "out")))
         return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL,
-                                         "--name and --out go with one path, not several"));
+                                         "--name, --out and --wait-first-peer go with one path, "
+                                         "not several"));
+    if (waits)
+        return share_and_wait(cli, arguments->words[0]);
     return cli_each(cli, arguments->words, arguments->word_count, share_one);
 }

@@ -70,6 +70,7 @@
 /* ---- people ---- */
 
 #define PROGRESS_EVERY_MS 500   /* notifications of one stream [control.md] */
+#define WAITING_EVERY_MS  3000  /* of one that has nothing new to tell */
 #define TRAFFIC_SAVE_MS   60000 /* uploaded and downloaded to the catalog */
 #define LONELY_MS         60000 /* a share's transfer is kept after its last peer has left */
 #define STALLED_MS        60000 /* without a byte: makes way for a queued download */

@@ -25,6 +25,7 @@
 #include "swarm/transfer.h"
 
 struct finisher;
+struct first_peer_call;
 struct follower;
 struct piece_job;
 struct place;
@@ -126,9 +127,12 @@ struct item {
 
     struct finder finder;
     struct publisher *publisher;
-    uint64_t published_mark;          /* of the facts it was told last */
-    struct follower *followers;       /* utlist */
-    struct verify_call *verify_calls; /* utlist */
+    uint64_t published_mark;                  /* of the facts it was told last */
+    struct follower *followers;               /* utlist */
+    struct verify_call *verify_calls;         /* utlist */
+    struct first_peer_call *first_peer_calls; /* utlist */
+    struct endpoint had_all; /* the last peer that fetched and has all now; family 0: none */
+    uint64_t had_all_ms;
     struct remover *remover;
     struct timer *timer;
 };

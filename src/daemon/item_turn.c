@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/first_peer.h"
 #include "daemon/follow.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
@@ -84,6 +85,9 @@ static void act(struct item *item, const struct transfer_action *action)
         break;
     case ACTION_BAN:
         peer_list_ended(item->peers, &action->endpoint, PEER_BANNED, now_ms);
+        break;
+    case ACTION_HAS_ALL:
+        first_peer_found(item, &action->endpoint);
         break;
     case ACTION_COMPLETE:
         break; /* item_step sees that nothing is missing */
@@ -173,6 +177,7 @@ static void set_timer(struct item *item, uint64_t seeding_ends_ms)
     due_ms = earlier(due_ms, item_rest_due(item));
     due_ms = earlier(due_ms, item->row.wish == WISH_RUN ? item->recheck_ms : UINT64_MAX);
     due_ms = earlier(due_ms, followers_due(item));
+    due_ms = earlier(due_ms, first_peer_due(item));
     due_ms = earlier(due_ms, verify_calls_due(item));
     timer_set(item->timer, earlier(due_ms, seeding_ends_ms));
 }
@@ -200,6 +205,7 @@ void item_turn(struct item *item)
     item_publish(item);
     uint64_t seeding_ends_ms = seeding_turn(item);
     verify_calls_turn(item);
+    first_peer_turn(item);
     followers_turn(item);
     set_timer(item, seeding_ends_ms);
 }

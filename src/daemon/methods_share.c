@@ -1,6 +1,7 @@
 /* share.* of docs/control.md. */
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/first_peer.h"
 #include "daemon/item.h"
 #include "daemon/remover.h"
 #include "daemon/share_job.h"
@@ -33,8 +34,23 @@ static void remove_share(struct daemon *daemon, struct call *call)
         remover_start(item, false, call);
 }
 
+/* Until a first peer has fetched all of it. */
+static void wait_for_peer(struct daemon *daemon, struct call *call)
+{
+    struct item *item = is_stopping(daemon, call) ? NULL : transfer_target(daemon->engine, call);
+    if (item == NULL)
+        return;
+    if (item->removing)
+        call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
+    else if (!item->row.complete && item->reshare == NULL)
+        call_fail(call, "not_shared", 3, NULL, "%s is being fetched, not shared", item->row.name);
+    else
+        first_peer_start(item, call, call_ms(call, "within", 0));
+}
+
 const struct control_method methods_share[] = {
     {"share.add", add},
     {"share.remove", remove_share},
+    {"share.wait", wait_for_peer},
     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/first_peer.h"
 #include "daemon/follow.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
@@ -124,6 +125,7 @@ void remover_start(struct item *item, bool with_data, struct call *call)
     item->removing = true;
     followers_end(item);
     verify_calls_end(item);
+    first_peer_end(item);
     item_publish(item); /* withdraws */
     finder_turn(&item->finder);
     item_mark(item);

@@ -48,6 +48,7 @@ struct peer {
     uint32_t early_bytes; /* of the BITFIELD that came before that; 0: none */
     bool counted;         /* in transfer.seeds or in the picker, from holdings_settle on */
     bool seed;            /* in transfer.seeds */
+    bool told_all;        /* ACTION_HAS_ALL has been given out */
     uint32_t useful;      /* pieces it has that we need */
 
     bool we_choke, they_choke, we_want, they_want;

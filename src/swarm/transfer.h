@@ -104,6 +104,7 @@ enum transfer_action_type {
     ACTION_LISTENS,  /* peer, endpoint: where an incoming peer can be dialled */
     ACTION_BAN,      /* peer, endpoint: it gave wrong data */
     ACTION_COMPLETE, /* every wanted piece is there */
+    ACTION_HAS_ALL,  /* endpoint: a peer that fetched from us says it has everything */
 };
 
 enum transfer_close_reason {

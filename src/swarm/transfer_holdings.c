@@ -5,12 +5,26 @@
  * From then on a peer with everything counts in transfer.seeds, any other in the picker, piece by
  * piece. */
 
+/* Having it is worth telling only of who took some of it here, or after as much was sent as it is:
+ * others had it before, or say so. */
+static void tell_all(struct transfer *transfer, struct peer *peer)
+{
+    bool fetched = peer->bytes_up > 0 || transfer->bytes_up >= transfer->metainfo->total_length;
+    if (peer->told_all || !fetched)
+        return;
+    peer->told_all = true;
+    actions_push(transfer, (struct transfer_action){.type = ACTION_HAS_ALL,
+                                                    .peer = peer->handle,
+                                                    .endpoint = peer->remote});
+}
+
 static void count(struct transfer *transfer, struct peer *peer)
 {
     peer->counted = true;
     if (bitfield_is_full(&peer->has)) {
         peer->seed = true;
         transfer->seeds++;
+        tell_all(transfer, peer);
         return;
     }
     for (uint32_t i = bitfield_next(&peer->has, 0); i < peer->has.count;

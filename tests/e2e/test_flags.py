@@ -1,6 +1,7 @@
 """Flags of share and get, with real daemons."""
 
 import json
+import signal
 
 from harness import test
 from kadnet import sha1_file
@@ -31,6 +32,71 @@ def a_link_too_long_to_draw_is_drawn_without_its_name(net):
     narrow = peer.cli('share', net.make_file('notes.pdf', 5000), '--qr', '--no-announce', env={'COLUMNS': '30'})
     assert narrow.exit == 0 and '█' not in narrow.err, narrow
     assert 'no QR code: it would be ' in narrow.err and 'there are 30' in narrow.err, narrow
+
+
+# ---- share --wait-first-peer ----
+
+def next_event(child, name):
+    for line in child.stdout:
+        event = json.loads(line)
+        if event['event'] == name:
+            return event
+    raise AssertionError(f'no {name}, exit {child.wait(10)}')
+
+
+@test
+def share_returns_when_a_peer_has_all_of_it(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 2 << 20)
+    child = seed.cli_start('--json', 'share', path, '--wait-first-peer')
+    shared = next_event(child, 'shared')
+    waiting = next_event(child, 'waiting')
+    assert waiting['peers'] == 0 and waiting['text'] == 'nobody is connected', waiting
+    peer.ok('get', shared['link'], '--no-seed')
+    out, err = child.communicate(timeout=30 * net.slow)
+    last = json.loads(out.splitlines()[-1])
+    assert child.returncode == 0 and last['event'] == 'done' and last['ok'], (out, err)
+    assert last['peer'].startswith(peer.address + ':'), last
+
+
+@test
+def a_peer_without_all_of_it_is_not_enough(net):
+    _, seed, part, whole = net.star('seed', 'part', 'whole')
+    for name in '1', '2':
+        net.make_file(f'two/{name}', 1 << 20)
+    child = seed.cli_start('--json', 'share', net.path('files', 'two'), '--wait-first-peer')
+    shared = next_event(child, 'shared')
+    part.fetch(shared['link'], select=[0])
+    while (event := next_event(child, 'waiting'))['furthest']['have'] == 0:
+        pass
+    assert event['furthest']['have'] < event['furthest']['total'] and child.poll() is None, event
+    whole.fetch(shared['link'])
+    out, _ = child.communicate(timeout=30 * net.slow)
+    assert child.returncode == 0 and whole.address in out.decode().splitlines()[-1], out
+
+
+@test
+def what_ends_the_waiting_does_not_end_the_share(net):
+    _, seed = net.star('seed')
+    path = net.make_file('notes.bin', 50_000)
+    child = seed.cli_start('--json', 'share', path, '--wait-first-peer')
+    next_event(child, 'waiting')
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=20)
+    last = json.loads(out.splitlines()[-1])
+    assert child.returncode == 130 and last['error']['code'] == 'interrupted', last
+    assert last['error']['message'] == 'interrupted; notes.bin stays shared', last
+    late = seed.cli('--timeout', '4', 'share', path, '--wait-first-peer')
+    assert late.exit == 4 and 'link     magnet:' in late.out, late
+    assert 'waiting until a first peer has all of it' in late.err, late
+    assert 'nobody has all of notes.bin within --timeout 4; it stays shared' in late.err, late
+    assert seed.transfers()[0]['state'] == 'sharing'
+    child = seed.cli_start('--json', 'share', path, '--wait-first-peer')
+    next_event(child, 'waiting')
+    seed.ok('unshare', 'notes.bin')
+    out, _ = child.communicate(timeout=20)
+    assert child.returncode == 3 and json.loads(out.splitlines()[-1])['error']['code'] == 'removed'
+    assert seed.cli('share', path, path, '--wait-first-peer').exit == 2
 
 
 # ---- get --ratio ----

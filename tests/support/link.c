@@ -402,6 +402,9 @@ static void act(struct world *world, unsigned number, const struct transfer_acti
     case ACTION_BAN:
         on_ban(world, node, &action->endpoint);
         break;
+    case ACTION_HAS_ALL:
+        node->finished_peers++;
+        break;
     case ACTION_COMPLETE:
         node->complete = true;
         node->complete_ms = world->now_ms;

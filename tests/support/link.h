@@ -38,7 +38,7 @@ struct node {
     bool complete;
     uint64_t complete_ms;
     unsigned write_fails; /* so many pieces more cannot be written */
-    unsigned bad_checks, found, listens, closes;
+    unsigned bad_checks, found, listens, closes, finished_peers;
     enum transfer_close_reason last_close;
     const char *last_text;
     bool banned[WORLD_NODES_MAX]; /* by node */

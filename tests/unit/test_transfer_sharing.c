@@ -14,6 +14,21 @@ static void one_seed_fills_one_leecher(void **state)
     assert_int_equal(world_stats(world, seed).bytes_up, 3000 * KIB + 17);
 }
 
+static void who_has_fetched_all_is_told_once(void **state)
+{
+    struct world *world = swarm_begin(state, 64 * KIB, 2 * MIB);
+    unsigned seed = world_add(world, &a_seed), leecher = world_add(world, &a_leecher);
+    unsigned other = world_add(world, &a_seed); /* had it before */
+    world_dial(world, seed, other, NULL);
+    world_run(world, SECOND);
+    assert_int_equal(world_node(world, seed)->finished_peers, 0);
+    world_dial(world, seed, leecher, NULL);
+    world_run(world, 60 * SECOND);
+    assert_true(world_node(world, leecher)->complete);
+    assert_int_equal(world_node(world, seed)->finished_peers, 1);
+    assert_int_equal(world_node(world, other)->finished_peers, 0);
+}
+
 static void it_needs_neither_fast_nor_extensions(void **state)
 {
     struct world *world = swarm_begin(state, 32 * KIB, 700 * KIB + 1);
@@ -190,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         swarm_test(one_seed_fills_one_leecher),
+        swarm_test(who_has_fetched_all_is_told_once),
         swarm_test(it_needs_neither_fast_nor_extensions),
         swarm_test(three_seeds_share_the_work),
         swarm_test(leechers_serve_each_other_what_they_have),
