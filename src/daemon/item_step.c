@@ -26,14 +26,17 @@ enum goal {
 
 /* ---- the transfer ---- */
 
-static void make_config(const struct item *item, struct transfer_config *config)
+static void make_config(struct item *item, struct transfer_config *config)
 {
     struct daemon *daemon = item->engine->daemon;
-    uint8_t key[16];
+    uint8_t key[16], random[12];
     *config = (struct transfer_config){.infohash = item->row.infohash, .listen_port = daemon->port};
     snprintf(config->client, sizeof config->client, "kadpeer/%s", KADPEER_VERSION);
     rng_fill(&daemon->rng, key, sizeof key);
     rng_init(&config->rng, key);
+    rng_fill(&daemon->rng, random, sizeof random);
+    handshake_make_peer_id(random, item->peer_id);
+    memcpy(config->peer_id, item->peer_id, sizeof config->peer_id);
 }
 
 static void tell_transfer(struct item *item)
@@ -46,9 +49,7 @@ static void tell_transfer(struct item *item)
 
 static bool start_transfer(struct item *item, bool with_metainfo)
 {
-    struct daemon *daemon = item->engine->daemon;
     struct transfer_config config;
-    uint8_t random[12];
     make_config(item, &config);
     item->transfer = transfer_new(&config, with_metainfo ? item->metainfo : NULL,
                                   with_metainfo ? item->have : NULL, engine_now(item->engine));
@@ -59,8 +60,6 @@ static bool start_transfer(struct item *item, bool with_metainfo)
     item->transfer_has_metainfo = with_metainfo;
     item->moved_ms = engine_now(item->engine);
     item->last_down = item->saved_up = item->saved_down = 0;
-    rng_fill(&daemon->rng, random, sizeof random);
-    handshake_make_peer_id(random, item->peer_id);
     tell_transfer(item);
     finder_again(&item->finder);
     return true;

@@ -28,25 +28,13 @@ static void tell_peer(struct peer_connection *connection, bool up, const char *r
     daemon_event_end(item->engine->daemon);
 }
 
-static bool gave_something(const struct peer_connection *connection)
-{
-    struct transfer_peer_stats stats[PEERS_AT_ONCE_MAX];
-    const struct item *item = connection->item;
-    size_t count =
-        transfer_peers(item->transfer, engine_now(item->engine), stats, PEERS_AT_ONCE_MAX);
-    for (size_t i = 0; i < count && i < PEERS_AT_ONCE_MAX; i++)
-        if (stats[i].peer == connection->peer)
-            return stats[i].bytes_down > 0;
-    return false;
-}
-
 /* It leaves the transfer; whether it ever gave something is kept. */
 static void leave_transfer(struct peer_connection *connection)
 {
     struct item *item = connection->item;
     if (connection->peer == 0)
         return;
-    if (gave_something(connection)) {
+    if (transfer_bytes_from(item->transfer, connection->peer) > 0) {
         item->past_sources++;
         if (connection->claimed)
             peer_list_worked(item->peers, &connection->listen);
@@ -56,6 +44,29 @@ static void leave_transfer(struct peer_connection *connection)
     connection->peer = 0;
 }
 
+/* A peer may have dialled us while we dialled it: the address is now in use by the connection that
+ * stays, and how that one ends says when it is dialled again. */
+static void hand_claim_on(struct item *item, const struct endpoint *listen)
+{
+    struct peer_connection *other;
+    DL_FOREACH(item->connections, other)
+    if (other->peer != 0 && !other->claimed && endpoint_equal(&other->listen, listen)) {
+        other->claimed = peer_list_claim(item->peers, listen, engine_now(item->engine));
+        return;
+    }
+}
+
+static void end_claim(struct peer_connection *connection, enum peer_outcome outcome)
+{
+    struct item *item = connection->item;
+    if (!connection->claimed)
+        return;
+    connection->claimed = false;
+    peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
+    if (outcome == PEER_DUPLICATE)
+        hand_claim_on(item, &connection->listen);
+}
+
 static void leave_item(struct peer_connection *connection, enum peer_outcome outcome,
                        const char *why)
 {
@@ -63,8 +74,7 @@ static void leave_item(struct peer_connection *connection, enum peer_outcome out
     if (connection->open)
         tell_peer(connection, false, why);
     leave_transfer(connection);
-    if (connection->claimed)
-        peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
+    end_claim(connection, outcome);
     DL_DELETE(item->connections, connection);
     item->connection_count--;
     item->dialling -= connection->dialling;
@@ -139,9 +149,7 @@ void peer_connection_end(struct peer_connection *connection, enum transfer_close
         return;
     }
     leave_transfer(connection);
-    if (connection->claimed)
-        peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
-    connection->claimed = false;
+    end_claim(connection, outcome);
     connection->ending = true;
     tcp_pause(connection->tcp, true);
     connection->timer = timer_new(item->engine->daemon->loop, on_timer, connection);

@@ -173,6 +173,8 @@ struct transfer_peer_stats {
 };
 size_t transfer_peers(const struct transfer *transfer, uint64_t now_ms,
                       struct transfer_peer_stats out[], size_t cap);
+/* Payload that came over that connection, which may be closing. */
+uint64_t transfer_bytes_from(const struct transfer *transfer, uint32_t handle);
 
 /* Verified pieces, as BITFIELD; borrowed, NULL without metainfo. */
 const uint8_t *transfer_have(const struct transfer *transfer);

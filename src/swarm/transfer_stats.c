@@ -100,6 +100,12 @@ size_t transfer_peers(const struct transfer *transfer, uint64_t now_ms,
     return count;
 }
 
+uint64_t transfer_bytes_from(const struct transfer *transfer, uint32_t handle)
+{
+    const struct peer *peer = peers_find(transfer, handle);
+    return peer != NULL ? peer->bytes_down : 0;
+}
+
 const uint8_t *transfer_have(const struct transfer *transfer)
 {
     return transfer->metainfo != NULL ? transfer->have.bits : NULL;

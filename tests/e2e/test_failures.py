@@ -1,13 +1,15 @@
 """Peers and nodes that die, lie or vanish while files travel."""
 
 import os
+import socket
 import struct
 import time
 
-from btpeer import BITFIELD, EXTENDED, HAVE, PIECE, REQUEST, Seed, dial
+from btpeer import (BITFIELD, EXTENDED, HAVE, PIECE, REQUEST, Connection, Seed, dial,
+                    handshake_bytes)
 from harness import test
 from kadnet import sha1_file
-from torrentfile import infohash, make_info
+from torrentfile import encode, infohash, make_info
 
 MIB = 1 << 20
 
@@ -218,3 +220,48 @@ def metadata_with_names_that_lead_outside_is_refused(net):
             peer.call('transfer.remove', id=ident, data=True)
     found = [os.path.join(p, n) for p, _, names in os.walk(net.root) for n in names if 'evil' in n]
     assert not found and not os.path.exists('/tmp/evil'), found
+
+
+@test
+def source_that_broke_the_protocol_is_counted_among_those_that_gave(net):
+    _, honest, peer = net.star('honest', 'peer')
+    path = net.make_file('notes.bin', 4 * MIB)
+
+    def break_off(connection, *_):
+        if len(rude.served) >= 32:
+            connection.send(HAVE, struct.pack('>I', 4_000_000_000))  # and goes on
+
+    with Seed(make_info(path), open(path, 'rb').read(), before_block=break_off) as rude:
+        ident = peer.add(rude.hash, **{'from': [rude.endpoint]})
+        peer.wait_event(lambda e: e['what'] == 'peer' and not e['up'] and
+                        e['address'] == rude.endpoint)
+    honest.share(path)
+    peer.call('transfer.resume', id=ident)  # looks for peers again at once
+    assert peer.follow(ident)['sources'] == 2
+    assert peer.call('transfer.peers', id=ident)['refused']['protocol'] >= 1
+
+
+@test
+def peer_that_dialled_us_while_we_dialled_it_is_dialled_again_when_it_leaves(net):
+    _, peer = net.star('peer')
+    hash_hex, their_id = '5f' * 20, b'-AA0001-' + os.urandom(12)  # below ours: its own dial stays
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        listener.settimeout(30 * net.slow)
+        port = listener.getsockname()[1]
+        ident = peer.add(hash_hex, **{'from': [f'127.0.0.1:{port}']})
+        dialled, _ = listener.accept()  # not answered yet
+        stays = Connection(socket.create_connection((peer.address, peer.port)), hash_hex, their_id,
+                           dial=True)
+        stays.send(EXTENDED, b'\0' + encode({'m': {}, 'p': port, 'v': 'stranger'}))
+        peer.wait_until(lambda: any(one['client'] == 'stranger' for one in
+                                    peer.call('transfer.peers', id=ident)['peers']))
+        dialled.sendall(handshake_bytes(hash_hex, their_id))
+        dialled.settimeout(30 * net.slow)
+        while dialled.recv(4096):
+            pass  # until it is closed as the second one
+        known = peer.call('transfer.peers', id=ident)['known']
+        assert [one['in_use'] for one in known] == [True], known
+        stays.close()
+        again, _ = listener.accept()
+        again.close()
+        dialled.close()
