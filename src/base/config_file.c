@@ -2,10 +2,13 @@
  * lines are measured here first, and a text is read twice, the first time into a copy that is
  * thrown away, so that a bad file changes nothing. */
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "kadpeer/buffer.h"
@@ -121,11 +124,29 @@ enum status config_load_text(struct config *config, const char *path, struct byt
     return status;
 }
 
+/* Refuses a pipe, which would be waited for. NULL: see errno. */
+static FILE *open_file(const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    bool is_pipe = fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
+    FILE *file = is_pipe ? NULL : fdopen(fd, "rb");
+    if (file == NULL)
+        close(fd);
+    if (is_pipe)
+        errno = EINVAL;
+    return file;
+}
+
 static enum status read_file(const char *path, struct buffer *out)
 {
-    FILE *file = fopen(path, "rbe");
+    FILE *file = open_file(path);
     if (file == NULL)
-        return errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_IO;
+        return errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND
+               : errno == EINVAL                   ? STATUS_REFUSED
+                                                   : STATUS_IO;
     char block[4096];
     size_t got;
     errno = 0;
@@ -148,7 +169,8 @@ enum status config_load(struct config *config, const char *path, char error[CONF
     else if (status == STATUS_NOT_FOUND)
         status = STATUS_OK;
     else
-        snprintf(error, CONFIG_ERROR_SIZE, "cannot read %.160s: %s", path, strerror(errno));
+        snprintf(error, CONFIG_ERROR_SIZE, "cannot read %.160s: %s", path,
+                 status == STATUS_REFUSED ? "it is a pipe" : strerror(errno));
     buffer_dispose(&text);
     return status;
 }

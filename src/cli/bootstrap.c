@@ -119,7 +119,7 @@ static json_t *edit_list(struct cli *cli, const char *address, bool add, bool *c
     json_t *error = NULL;
     buffer_init(&before);
     buffer_init(&after);
-    if (path != NULL && file_read(path, BOOTSTRAP_FILE_MAX, &before) != STATUS_OK)
+    if (path != NULL && file_read_own(path, BOOTSTRAP_FILE_MAX, &before) != STATUS_OK)
         error = failure_of_errno("read", path);
     size_t found = copy_without(buffer_bytes(&before), &entry, &after);
     *changed = add == (found == 0);

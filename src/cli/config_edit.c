@@ -139,7 +139,9 @@ static enum status say_errno(enum status status, const char *what, const char *p
                              char error[CONFIG_ERROR_SIZE])
 {
     snprintf(error, CONFIG_ERROR_SIZE, "cannot %s %.160s: %s", what, path,
-             status == STATUS_TOO_BIG ? "too large" : strerror(errno));
+             status == STATUS_TOO_BIG   ? "too large"
+             : status == STATUS_REFUSED ? "it is a pipe"
+                                        : strerror(errno));
     return status;
 }
 
@@ -149,7 +151,7 @@ enum status config_edit_file(const char *path, const char *key, const char *valu
     struct buffer before, after;
     buffer_init(&before);
     buffer_init(&after);
-    enum status status = file_read(path, CONFIG_FILE_MAX, &before);
+    enum status status = file_read_own(path, CONFIG_FILE_MAX, &before);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         config_edit_text(buffer_bytes(&before), key, value, list, &after);
         status = check_text(path, buffer_bytes(&after), error);
@@ -184,7 +186,7 @@ enum status config_edit_prepare(const char *path, char error[CONFIG_ERROR_SIZE])
 {
     struct buffer text;
     buffer_init(&text);
-    enum status status = file_read(path, CONFIG_FILE_MAX, &text);
+    enum status status = file_read_own(path, CONFIG_FILE_MAX, &text);
     if (status == STATUS_NOT_FOUND) {
         buffer_clear(&text);
         write_template(&text);

@@ -50,6 +50,16 @@ enum status file_read(const char *path, size_t most, struct buffer *out)
     return status;
 }
 
+enum status file_read_own(const char *path, size_t most, struct buffer *out)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode)) {
+        errno = EINVAL;
+        return STATUS_REFUSED;
+    }
+    return file_read(path, most, out);
+}
+
 static bool write_all(int fd, struct bytes data)
 {
     while (data.len > 0) {

@@ -26,6 +26,12 @@ static json_t *cannot_read(struct cli *cli, const char *word, const char *why)
                        word, why);
 }
 
+static json_t *is_no_torrent(const char *path)
+{
+    return failure_new("bad_link", EXIT_BAD_INPUT, NULL,
+                       "cannot read \"%s\": it is no .torrent file, and names have no /", path);
+}
+
 static bool starts_like_torrent(const char *path)
 {
     struct stat info;
@@ -237,6 +243,8 @@ json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
     case LINK_PREFIX:
         return add_known(cli, word, out);
     case LINK_NAME:
+        if (strchr(rest, '/') != NULL)
+            return is_no_torrent(rest);
         return add_name(cli, rest, out);
     case LINK_BAD:
         break;

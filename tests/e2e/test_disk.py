@@ -8,7 +8,8 @@ from kadnet import ControlError, sha1_file
 from torrentfile import make_info, write_torrent
 
 MIB = 1 << 20
-CLONE_NEWNS, CLONE_NEWUSER, MS_REC, MS_PRIVATE = 0x20000, 0x10000000, 0x4000, 1 << 18
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_RDONLY, MS_REC, MS_PRIVATE = 1, 0x4000, 1 << 18
 
 
 def own_mounts():
@@ -138,6 +139,40 @@ def target_that_cannot_be_written_is_a_disk_error(net):
         assert result.err.startswith('kadpeer: ') and 'errno' not in result.err, result
 
 
+def read_only(libc, path):
+    os.makedirs(path, exist_ok=True)
+    if libc.mount(b'tmpfs', path.encode(), b'tmpfs', MS_RDONLY, b'mode=0755') != 0:
+        raise Skip(f'no tmpfs here: {os.strerror(ctypes.get_errno())}')
+    return path
+
+
+@test
+def read_only_target_is_a_disk_error_and_another_works(net):
+    target = read_only(own_mounts(), net.path('read-only'))
+    peer, path, shared = setup(net)
+    result = peer.cli('get', shared['link'], '-o', target)
+    assert result.exit == 9, result
+    assert f'cannot use {target}' in result.err and 'Read-only file system' in result.err, result
+    failed = peer.transfers()[0]
+    assert failed['state'] == 'error' and 'Read-only' in failed['reason'], failed
+    assert peer.cli('rm', failed['id']).exit == 0
+    assert sha1_file(peer.fetch(shared['link'])['path']) == sha1_file(path)
+
+
+@test
+def folders_of_the_daemon_that_cannot_be_written_are_named(net):
+    libc = own_mounts()
+    one = net.profile('one')
+    for name in ('r', 'd', 's'):
+        folder = read_only(libc, os.path.join(one.home, name))
+        result = one.cli('daemon', '--port', '0', '--bind', '127.0.0.1')
+        assert result.exit == 9, (name, result)
+        assert f'cannot make {folder}/kadpeer: Read-only file system' in result.err, result
+        result = one.cli('ls', autostart=True)
+        assert result.exit == 5 and f'cannot make {folder}/kadpeer' in result.err, result
+        libc.umount(folder.encode())
+
+
 @test
 def torrent_files_with_evil_names_are_refused(net):
     peer = net.daemon('peer')
@@ -193,3 +228,20 @@ def bad_config_is_named_by_line(net):
     result = one.cli('daemon', '--port', '0', '--bind', one.address)
     assert result.exit == 12, result
     assert 'config.ini' in result.err and 'network.port' in result.err, result
+
+
+@test
+def config_that_is_no_file_is_named_at_once(net):
+    one = net.daemon('one', start=False)
+    path = os.path.join(one.config_dir, 'config.ini')
+    for make in (os.mkfifo, os.mkdir, lambda p: os.symlink('/dev/zero', p),
+                 lambda p: os.symlink(p, p)):
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+        make(path)
+        for args, status in ((['daemon', '--port', '0', '--bind', one.address], 12),
+                             (['config', 'ls'], 12), (['config', 'set', 'network.port', '5'], 9)):
+            result = one.cli(*args, timeout=20 * net.slow)
+            assert result.exit == status and path in result.err, (make, args, result)

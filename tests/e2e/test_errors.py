@@ -49,6 +49,15 @@ def row_2_not_a_link_or_hash(net):
 
 
 @test
+def what_is_no_torrent_file_is_not_looked_for_as_a_name(net):
+    one = net.daemon('one')
+    for path in ('/dev/zero', net.root, net.path('none'), net.make_file('some', 1000), 'name:a/b'):
+        text = fails(one, 12, 'get', path)
+        assert 'no .torrent file' in text, text
+    assert not one.transfers()
+
+
+@test
 def row_3_nobody_has_it(net):
     _, peer = net.star('peer')
     text = fails(peer, 3, 'get', '5f' * 20, '--wait', '2s', hint='kadpeer resume')
