@@ -72,11 +72,15 @@ class Seed:
     corrupt(piece) -> bool: serve that piece with wrong bytes.
     pieces: numbers it claims; None: all.
     before_block(peer, piece, begin): called before each block is served; may wait, or raise
-    ConnectionError to hang up."""
+    ConnectionError to hang up.
+    metadata: what it serves as the info dictionary, None: the true one; metadata_size: what it
+    says of its length."""
 
     def __init__(self, info, content, address='127.0.0.1', corrupt=lambda piece: False, pieces=None,
-                 before_block=lambda *_: None):
+                 before_block=lambda *_: None, metadata=None, metadata_size=None):
         self.info = encode(info)
+        self.metadata = self.info if metadata is None else metadata
+        self.metadata_size = len(self.metadata) if metadata_size is None else metadata_size
         self.hash = infohash(self.info)
         self.content = content
         self.length = info['piece length']
@@ -136,7 +140,7 @@ class Seed:
             self.connections.append(peer)
             self._tell(self._count)
             peer.send(EXTENDED, b'\0' + encode({
-                'm': {'ut_metadata': METADATA_ID}, 'metadata_size': len(self.info), 'reqq': 500,
+                'm': {'ut_metadata': METADATA_ID}, 'metadata_size': self.metadata_size, 'reqq': 500,
                 'v': 'stranger 1'}))
             bits = bytearray(-(-self.total // 8))
             for piece in self.pieces:
@@ -159,9 +163,9 @@ class Seed:
             asked = decode_prefix(payload[1:])[0]
             if asked[b'msg_type'] == 0 and peer.metadata_id:
                 part = asked[b'piece']
-                head = encode({'msg_type': 1, 'piece': part, 'total_size': len(self.info)})
+                head = encode({'msg_type': 1, 'piece': part, 'total_size': self.metadata_size})
                 peer.send(EXTENDED, bytes([peer.metadata_id]) + head +
-                          self.info[part * BLOCK:(part + 1) * BLOCK])
+                          self.metadata[part * BLOCK:(part + 1) * BLOCK])
 
     def _on_request(self, peer, piece, begin, length):
         self.before_block(peer, piece, begin)
