@@ -20,7 +20,7 @@ struct member {
     uint8_t join_signature[ED25519_SIGNATURE_BYTES]; /* by the user: nobody else can invent him */
     enum member_role role;
     uint32_t since_epoch;
-    char name[USER_NAME_MAX + 1];
+    char name[USER_NAME_MAX + 1]; /* not empty */
 };
 
 struct roster {
@@ -55,6 +55,7 @@ enum status roster_open(struct bytes sealed, const struct public_key *group,
 
 enum status join_sign(const uint8_t user_seed[ED25519_SEED_BYTES], const struct public_key *group,
                       const struct key_pairs *member, uint8_t out[ED25519_SIGNATURE_BYTES]);
+/* False also for keys that are none, and a mailbox that nothing can be boxed to. */
 bool join_verify(const struct public_key *user, const struct public_key *group,
                  const struct public_key *member, const uint8_t box_public[X25519_BYTES],
                  const uint8_t signature[ED25519_SIGNATURE_BYTES]);

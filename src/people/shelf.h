@@ -17,8 +17,8 @@ struct shelf_entry {
     char path[SHELF_PATH_MAX + 1]; /* as its owner named it: names_* before it touches a disk */
     struct id infohash;
     uint64_t size;
-    /* Of the file. Of a folder: of the SHA-256 of its files, one after another, in the order of
-     * the info dictionary, by which the infohash binds them to their paths and sizes. */
+    /* Of the content: of a folder, of its files one after the other (no padding), in the order of
+     * the info dictionary. */
     uint8_t sha256[SHA256_BYTES];
     struct id sha1; /* of the file; of a folder: zero */
     uint32_t piece_size;
