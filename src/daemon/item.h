@@ -6,7 +6,7 @@
  * doing, and item_step makes it so, again after each change. What runs in the pool comes back as a
  * changed fact.
  *
- *   metainfo unknown      fetched from peers [BEP 9]
+ *   metainfo unknown      fetched from peers [BEP 9]; metadata_job.c reads it
  *   not placed            place.c looks at the disk: what is there, is there room, can we write
  *   pieces to verify      verifier.c
  *   nothing missing       finisher.c: whole-file SHA-1 where asked for, sync, rename
@@ -27,6 +27,7 @@
 struct finisher;
 struct first_peer_call;
 struct follower;
+struct metadata_job;
 struct piece_job;
 struct place;
 struct remover;
@@ -69,7 +70,7 @@ struct item {
     struct engine *engine;
     bool is_dirty, removing;
     unsigned jobs;   /* in the pool, of any kind: storage and metainfo must live */
-    unsigned checks; /* of these, pieces of the transfer: it must live, too */
+    unsigned checks; /* of these, on bytes of the transfer: it must live, too */
 
     struct catalog_transfer row; /* its texts are ours; `have` is a view of the one below */
     struct item_options options;
@@ -116,6 +117,7 @@ struct item {
     unsigned past_sources; /* peers that gave something and are gone */
 
     struct reshare *reshare; /* to be done next */
+    struct metadata_job *metadata_job;
     struct place *place;
     struct verifier *verifier;
     struct finisher *finisher;

@@ -171,7 +171,7 @@ enum item_state item_state(const struct item *item)
     if (item->row.wish == WISH_STOP)
         return ITEM_COMPLETE;
     if (item->metainfo == NULL)
-        return item->by_peer != NULL ? ITEM_METADATA : ITEM_SEARCHING;
+        return item->by_peer != NULL || item->metadata_job != NULL ? ITEM_METADATA : ITEM_SEARCHING;
     if (item->row.complete)
         return ITEM_SHARING;
     if (item->missing == 0)

@@ -65,11 +65,13 @@ static bool start_transfer(struct item *item, bool with_metainfo)
     return true;
 }
 
+/* Metadata that is still being hashed while it came to be known from elsewhere: the transfer learns
+ * of it when that has ended. */
 static bool need_transfer(struct item *item, bool with_metainfo)
 {
     if (item->transfer == NULL)
         return start_transfer(item, with_metainfo);
-    if (with_metainfo && !item->transfer_has_metainfo) {
+    if (with_metainfo && !item->transfer_has_metainfo && item->metadata_job == NULL) {
         transfer_set_metainfo(item->transfer, item->metainfo, item->have, engine_now(item->engine));
         item->transfer_has_metainfo = true;
         tell_transfer(item);

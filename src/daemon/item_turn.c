@@ -11,6 +11,7 @@
 #include "daemon/follow.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
+#include "daemon/metadata_job.h"
 #include "daemon/node.h"
 #include "daemon/peer_connection.h"
 #include "daemon/piece_jobs.h"
@@ -25,35 +26,6 @@ struct peer_connection *item_connection(struct item *item, uint32_t peer)
     struct peer_connection *connection;
     HASH_FIND(hh, item->by_peer, &peer, sizeof peer, connection);
     return connection;
-}
-
-static void tell_metadata(struct item *item)
-{
-    struct pack *event = daemon_event(item->engine->daemon, "metadata");
-    if (event == NULL)
-        return;
-    pack_i64(event, "id", item->row.id);
-    pack_id(event, "hash", &item->row.infohash);
-    pack_text(event, "name", item->row.name);
-    pack_u64(event, "size", item->row.size);
-    daemon_event_end(item->engine->daemon);
-}
-
-static void take_metadata(struct item *item, struct bytes info)
-{
-    char error[METAINFO_ERROR_SIZE];
-    struct metainfo *metainfo;
-    if (item->metainfo != NULL)
-        return;
-    if (metainfo_parse_info(info, &metainfo, error) != STATUS_OK) {
-        item_set_trouble(item, TROUBLE_METADATA, STATUS_MALFORMED,
-                         "what this hash names is not fit to be fetched: %s", error);
-        return;
-    }
-    if (item_set_metainfo(item, metainfo) != STATUS_OK)
-        return;
-    item_save(item);
-    tell_metadata(item);
 }
 
 static void act(struct item *item, const struct transfer_action *action)
@@ -73,7 +45,7 @@ static void act(struct item *item, const struct transfer_action *action)
         piece_jobs_check(item, action->piece, action->data);
         break;
     case ACTION_METADATA:
-        take_metadata(item, action->data);
+        metadata_job_start(item, action->data);
         break;
     case ACTION_FOUND:
         if (!node_is_self(item->engine->daemon->node, &action->endpoint))

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "content/metainfo.h"
-#include "kadpeer/sha1.h"
 #include "swarm/params.h"
 
 struct source {
@@ -23,8 +22,10 @@ struct part {
     uint64_t asked_ms;
 };
 
+enum stage { FETCHING, CHECKING, COMPLETE };
+
 struct metadata {
-    struct id infohash;
+    enum stage stage;
     struct source sources[PEERS_MAX + PEERS_CLOSING_MAX];
     size_t source_count;
     bool one_at_a_time;
@@ -33,15 +34,11 @@ struct metadata {
     uint8_t *data;
     struct part *parts;
     uint32_t part_count, here_count;
-    bool complete;
 };
 
-struct metadata *metadata_new(const struct id *infohash)
+struct metadata *metadata_new(void)
 {
-    struct metadata *metadata = calloc(1, sizeof *metadata);
-    if (metadata != NULL)
-        metadata->infohash = *infohash;
-    return metadata;
+    return calloc(1, sizeof(struct metadata));
 }
 
 void metadata_free(struct metadata *metadata)
@@ -165,7 +162,7 @@ static bool is_hopeless(const struct metadata *metadata, uint64_t now_ms)
 
 void metadata_offer(struct metadata *metadata, uint32_t peer, uint32_t size, uint64_t now_ms)
 {
-    if (size > METAINFO_BYTES_MAX || metadata->complete)
+    if (size > METAINFO_BYTES_MAX || metadata->stage == COMPLETE)
         return;
     struct source *source = find(metadata, peer);
     size_t most = sizeof metadata->sources / sizeof metadata->sources[0];
@@ -201,7 +198,7 @@ void metadata_leave(struct metadata *metadata, uint32_t peer)
 bool metadata_next_request(struct metadata *metadata, uint32_t peer, uint64_t now_ms,
                            uint32_t *part)
 {
-    if (metadata->complete)
+    if (metadata->stage != FETCHING)
         return false;
     if (metadata->size > 0 && is_hopeless(metadata, now_ms))
         throw_away(metadata);
@@ -255,7 +252,7 @@ bool metadata_on_time(struct metadata *metadata, uint64_t now_ms)
         if (source != NULL)
             give_up(metadata, source, now_ms);
     }
-    return !metadata->complete && metadata->source_count > 0;
+    return metadata->stage == FETCHING && metadata->source_count > 0;
 }
 
 /* ---- receiving ---- */
@@ -269,28 +266,33 @@ static uint32_t only_giver(const struct metadata *metadata)
     return metadata->parts[0].giver;
 }
 
-static enum metadata_result check(struct metadata *metadata, uint32_t *liar)
+/* Returns who lied; 0: not known. */
+static uint32_t judge(struct metadata *metadata)
 {
-    struct id sum = sha1_of(bytes_of(metadata->data, metadata->size));
-    if (id_equal(&sum, &metadata->infohash)) {
-        metadata->complete = true;
-        return METADATA_COMPLETE;
-    }
-    *liar = only_giver(metadata);
-    struct source *source = find(metadata, *liar);
+    uint32_t liar = only_giver(metadata);
+    struct source *source = find(metadata, liar);
     if (source != NULL)
         source->tried = true;
     metadata->one_at_a_time = true;
     metadata->only = 0;
-    throw_away(metadata);
-    return METADATA_WRONG;
+    return liar;
+}
+
+uint32_t metadata_checked(struct metadata *metadata, enum status result)
+{
+    if (metadata->stage != CHECKING)
+        return 0;
+    metadata->stage = result == STATUS_OK ? COMPLETE : FETCHING;
+    uint32_t liar = result == STATUS_MISMATCH ? judge(metadata) : 0;
+    if (result != STATUS_OK)
+        throw_away(metadata);
+    return liar;
 }
 
 enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, uint32_t part,
-                                      struct bytes data, uint64_t now_ms, uint32_t *liar)
+                                      struct bytes data, uint64_t now_ms)
 {
-    *liar = 0;
-    if (metadata->complete || part >= metadata->part_count)
+    if (metadata->stage != FETCHING || part >= metadata->part_count)
         return METADATA_UNASKED;
     struct part *at = &metadata->parts[part];
     uint32_t begin_at = part * METADATA_PART_BYTES, left = metadata->size - begin_at;
@@ -305,12 +307,30 @@ enum metadata_result metadata_receive(struct metadata *metadata, uint32_t peer, 
     memcpy(metadata->data + begin_at, data.data, len);
     *at = (struct part){.here = true, .giver = peer};
     source->asked--;
-    return ++metadata->here_count == metadata->part_count ? check(metadata, liar) : METADATA_KEPT;
+    if (++metadata->here_count < metadata->part_count)
+        return METADATA_KEPT;
+    metadata->stage = CHECKING;
+    return METADATA_WHOLE;
+}
+
+/* ---- what it knows ---- */
+
+bool metadata_is_checking(const struct metadata *metadata)
+{
+    return metadata->stage == CHECKING;
 }
 
 bool metadata_is_complete(const struct metadata *metadata)
 {
-    return metadata->complete;
+    return metadata->stage == COMPLETE;
+}
+
+bool metadata_is_from(const struct metadata *metadata, uint32_t peer)
+{
+    for (uint32_t i = 0; i < metadata->part_count; i++)
+        if (metadata->parts[i].giver == peer)
+            return true;
+    return false;
 }
 
 struct bytes metadata_bytes(const struct metadata *metadata)

@@ -1,5 +1,6 @@
 #include "swarm/transfer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "swarm/transfer_private.h"
@@ -85,7 +86,7 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
     rate_init(&transfer->up, now_ms);
     transfer->availability = availability_new();
     if (metainfo == NULL)
-        transfer->metadata = metadata_new(&config->infohash);
+        transfer->metadata = metadata_new();
     bool ok =
         transfer->availability != NULL &&
         (metainfo == NULL ? transfer->metadata != NULL : learn_pieces(transfer, metainfo, have));
@@ -138,6 +139,7 @@ void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *met
     transfer->now_ms = now_ms;
     if (transfer->metainfo != NULL)
         return;
+    assert(transfer->metadata == NULL || !metadata_is_checking(transfer->metadata));
     if (!learn_pieces(transfer, metainfo, have)) {
         forget_pieces(transfer);
         return;

@@ -8,7 +8,9 @@
  * in piece buffers without a copy.
  *
  * A piece that is whole comes out as ACTION_CHECK; the owner hashes it, writes it and records it in
- * its catalog off the loop, then answers with transfer_piece_checked; HAVE goes out only then. */
+ * its catalog off the loop, then answers with transfer_piece_checked; HAVE goes out only then.
+ * Metadata that is whole comes out as ACTION_METADATA; the owner hashes it off the loop, too, and
+ * answers with transfer_metadata_checked. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,11 +42,12 @@ struct transfer;
  * outlive the transfer. `have`: piece_count bits as in BITFIELD, NULL: none. */
 struct transfer *transfer_new(const struct transfer_config *config, const struct metainfo *metainfo,
                               const uint8_t *have, uint64_t now_ms);
-/* Ends all that was borrowed: not while a piece given out by ACTION_CHECK is still being read.
- * NULL is allowed. */
+/* Ends all that was borrowed: not while what ACTION_CHECK or ACTION_METADATA gave out is being
+ * read. NULL is allowed. */
 void transfer_free(struct transfer *transfer);
 
-/* After ACTION_METADATA (the bytes have verified and the owner could parse them). */
+/* When the metadata is known: after transfer_metadata_checked, or from elsewhere. Ends what
+ * ACTION_METADATA gave out: not while that is being read. */
 void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *metainfo,
                            const uint8_t *have, uint64_t now_ms);
 
@@ -99,7 +102,8 @@ enum transfer_action_type {
     ACTION_CLOSE,    /* peer: flush what is queued and close; the handle is gone when the owner has
                         called    transfer_remove_peer */
     ACTION_CHECK,    /* piece, data: hash, write, record, then transfer_piece_checked */
-    ACTION_METADATA, /* data: the info dictionary, its SHA-1 right; borrowed */
+    ACTION_METADATA, /* data: the info dictionary, as peers gave it: hash, then
+                        transfer_metadata_checked */
     ACTION_FOUND,    /* endpoint: a peer another peer told us of */
     ACTION_LISTENS,  /* peer, endpoint: where an incoming peer can be dialled */
     ACTION_BAN,      /* peer, endpoint: it gave wrong data */
@@ -123,7 +127,7 @@ struct transfer_action {
     enum transfer_close_reason reason;
     const char *text; /* static storage */
     uint32_t piece;
-    struct bytes data; /* ACTION_CHECK: the piece, valid until transfer_piece_checked */
+    struct bytes data; /* valid until transfer_piece_checked or transfer_metadata_checked */
     struct endpoint endpoint;
 };
 
@@ -133,6 +137,10 @@ bool transfer_next_action(struct transfer *transfer, struct transfer_action *out
  * it could not be written; the piece will be asked for again when fetching is active. */
 void transfer_piece_checked(struct transfer *transfer, uint32_t piece, enum status result,
                             uint64_t now_ms);
+/* OK: its SHA-1 is the infohash; the bytes stay, until transfer_set_metainfo. MISMATCH: it is not:
+ * who gave all of it is banned, and it is fetched anew. Anything else: it could not be hashed, and
+ * is fetched anew. */
+void transfer_metadata_checked(struct transfer *transfer, enum status result, uint64_t now_ms);
 /* The piece turned out not to be on disk any more: DONT_HAVE goes out [BEP 54]. */
 void transfer_piece_lost(struct transfer *transfer, uint32_t piece, uint64_t now_ms);
 

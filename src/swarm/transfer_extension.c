@@ -120,10 +120,9 @@ static void serve_metadata(struct transfer *transfer, struct peer *peer, uint32_
 static void take_metadata(struct transfer *transfer, struct peer *peer,
                           const struct metadata_message *message)
 {
-    uint32_t liar;
     enum metadata_result result = metadata_receive(transfer->metadata, peer->handle, message->part,
-                                                   message->data, transfer->now_ms, &liar);
-    if (result == METADATA_COMPLETE) {
+                                                   message->data, transfer->now_ms);
+    if (result == METADATA_WHOLE) {
         actions_push(transfer,
                      (struct transfer_action){.type = ACTION_METADATA,
                                               .data = metadata_bytes(transfer->metadata)});
@@ -131,9 +130,19 @@ static void take_metadata(struct transfer *transfer, struct peer *peer,
     }
     if (result == METADATA_UNASKED)
         peers_strike(transfer, peer, "too much metadata that was not asked for");
-    if (result == METADATA_WRONG && liar != 0)
+    extension_ask_metadata(transfer);
+}
+
+void transfer_metadata_checked(struct transfer *transfer, enum status result, uint64_t now_ms)
+{
+    transfer->now_ms = now_ms;
+    if (transfer->metadata == NULL)
+        return;
+    uint32_t liar = metadata_checked(transfer->metadata, result);
+    if (liar != 0)
         peers_ban(transfer, liar);
     extension_ask_metadata(transfer);
+    transfer_settle(transfer);
 }
 
 static void on_metadata(struct transfer *transfer, struct peer *peer, struct bytes body)

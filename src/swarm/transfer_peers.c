@@ -32,7 +32,9 @@ static void remember(struct transfer *transfer, const struct peer *peer)
  * count any more. */
 static void end_dealings(struct transfer *transfer, struct peer *peer)
 {
-    if (peer->bytes_down > 0)
+    bool gave_metadata =
+        transfer->metadata != NULL && metadata_is_from(transfer->metadata, peer->handle);
+    if (peer->bytes_down > 0 || gave_metadata)
         remember(transfer, peer);
     requests_drop_all(transfer, peer);
     suggest_end(transfer, peer);

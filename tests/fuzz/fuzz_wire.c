@@ -54,6 +54,17 @@ static uint32_t add_peer(struct transfer *transfer, const struct metainfo *metai
     return transfer_add_peer(transfer, &remote, &remote, &theirs, number == 1, 1000);
 }
 
+/* The first byte says how it is answered. */
+static void take_metadata(struct transfer *transfer, const struct metainfo *metainfo,
+                          struct bytes data, uint64_t now_ms)
+{
+    static const enum status results[] = {STATUS_OK, STATUS_MISMATCH, STATUS_NO_MEMORY};
+    enum status result = results[data.data[0] % 3];
+    transfer_metadata_checked(transfer, result, now_ms);
+    if (result == STATUS_OK)
+        transfer_set_metainfo(transfer, metainfo, NULL, now_ms);
+}
+
 static void drain(struct transfer *transfer, const struct metainfo *metainfo, uint64_t now_ms)
 {
     struct transfer_action action;
@@ -64,7 +75,7 @@ static void drain(struct transfer *transfer, const struct metainfo *metainfo, ui
                                    action.data.data[0] % 2 == 0 ? STATUS_OK : STATUS_MISMATCH,
                                    now_ms);
         else if (action.type == ACTION_METADATA)
-            transfer_set_metainfo(transfer, metainfo, NULL, now_ms);
+            take_metadata(transfer, metainfo, action.data, now_ms);
         else if (action.type == ACTION_OUTPUT)
             while (transfer_next_output(transfer, action.peer, &out))
                 ;

@@ -350,6 +350,11 @@ static void on_check(struct world *world, unsigned number, const struct transfer
 static void on_metadata(struct world *world, struct node *node, struct bytes data)
 {
     char error[METAINFO_ERROR_SIZE];
+    struct id sum = sha1_of(data);
+    bool right = id_equal(&sum, &world->content.metainfo->infohash);
+    transfer_metadata_checked(node->transfer, right ? STATUS_OK : STATUS_MISMATCH, world->now_ms);
+    if (!right)
+        return;
     if (metainfo_parse_info(data, &node->metainfo, error) != STATUS_OK)
         fail_msg("%s", error);
     transfer_set_metainfo(node->transfer, node->metainfo, NULL, world->now_ms);

@@ -42,32 +42,86 @@ static void without_metadata_requests_for_it_are_rejected(void **state)
     assert_string_equal(foreign_hears(peer), "reject 0 0 16384\n");
 }
 
-static void metadata_is_asked_for_in_parts(void **state)
+/* Its metadata, all in answer to three requests. */
+static void give_metadata(struct foreign *peer, const uint8_t *info)
 {
-    struct stage *stage = *state;
-    stage_begin_hash_only(stage);
-    struct foreign *peer = stage_meet(stage);
-    foreign_hears(peer);
-    foreign_say_extended(peer, 0, "d1:md11:ut_metadatai9ee13:metadata_sizei40000ee");
-    assert_string_equal(foreign_hears(peer), "extended 9\nextended 9\nextended 9\n");
-    assert_true(bytes_equal(peer->last_extended, bytes_of_string("d8:msg_typei0e5:piecei2ee")));
     static const char *const heads[] = {"d8:msg_typei1e5:piecei0e10:total_sizei40000ee",
                                         "d8:msg_typei1e5:piecei1e10:total_sizei40000ee",
                                         "d8:msg_typei1e5:piecei2e10:total_sizei40000ee"};
+    foreign_say_extended(peer, 0, "d1:md11:ut_metadatai9ee13:metadata_sizei40000ee");
+    assert_string_equal(foreign_hears(peer), "extended 9\nextended 9\nextended 9\n");
     for (size_t i = 0; i < 3; i++) {
-        size_t len = i < 2 ? 16384 : 40000 - 2 * 16384;
+        size_t len = i < 2 ? 16384 : INFO_BYTES - 2 * 16384;
         wire_put_extended(&peer->out, 1, bytes_of_string(heads[i]),
-                          bytes_of(stage->info + i * 16384, len));
+                          bytes_of(info + i * 16384, len));
         foreign_send(peer);
     }
+}
+
+/* The next action of this type, others dropped. */
+static bool next_action(struct stage *stage, enum transfer_action_type type,
+                        struct transfer_action *out)
+{
+    while (transfer_next_action(stage->transfer, out))
+        if (out->type == type)
+            return true;
+    return false;
+}
+
+static void metadata_is_asked_for_in_parts(void **state)
+{
+    struct stage *stage = *state;
     struct transfer_action action;
-    bool told = false;
-    while (transfer_next_action(stage->transfer, &action))
-        if (action.type == ACTION_METADATA) {
-            told = true;
-            assert_true(bytes_equal(action.data, bytes_of(stage->info, 40000)));
-        }
-    assert_true(told);
+    stage_begin_hash_only(stage);
+    struct foreign *peer = stage_meet(stage);
+    foreign_hears(peer);
+    give_metadata(peer, stage->info);
+    assert_true(bytes_equal(peer->last_extended, bytes_of_string("d8:msg_typei0e5:piecei2ee")));
+    assert_true(next_action(stage, ACTION_METADATA, &action));
+    assert_true(bytes_equal(action.data, bytes_of(stage->info, INFO_BYTES)));
+}
+
+static void nothing_happens_between_metadata_and_its_verdict(void **state)
+{
+    struct stage *stage = *state;
+    struct transfer_action action;
+    stage_begin_hash_only(stage);
+    struct foreign *giver = stage_meet(stage), *other = stage_meet(stage);
+    foreign_hears(giver);
+    foreign_hears(other);
+    give_metadata(giver, stage->info);
+    assert_true(next_action(stage, ACTION_METADATA, &action));
+    foreign_say_extended(other, 0, "d1:md11:ut_metadatai9ee13:metadata_sizei40000ee");
+    stage_pass(stage, METADATA_WAIT_MS);
+    assert_string_equal(foreign_hears(other), "");
+    transfer_metadata_checked(stage->transfer, STATUS_OK, stage->now_ms);
+    assert_string_equal(foreign_hears(other), "");
+    transfer_set_metainfo(stage->transfer, &stage->metainfo, NULL, stage->now_ms);
+    assert_int_equal(stage_stats(stage).pieces_wanted_missing, PIECES);
+    assert_false(foreign_is_closed(giver));
+}
+
+static void who_gave_wrong_metadata_is_banned_even_when_it_is_gone(void **state)
+{
+    struct stage *stage = *state;
+    for (int gone = 0; gone < 2; gone++) {
+        struct transfer_action action;
+        static const uint8_t wrong[INFO_BYTES];
+        stage_begin_hash_only(stage);
+        struct foreign *liar = stage_meet(stage);
+        foreign_hears(liar);
+        give_metadata(liar, wrong);
+        assert_true(next_action(stage, ACTION_METADATA, &action));
+        if (gone)
+            stage_leave(stage, liar);
+        transfer_metadata_checked(stage->transfer, STATUS_MISMATCH, stage->now_ms);
+        assert_true(next_action(stage, ACTION_BAN, &action));
+        assert_int_equal(action.endpoint.addr[3], 1);
+        struct foreign *honest = stage_meet(stage);
+        foreign_hears(honest);
+        give_metadata(honest, stage->info);
+        assert_true(next_action(stage, ACTION_METADATA, &action));
+    }
 }
 
 /* ---- peer exchange ---- */
@@ -123,6 +177,8 @@ int main(void)
         stage_test(metadata_is_served_to_anyone_but_not_for_ever),
         stage_test(without_metadata_requests_for_it_are_rejected),
         stage_test(metadata_is_asked_for_in_parts),
+        stage_test(nothing_happens_between_metadata_and_its_verdict),
+        stage_test(who_gave_wrong_metadata_is_banned_even_when_it_is_gone),
         stage_test(a_private_torrent_offers_no_exchange),
         stage_test(exchange_is_taken_once_a_minute),
         stage_test(malformed_extended_messages_are_forgiven_for_a_while),

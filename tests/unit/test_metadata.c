@@ -4,7 +4,6 @@
 
 #include "content/metainfo.h"
 #include "kadpeer/rng.h"
-#include "kadpeer/sha1.h"
 #include "swarm/metadata.h"
 #include "swarm/params.h"
 
@@ -23,8 +22,7 @@ static int make(void **state)
     rng_init_seed(&rng, 1);
     rng_fill(&rng, fixture.right, SIZE);
     rng_fill(&rng, fixture.wrong, SIZE);
-    struct id infohash = sha1_of(bytes_of(fixture.right, SIZE));
-    fixture.metadata = metadata_new(&infohash);
+    fixture.metadata = metadata_new();
     fixture.now_ms = 5000;
     *state = &fixture;
     return 0;
@@ -44,10 +42,9 @@ static struct bytes part_of(const uint8_t *data, uint32_t part)
 }
 
 static enum metadata_result give(struct fixture *fixture, uint32_t peer, uint32_t part,
-                                 const uint8_t *data, uint32_t *liar)
+                                 const uint8_t *data)
 {
-    return metadata_receive(fixture->metadata, peer, part, part_of(data, part), fixture->now_ms,
-                            liar);
+    return metadata_receive(fixture->metadata, peer, part, part_of(data, part), fixture->now_ms);
 }
 
 static bool ask(struct fixture *fixture, uint32_t peer, uint32_t *part)
@@ -55,9 +52,9 @@ static bool ask(struct fixture *fixture, uint32_t peer, uint32_t *part)
     return metadata_next_request(fixture->metadata, peer, fixture->now_ms, part);
 }
 
-/* Lets each of the peers give what it is asked for, right or wrong, in turn, until a verdict. */
-static enum metadata_result run(struct fixture *fixture, const uint32_t peers[],
-                                const uint8_t *const data[], size_t count, uint32_t *liar)
+/* Lets each of the peers give what it is asked for, right or wrong, in turn, until it is whole. */
+static void fetch(struct fixture *fixture, const uint32_t peers[], const uint8_t *const data[],
+                  size_t count)
 {
     enum metadata_result result = METADATA_KEPT;
     for (bool asked = true; asked && result == METADATA_KEPT;) {
@@ -67,20 +64,35 @@ static enum metadata_result run(struct fixture *fixture, const uint32_t peers[],
             if (!ask(fixture, peers[i], &part))
                 continue;
             asked = true;
-            result = give(fixture, peers[i], part, data[i], liar);
+            result = give(fixture, peers[i], part, data[i]);
         }
     }
-    return result;
+    assert_int_equal(result, METADATA_WHOLE);
+}
+
+/* Answers as the owner does after hashing. Returns the liar. */
+static uint32_t check(struct fixture *fixture)
+{
+    bool right = bytes_equal(metadata_bytes(fixture->metadata), bytes_of(fixture->right, SIZE));
+    uint32_t liar = metadata_checked(fixture->metadata, right ? STATUS_OK : STATUS_MISMATCH);
+    assert_int_equal(metadata_is_complete(fixture->metadata), right);
+    return liar;
+}
+
+static void assert_one_brings_it(struct fixture *fixture, uint32_t peer)
+{
+    fetch(fixture, &peer, (const uint8_t *[]){fixture->right}, 1);
+    assert_int_equal(check(fixture), 0);
+    assert_true(metadata_is_complete(fixture->metadata));
 }
 
 static void several_peers_bring_it_together(void **state)
 {
     struct fixture *f = *state;
-    uint32_t liar;
     metadata_offer(f->metadata, 1, SIZE, f->now_ms);
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
-    assert_int_equal(run(f, (uint32_t[]){1, 2}, (const uint8_t *[]){f->right, f->right}, 2, &liar),
-                     METADATA_COMPLETE);
+    fetch(f, (uint32_t[]){1, 2}, (const uint8_t *[]){f->right, f->right}, 2);
+    assert_int_equal(check(f), 0);
     assert_true(metadata_is_complete(f->metadata));
     assert_true(bytes_equal(metadata_bytes(f->metadata), bytes_of(f->right, SIZE)));
     uint32_t part;
@@ -103,29 +115,81 @@ static void one_peer_is_asked_for_a_few_at_a_time(void **state)
 static void who_gave_all_of_a_wrong_one_lied(void **state)
 {
     struct fixture *f = *state;
-    uint32_t liar;
     metadata_offer(f->metadata, 7, SIZE, f->now_ms);
-    assert_int_equal(run(f, (uint32_t[]){7}, (const uint8_t *[]){f->wrong}, 1, &liar),
-                     METADATA_WRONG);
-    assert_int_equal(liar, 7);
+    fetch(f, (uint32_t[]){7}, (const uint8_t *[]){f->wrong}, 1);
+    assert_int_equal(check(f), 7);
+}
+
+static void a_liar_is_known_even_when_it_leaves_before_the_verdict(void **state)
+{
+    struct fixture *f = *state;
+    metadata_offer(f->metadata, 7, SIZE, f->now_ms);
+    metadata_offer(f->metadata, 8, SIZE, f->now_ms);
+    fetch(f, (uint32_t[]){7}, (const uint8_t *[]){f->wrong}, 1);
+    assert_true(metadata_is_from(f->metadata, 7));
+    assert_false(metadata_is_from(f->metadata, 8));
+    metadata_leave(f->metadata, 7);
+    assert_int_equal(check(f), 7);
+    assert_one_brings_it(f, 8);
+}
+
+static void nothing_is_asked_or_taken_until_the_verdict(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    fetch(f, (uint32_t[]){1}, (const uint8_t *[]){f->right}, 1);
+    assert_true(metadata_is_checking(f->metadata));
+    assert_false(metadata_is_complete(f->metadata));
+    metadata_offer(f->metadata, 2, SIZE + 1, f->now_ms);
+    metadata_offer(f->metadata, 3, SIZE + 1, f->now_ms);
+    f->now_ms += METADATA_WAIT_MS;
+    assert_false(metadata_on_time(f->metadata, f->now_ms));
+    assert_false(ask(f, 2, &part));
+    assert_int_equal(give(f, 1, 0, f->wrong), METADATA_UNASKED);
+    metadata_leave(f->metadata, 1);
+    assert_true(bytes_equal(metadata_bytes(f->metadata), bytes_of(f->right, SIZE)));
+    assert_int_equal(check(f), 0);
+    assert_false(metadata_is_checking(f->metadata));
+}
+
+/* The owner had no memory, say. */
+static void what_could_not_be_hashed_is_fetched_again_and_nobody_is_blamed(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t part;
+    metadata_offer(f->metadata, 1, SIZE, f->now_ms);
+    fetch(f, (uint32_t[]){1}, (const uint8_t *[]){f->right}, 1);
+    assert_int_equal(metadata_checked(f->metadata, STATUS_NO_MEMORY), 0);
+    assert_false(metadata_is_complete(f->metadata));
+    metadata_offer(f->metadata, 2, SIZE, f->now_ms);
+    assert_true(ask(f, 2, &part)); /* still of all at the same time */
+    assert_true(ask(f, 1, &part));
+    metadata_leave(f->metadata, 2);
+    assert_int_equal(give(f, 1, part, f->right), METADATA_KEPT);
+    assert_one_brings_it(f, 1);
 }
 
 static void among_several_nobody_is_accused_before_it_is_sure(void **state)
 {
     struct fixture *f = *state;
-    uint32_t liar, liars = 0;
+    uint32_t liars = 0;
     metadata_offer(f->metadata, 1, SIZE, f->now_ms);
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
     const uint32_t peers[] = {1, 2};
     const uint8_t *const data[] = {f->right, f->wrong};
-    assert_int_equal(run(f, peers, data, 2, &liar), METADATA_WRONG);
-    assert_int_equal(liar, 0);
-    for (int i = 0; i < 4 && !metadata_is_complete(f->metadata); i++)
-        if (run(f, peers, data, 2, &liar) == METADATA_WRONG) {
+    fetch(f, peers, data, 2);
+    assert_int_equal(check(f), 0);
+    assert_false(metadata_is_complete(f->metadata));
+    for (int i = 0; i < 4 && !metadata_is_complete(f->metadata); i++) {
+        fetch(f, peers, data, 2);
+        uint32_t liar = check(f);
+        if (!metadata_is_complete(f->metadata)) {
             assert_int_equal(liar, 2);
             liars++;
             metadata_leave(f->metadata, 2);
         }
+    }
     assert_true(metadata_is_complete(f->metadata));
     assert_true(liars <= 1);
 }
@@ -133,7 +197,7 @@ static void among_several_nobody_is_accused_before_it_is_sure(void **state)
 static void a_silent_peer_hands_over_to_another(void **state)
 {
     struct fixture *f = *state;
-    uint32_t part, liar;
+    uint32_t part;
     metadata_offer(f->metadata, 1, SIZE, f->now_ms);
     for (int i = 0; i < PARTS; i++)
         assert_true(ask(f, 1, &part));
@@ -142,8 +206,7 @@ static void a_silent_peer_hands_over_to_another(void **state)
     f->now_ms += METADATA_WAIT_MS;
     assert_true(metadata_on_time(f->metadata, f->now_ms));
     assert_false(ask(f, 1, &part));
-    assert_int_equal(run(f, (uint32_t[]){2}, (const uint8_t *[]){f->right}, 1, &liar),
-                     METADATA_COMPLETE);
+    assert_one_brings_it(f, 2);
 }
 
 static void who_rejects_is_asked_again_later(void **state)
@@ -161,27 +224,27 @@ static void who_rejects_is_asked_again_later(void **state)
 static void the_size_most_name_is_believed(void **state)
 {
     struct fixture *f = *state;
-    uint32_t part, liar;
+    uint32_t part;
     metadata_offer(f->metadata, 1, SIZE + 1, f->now_ms);
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
     metadata_offer(f->metadata, 3, SIZE, f->now_ms);
     assert_false(ask(f, 1, &part));
-    assert_int_equal(run(f, (uint32_t[]){2, 3}, (const uint8_t *[]){f->right, f->right}, 2, &liar),
-                     METADATA_COMPLETE);
+    fetch(f, (uint32_t[]){2, 3}, (const uint8_t *[]){f->right, f->right}, 2);
+    assert_int_equal(check(f), 0);
+    assert_true(metadata_is_complete(f->metadata));
 }
 
 static void a_wrong_size_does_not_hold_it_up_for_ever(void **state)
 {
     struct fixture *f = *state;
-    uint32_t part, liar;
+    uint32_t part;
     metadata_offer(f->metadata, 1, 20 << 20, f->now_ms);
     assert_true(ask(f, 1, &part));
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
     assert_false(ask(f, 2, &part));
     f->now_ms += METADATA_WAIT_MS;
     metadata_on_time(f->metadata, f->now_ms);
-    assert_int_equal(run(f, (uint32_t[]){2}, (const uint8_t *[]){f->right}, 1, &liar),
-                     METADATA_COMPLETE);
+    assert_one_brings_it(f, 2);
 }
 
 /* They name one size, and are many; each is silent in turn, or gives what cannot be right. */
@@ -192,7 +255,7 @@ static void many_liars_do_not_hold_up_an_honest_peer(void **state)
     static const uint32_t sizes[] = {1, SIZE + 1, SIZE};
     struct bytes junk = bytes_of(f->wrong, 7);
     for (size_t i = 0; i < 3; i++) {
-        uint32_t part, liar;
+        uint32_t part;
         for (uint32_t peer = 1; peer <= LIARS; peer++)
             metadata_offer(f->metadata, peer, sizes[i], f->now_ms);
         metadata_offer(f->metadata, HONEST, SIZE, f->now_ms);
@@ -203,9 +266,8 @@ static void many_liars_do_not_hold_up_an_honest_peer(void **state)
             for (uint32_t peer = 1; peer <= LIARS; peer++)
                 while (ask(f, peer, &part))
                     if (peer % 2 == 0)
-                        assert_int_equal(
-                            metadata_receive(f->metadata, peer, part, junk, f->now_ms, &liar),
-                            METADATA_UNASKED);
+                        assert_int_equal(metadata_receive(f->metadata, peer, part, junk, f->now_ms),
+                                         METADATA_UNASKED);
             honest_was_asked = ask(f, HONEST, &part);
         }
         assert_true(honest_was_asked);
@@ -217,18 +279,16 @@ static void many_liars_do_not_hold_up_an_honest_peer(void **state)
 static void what_was_not_asked_for_is_not_taken(void **state)
 {
     struct fixture *f = *state;
-    uint32_t part, liar;
+    uint32_t part;
     metadata_offer(f->metadata, 1, SIZE, f->now_ms);
-    assert_int_equal(give(f, 1, 0, f->right, &liar), METADATA_UNASKED);
+    assert_int_equal(give(f, 1, 0, f->right), METADATA_UNASKED);
     assert_true(ask(f, 1, &part));
-    assert_int_equal(give(f, 2, part, f->right, &liar), METADATA_UNASKED);
-    assert_int_equal(give(f, 1, 3, f->right, &liar), METADATA_UNASKED);
-    assert_int_equal(
-        metadata_receive(f->metadata, 1, part, bytes_of(f->right, 100), f->now_ms, &liar),
-        METADATA_UNASKED);
-    assert_int_equal(
-        metadata_receive(f->metadata, 1, 9999, bytes_of(f->right, 100), f->now_ms, &liar),
-        METADATA_UNASKED);
+    assert_int_equal(give(f, 2, part, f->right), METADATA_UNASKED);
+    assert_int_equal(give(f, 1, 3, f->right), METADATA_UNASKED);
+    assert_int_equal(metadata_receive(f->metadata, 1, part, bytes_of(f->right, 100), f->now_ms),
+                     METADATA_UNASKED);
+    assert_int_equal(metadata_receive(f->metadata, 1, 9999, bytes_of(f->right, 100), f->now_ms),
+                     METADATA_UNASKED);
     metadata_offer(f->metadata, 3, METAINFO_BYTES_MAX + 1, f->now_ms);
     assert_false(ask(f, 3, &part));
     uint32_t have, total;
@@ -245,6 +305,9 @@ int main(void)
         metadata_test(several_peers_bring_it_together),
         metadata_test(one_peer_is_asked_for_a_few_at_a_time),
         metadata_test(who_gave_all_of_a_wrong_one_lied),
+        metadata_test(a_liar_is_known_even_when_it_leaves_before_the_verdict),
+        metadata_test(nothing_is_asked_or_taken_until_the_verdict),
+        metadata_test(what_could_not_be_hashed_is_fetched_again_and_nobody_is_blamed),
         metadata_test(among_several_nobody_is_accused_before_it_is_sure),
         metadata_test(a_silent_peer_hands_over_to_another),
         metadata_test(who_rejects_is_asked_again_later),
