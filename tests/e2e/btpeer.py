@@ -90,6 +90,7 @@ class Seed:
         self.before_block = before_block
         self.peer_id = b'-PY0001-' + os.urandom(12)
         self.served = []       # (piece, begin) in order
+        self.parts_served = 0  # of the metadata
         self.accepted = 0      # connections that shook hands
         self.changed = threading.Condition()
         self.connections = []
@@ -133,6 +134,13 @@ class Seed:
     def _count(self):
         self.accepted += 1
 
+    def _count_part(self):
+        self.parts_served += 1
+
+    def wait_metadata(self, timeout=30.0):
+        """Until all of its metadata was given, once."""
+        self.wait_until(lambda: self.parts_served * BLOCK >= len(self.metadata), timeout)
+
     def _serve(self, plain):
         try:
             plain.settimeout(120)
@@ -166,6 +174,7 @@ class Seed:
                 head = encode({'msg_type': 1, 'piece': part, 'total_size': self.metadata_size})
                 peer.send(EXTENDED, bytes([peer.metadata_id]) + head +
                           self.metadata[part * BLOCK:(part + 1) * BLOCK])
+                self._tell(self._count_part)
 
     def _on_request(self, peer, piece, begin, length):
         self.before_block(peer, piece, begin)

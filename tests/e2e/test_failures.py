@@ -1,5 +1,6 @@
 """Peers and nodes that die, lie or vanish while files travel."""
 
+import hashlib
 import os
 import socket
 import struct
@@ -265,3 +266,50 @@ def peer_that_dialled_us_while_we_dialled_it_is_dialled_again_when_it_leaves(net
         again, _ = listener.accept()
         again.close()
         dialled.close()
+
+
+@test
+def wrong_metadata_is_thrown_away_and_comes_from_another(net):
+    _, peer = net.star('peer')
+    path = net.make_file('notes.bin', 300_000)
+    content, info = open(path, 'rb').read(), make_info(path)
+    wrong = bytes(len(encode(info)))
+    with Seed(info, content) as honest, Seed(info, content, metadata=wrong) as liar:
+        ident = peer.add(honest.hash, **{'from': [liar.endpoint]})
+        liar.wait_metadata()
+        assert peer.add(honest.hash, **{'from': [honest.endpoint]}) == ident
+        peer.wait_state(ident, 'sharing')
+        assert sha1_file(peer.transfer(ident)['path']) == sha1_file(path)
+        assert not liar.served, 'blocks were asked of a liar'
+
+
+def many_files(count):
+    """An info dictionary that takes a while to be read, and its content."""
+    length = 1 << 20
+    content = bytes(count)
+    pieces = b''.join(hashlib.sha1(content[i:i + length]).digest()
+                      for i in range(0, count, length))
+    files = [{'length': 1, 'path': ['folder', f'file {i}']} for i in range(count)]
+    return {'name': 'many', 'piece length': length, 'pieces': pieces, 'files': files}, content
+
+
+@test
+def whatever_is_done_while_metadata_is_read_is_done(net):
+    _, peer = net.star('peer')
+    with Seed(*many_files(50_000)) as seed:
+        def fetch():
+            seed.parts_served = 0
+            ident = peer.add(seed.hash, **{'from': [seed.endpoint]})
+            seed.wait_metadata()
+            return ident
+
+        peer.call('transfer.remove', id=fetch(), data=True)
+        assert not peer.transfers()
+        ident = fetch()
+        peer.call('transfer.pause', id=ident)
+        peer.wait_until(lambda: peer.transfer(ident)['name'] == 'many')
+        assert peer.transfer(ident)['state'] == 'paused'
+        peer.call('transfer.remove', id=ident, data=True)
+        ident = fetch()
+        peer.restart()
+        assert [t['id'] for t in peer.transfers()] == [ident]
