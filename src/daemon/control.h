@@ -43,6 +43,10 @@ uint64_t call_ms(const struct call *call, const char *key, double otherwise_s);
 /* Array of texts: writes up to `cap` pointers, returns how many. */
 size_t call_texts(const struct call *call, const char *key, const char *out[], size_t cap);
 
+/* The memory that long texts and bytes of the params lie in: they outlive the call, until the
+ * caller frees it. Once per call. */
+void *call_take_request(struct call *call);
+
 /* ---- answers ---- */
 
 /* The result map is open in the pack returned: add fields, then call_finish, which closes it, sends

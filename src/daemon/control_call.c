@@ -109,6 +109,13 @@ void call_on_cancel(struct call *call, call_cancelled *cancelled, void *user)
     call->user = user;
 }
 
+void *call_take_request(struct call *call)
+{
+    void *memory = call->message;
+    call->message = NULL;
+    return memory;
+}
+
 void call_cancel(struct call *call)
 {
     if (call->cancelled != NULL)

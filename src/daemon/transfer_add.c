@@ -9,6 +9,7 @@
 #include "daemon/add_request.h"
 #include "daemon/finder_names.h"
 #include "daemon/methods_transfer.h"
+#include "daemon/torrent_add.h"
 #include "io/timer.h"
 
 #define NAME_SEARCH_WAIT_MS  10000 /* one search; a node that has just started joins first */
@@ -159,7 +160,7 @@ static void add_by_name(struct daemon *daemon, struct call *call, struct add_req
     search(adding);
 }
 
-/* ---- by link, hash or torrent: false, and the call is failed ---- */
+/* ---- by link or hash: false, and the call is failed ---- */
 
 static bool read_link(struct add_request *request, struct call *call, const char *link)
 {
@@ -179,29 +180,6 @@ static bool read_link(struct add_request *request, struct call *call, const char
     }
     free(magnet);
     return status == STATUS_OK;
-}
-
-static bool read_torrent(struct add_request *request, struct call *call, struct bytes data)
-{
-    char error[METAINFO_ERROR_SIZE], host[ENDPOINT_TEXT_SIZE];
-    struct torrent_file torrent;
-    enum status status = torrent_file_parse(data, &torrent, error);
-    if (status != STATUS_OK) {
-        call_fail(call, "bad_torrent", 12, NULL, "cannot read the torrent file: %s",
-                  status == STATUS_NO_MEMORY ? status_text(status) : error);
-        return false;
-    }
-    request->metainfo = torrent.metainfo;
-    torrent.metainfo = NULL;
-    request->infohash = request->metainfo->infohash;
-    request->size = request->metainfo->total_length;
-    snprintf(request->name, sizeof request->name, "%s", request->metainfo->name);
-    for (size_t i = 0; i < torrent.node_count; i++) {
-        endpoint_format_address(&torrent.nodes[i], host);
-        add_request_peer(request, host, torrent.nodes[i].port);
-    }
-    torrent_file_dispose(&torrent);
-    return true;
 }
 
 static bool read_bytes(const msgpack_object *object, struct bytes *out)
@@ -227,7 +205,8 @@ void transfer_add(struct daemon *daemon, struct call *call)
     if (link != NULL) {
         good = read_link(request, call, link);
     } else if (read_bytes(call_param(call, "torrent"), &torrent)) {
-        good = read_torrent(request, call, torrent);
+        torrent_add_start(request, call, torrent);
+        return;
     } else if (name != NULL) {
         add_by_name(daemon, call, request, name);
         return;

@@ -313,3 +313,17 @@ def whatever_is_done_while_metadata_is_read_is_done(net):
         ident = fetch()
         peer.restart()
         assert [t['id'] for t in peer.transfers()] == [ident]
+
+
+@test
+def torrent_of_a_client_that_is_gone_harms_nobody(net):
+    _, peer = net.star('peer')
+    info, _ = many_files(50_000)
+    torrent = encode({'info': info})
+    hurried = peer.stream('transfer.add', torrent=torrent, dir=peer.downloads)
+    hurried.control.close()
+    small = make_info(net.make_file('notes.bin', 1000))
+    ident = peer.call('transfer.add', torrent=encode({'info': small}), dir=peer.downloads)['id']
+    added = [t for t in peer.transfers() if t['id'] != ident]
+    assert len(added) <= 1 and all(t['name'] == 'many' for t in added), added
+    assert peer.transfer(ident)['name'] == 'notes.bin'

@@ -71,9 +71,20 @@ static void big(struct daemon *daemon, struct call *call)
     call_finish(call);
 }
 
+static void keep(struct daemon *daemon, struct call *call)
+{
+    struct fixture *f = fixture_of(daemon);
+    const msgpack_object *bytes = call_param(call, "bytes");
+    f->kept_bytes = bytes_of(bytes->via.bin.ptr, bytes->via.bin.size);
+    f->kept = call_take_request(call);
+    call_result(call);
+    call_finish(call);
+}
+
 static const struct control_method some[] = {
     {"echo", echo}, {"wait", wait_for_ever}, {"count", count_to_three}, {NULL, NULL}};
-static const struct control_method others[] = {{"refuse", refuse}, {"big", big}, {NULL, NULL}};
+static const struct control_method others[] = {
+    {"refuse", refuse}, {"big", big}, {"keep", keep}, {NULL, NULL}};
 static const struct control_method *const tables[] = {some, others, NULL};
 
 /* ---- the server and its client ---- */
@@ -130,6 +141,7 @@ int control_tear_down(void **state)
     end_server(f);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     buffer_dispose(&f->in);
+    free(f->kept);
     free(f);
     return 0;
 }

@@ -129,6 +129,26 @@ static void notifications_come_before_the_one_response(void **state)
     assert_done(f, 3);
 }
 
+static void params_outlive_a_call_whose_request_was_taken(void **state)
+{
+    struct fixture *f = *state;
+    static char block[100000];
+    memset(block, 'b', sizeof block);
+    msgpack_sbuffer out;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&out);
+    msgpack_packer_init(&packer, &out, msgpack_sbuffer_write);
+    encode_request(&packer, 1, "keep");
+    msgpack_pack_map(&packer, 1);
+    msgpack_pack_str_with_body(&packer, "bytes", 5);
+    msgpack_pack_bin_with_body(&packer, block, sizeof block);
+    send_bytes(f, out.data, out.size);
+    msgpack_sbuffer_destroy(&out);
+    assert_done(f, 1);
+    assert_int_equal(counts_of(f).calls, 0);
+    assert_true(bytes_equal(f->kept_bytes, bytes_of(block, sizeof block)));
+}
+
 static void an_answer_may_be_bigger_than_the_backlog(void **state)
 {
     struct fixture *f = *state;
@@ -179,6 +199,7 @@ int main(void)
         control_test(an_unknown_method_is_an_error_of_that_call),
         control_test(a_failure_has_code_exit_message_and_hint),
         control_test(notifications_come_before_the_one_response),
+        control_test(params_outlive_a_call_whose_request_was_taken),
         control_test(an_answer_may_be_bigger_than_the_backlog),
         control_test(a_client_that_goes_away_cancels_its_calls),
         control_test(the_end_of_the_server_cancels_calls_and_says_so),
