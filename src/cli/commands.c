@@ -40,6 +40,7 @@ static const struct flag get_flags[] = {
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
     {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
     {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
+    {"verify-only", 0, FLAG_SWITCH, NULL, "fetch nothing: is what lies there this?"},
     {"progress", 0, FLAG_CHOICE, "auto|bar|lines|none", "how progress is shown"},
     {0},
 };
@@ -152,7 +153,11 @@ const struct command commands[] = {
      "\n"
      "What was fetched is shared until it was sent transfer.ratio times (2.0) or for\n"
      "transfer.seed_time (7d), whichever comes first; --ratio stands in for the former\n"
-     "for this one. Then it is 'complete' and stays where it is.\n",
+     "for this one. Then it is 'complete' and stays where it is.\n"
+     "\n"
+     "--verify-only compares -o PATH, or what has its name where it would be fetched\n"
+     "to, with what the link means. At most the list of pieces comes from peers, and\n"
+     "no transfer is left behind. Status 10 when a piece differs, 3 without a file.\n",
      verb_get},
     {"search", "sharing", "WORD...", 1, WORDS_ANY, "Look for shares by words of their names.",
      search_flags,

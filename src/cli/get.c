@@ -13,6 +13,7 @@
 #include "cli/params.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "cli/verify_only.h"
 #include "cli/wanted.h"
 
 enum stage { STAGE_READY, STAGE_FOLLOWED, STAGE_ENDED };
@@ -389,6 +390,8 @@ static json_t *add_one(struct cli *cli, const char *word, json_t **error)
 
 int verb_get(struct cli *cli, const struct arguments *arguments)
 {
+    if (arguments_has(arguments, "verify-only"))
+        return verify_only(cli, arguments);
     if (arguments_has(arguments, "detach"))
         return cli_each(cli, arguments->words, arguments->word_count, add_one);
     return get_attached(cli, arguments);

@@ -10,6 +10,11 @@
  * file's bytes, always. */
 json_t *torrent_read(const char *path, struct buffer *data, struct torrent_file *out);
 json_t *torrent_load(const char *path, struct torrent_file *out); /* without the bytes */
+/* Reads the content at `path` (it itself, or the folder it lies in) and compares. NULL: it fits;
+ * else why not, `mismatch` when it could be read. *facts:
+ * {"pieces":{good,bad,missing},"files":{missing, wrong_size}}, NULL when it could not. */
+json_t *torrent_check(struct cli *cli, const struct metainfo *metainfo, const char *path,
+                      json_t **facts);
 /* The magnet link; allocates, never NULL. */
 char *torrent_magnet(const struct metainfo *metainfo, const struct magnet_peer *peers,
                      size_t peer_count);

@@ -268,31 +268,17 @@ static enum status check_files(struct storage *storage, struct file_verdict *out
     return status;
 }
 
-static int report_verified(struct cli *cli, const char *path, const struct hashing_verdict *pieces,
-                           const struct file_verdict *files)
+static json_t *pack_verdict(const struct hashing_verdict *pieces, const struct file_verdict *files)
 {
-    uint32_t total = pieces->good + pieces->bad + pieces->missing;
-    json_t *facts = json_pack(
-        "{s:{s:I,s:I,s:I},s:{s:I,s:I}}", "pieces", "good", (json_int_t)pieces->good, "bad",
-        (json_int_t)pieces->bad, "missing", (json_int_t)pieces->missing, "files", "missing",
-        (json_int_t)files->missing, "wrong_size", (json_int_t)files->wrong_size);
-    int exit = EXIT_DONE;
-    if (pieces->good < total || files->missing > 0 || files->wrong_size > 0) {
-        json_t *failure = failure_new("mismatch", EXIT_MISMATCH, NULL,
-                                      "%s does not fit: of %u pieces %u are wrong, %u missing; %u "
-                                      "files missing, %u of another size",
-                                      path, total, pieces->bad, pieces->missing, files->missing,
-                                      files->wrong_size);
-        json_object_update_missing(failure, facts);
-        exit = cli_fail(cli, failure);
-    } else if (!cli_json_result(cli, facts)) {
-        fprintf(cli->out, "%s: all %u pieces are right\n", path, total);
-    }
-    json_decref(facts);
-    return exit;
+    return json_pack("{s:{s:I,s:I,s:I},s:{s:I,s:I}}", "pieces", "good", (json_int_t)pieces->good,
+                     "bad", (json_int_t)pieces->bad, "missing", (json_int_t)pieces->missing,
+                     "files", "missing", (json_int_t)files->missing, "wrong_size",
+                     (json_int_t)files->wrong_size);
 }
 
-static int verify_storage(struct cli *cli, struct storage *storage, const char *path)
+/* `facts` are set in any case where the content could be read. */
+static json_t *verify_storage(struct cli *cli, struct storage *storage, const char *path,
+                              json_t **facts)
 {
     const struct metainfo *metainfo = storage_metainfo(storage);
     struct storage_error error;
@@ -305,38 +291,54 @@ static int verify_storage(struct cli *cli, struct storage *storage, const char *
     if (status == STATUS_OK)
         status = check_files(storage, &files, &error);
     if (status != STATUS_OK)
-        return cli_fail(cli, failure_of_storage(status, &error));
-    return report_verified(cli, path, &pieces, &files);
+        return failure_of_storage(status, &error);
+    *facts = pack_verdict(&pieces, &files);
+    if (pieces.bad == 0 && pieces.missing == 0 && files.missing == 0 && files.wrong_size == 0)
+        return NULL;
+    uint32_t total = pieces.good + pieces.bad + pieces.missing;
+    json_t *failure = failure_new(
+        "mismatch", EXIT_MISMATCH, NULL,
+        "%s does not fit: of %u pieces %u match, %u are wrong, %u missing; %u files missing, %u of "
+        "another size",
+        path, total, pieces.good, pieces.bad, pieces.missing, files.missing, files.wrong_size);
+    json_object_update_missing(failure, *facts);
+    return failure;
 }
 
-static int verify(struct cli *cli, const struct metainfo *metainfo, const char *path)
+json_t *torrent_check(struct cli *cli, const struct metainfo *metainfo, const char *path,
+                      json_t **facts)
 {
     char dir[PATHS_SIZE], target[PATHS_SIZE];
     struct storage *storage = NULL;
+    *facts = NULL;
+    if (access(path, F_OK) != 0)
+        return failure_of_errno("read", path);
     struct storage_cache *cache = storage_cache_new();
     if (cache == NULL)
         abort();
     enum status status = STATUS_TOO_BIG;
     if (split_path(path, metainfo, dir, target))
         status = storage_new(metainfo, dir, target, false, cache, &storage);
-    int exit = status == STATUS_OK
-                   ? verify_storage(cli, storage, path)
-                   : cli_fail(cli, failure_new(status_name(status), EXIT_FAILED, NULL,
-                                               "cannot read %s: %s", path, status_text(status)));
+    json_t *failure = status == STATUS_OK
+                          ? verify_storage(cli, storage, path, facts)
+                          : failure_new(status_name(status), EXIT_FAILED, NULL,
+                                        "cannot read %s: %s", path, status_text(status));
     storage_free(storage);
     storage_cache_free(cache);
-    return exit;
+    return failure;
 }
 
 int verb_torrent_verify(struct cli *cli, const struct arguments *arguments)
 {
     struct torrent_file torrent;
-    json_t *error = torrent_load(arguments->words[0], &torrent);
+    const char *path = arguments->words[1];
+    json_t *facts, *error = torrent_load(arguments->words[0], &torrent);
     if (error != NULL)
         return cli_fail(cli, error);
-    int exit = access(arguments->words[1], F_OK) == 0
-                   ? verify(cli, torrent.metainfo, arguments->words[1])
-                   : cli_fail(cli, failure_of_errno("read", arguments->words[1]));
+    error = torrent_check(cli, torrent.metainfo, path, &facts);
+    if (error == NULL && !cli_json_result(cli, facts))
+        fprintf(cli->out, "%s: all %u pieces are right\n", path, torrent.metainfo->piece_count);
+    json_decref(facts);
     torrent_file_dispose(&torrent);
-    return exit;
+    return error != NULL ? cli_fail(cli, error) : EXIT_DONE;
 }

@@ -32,7 +32,7 @@ static json_t *is_no_torrent(const char *path)
                        "cannot read \"%s\": it is no .torrent file, and names have no /", path);
 }
 
-static bool starts_like_torrent(const char *path)
+bool wanted_is_torrent(const char *path)
 {
     struct stat info;
     FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "re") : NULL;
@@ -78,19 +78,15 @@ static json_t *add_place(struct request *request, const struct arguments *argume
     return NULL;
 }
 
-static json_t *send_add(struct cli *cli, struct request *request, const char *waiting_for,
-                        struct wanted *wanted)
+static json_t *send_whole(struct cli *cli, struct request *request, const char *waiting_for,
+                          struct wanted *wanted)
 {
     const struct arguments *arguments = cli->arguments;
-    const char *from[FROM_MAX];
-    size_t count = arguments_texts(arguments, "from", from, FROM_MAX);
     json_t *error = add_place(request, arguments);
     if (error != NULL) {
         request_dispose(request);
         return error;
     }
-    if (count > 0)
-        request_texts(request, "from", from, count < FROM_MAX ? count : FROM_MAX);
     if (arguments_has(arguments, "force"))
         request_bool(request, "force", true);
     if (arguments_has(arguments, "no-seed"))
@@ -107,6 +103,32 @@ static json_t *send_add(struct cli *cli, struct request *request, const char *wa
     return NULL;
 }
 
+static void begin_add(struct cli *cli, struct request *request, const struct wanted *wanted)
+{
+    request_init(request, wanted->on_event != NULL ? "transfer.metadata" : "transfer.add");
+    if (wanted->on_event != NULL)
+        request_double(request, "wait", arguments_number(cli->arguments, "wait", GET_WAIT_S));
+}
+
+static void add_from(struct request *request, const struct arguments *arguments)
+{
+    const char *from[FROM_MAX];
+    size_t count = arguments_texts(arguments, "from", from, FROM_MAX);
+    if (count > 0)
+        request_texts(request, "from", from, count < FROM_MAX ? count : FROM_MAX);
+}
+
+static json_t *send_add(struct cli *cli, struct request *request, const char *waiting_for,
+                        struct wanted *wanted)
+{
+    json_t *error;
+    add_from(request, cli->arguments);
+    if (wanted->on_event == NULL)
+        return send_whole(cli, request, waiting_for, wanted);
+    wanted->added =
+        cli_ask_stream(cli, request, waiting_for, wanted->on_event, wanted->user, &error);
+    return error;
+}
 static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct wanted *out)
 {
     struct magnet magnet;
@@ -118,7 +140,7 @@ static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct
         cli_note(cli, "note: the link stops after the hash; in quotes it would carry the name and "
                       "a peer");
     set_label(out, magnet.name, &magnet.infohash);
-    request_init(&request, "transfer.add");
+    begin_add(cli, &request, out);
     request_text(&request, "link", word);
     request_bool(&request, "sha1_too", sha1_too);
     return send_add(cli, &request, "the daemon", out);
@@ -134,7 +156,7 @@ static json_t *add_torrent(struct cli *cli, const char *path, struct wanted *out
     if (error == NULL) {
         set_label(out, torrent.metainfo->name, &torrent.metainfo->infohash);
         torrent_file_dispose(&torrent);
-        request_init(&request, "transfer.add");
+        begin_add(cli, &request, out);
         request_bytes(&request, "torrent", buffer_bytes(&data));
         error = send_add(cli, &request, "the daemon", out);
     }
@@ -168,7 +190,7 @@ static json_t *choose_match(struct cli *cli, json_t *error, struct wanted *out)
     if (number == 0)
         return error;
     const json_t *match = json_array_get(matches, number - 1);
-    request_init(&request, "transfer.add");
+    begin_add(cli, &request, out);
     request_text(&request, "link", json_text(match, "link", json_text(match, "hash", "")));
     json_t *failure = send_add(cli, &request, "the daemon", out);
     json_decref(error);
@@ -182,9 +204,10 @@ static json_t *add_name(struct cli *cli, const char *name, struct wanted *out)
     char waiting_for[200];
     out->label = text_printable(name);
     snprintf(waiting_for, sizeof waiting_for, "nodes that know \"%.150s\"", name);
-    request_init(&request, "transfer.add");
+    begin_add(cli, &request, out);
     request_text(&request, "name", name);
-    request_double(&request, "wait", arguments_number(cli->arguments, "wait", GET_WAIT_S));
+    if (out->on_event == NULL)
+        request_double(&request, "wait", arguments_number(cli->arguments, "wait", GET_WAIT_S));
     json_t *error = send_add(cli, &request, waiting_for, out);
     if (error != NULL)
         error = choose_match(cli, error, out);
@@ -219,20 +242,19 @@ static json_t *add_known(struct cli *cli, const char *word, struct wanted *out)
     if (result == NULL)
         return error;
     out->label = text_printable(json_text(result, "transfer.name", word));
-    request_init(&request, "transfer.add");
+    begin_add(cli, &request, out);
     request_text(&request, "link", json_text(result, "transfer.hash", word));
     error = send_add(cli, &request, "the daemon", out);
     json_decref(result);
     return error;
 }
 
-json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
+static json_t *add(struct cli *cli, const char *word, struct wanted *out)
 {
     const char *rest;
     struct magnet magnet;
     char why[MAGNET_ERROR_SIZE] = "it is neither a link nor a hash";
-    *out = (struct wanted){.word = word};
-    switch (link_classify(word, starts_like_torrent(word), &rest)) {
+    switch (link_classify(word, wanted_is_torrent(word), &rest)) {
     case LINK_MAGNET:
         return add_link(cli, word, false, out);
     case LINK_HASH:
@@ -251,6 +273,19 @@ json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
     }
     magnet_parse(word, &magnet, why);
     return cannot_read(cli, word, why);
+}
+
+json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)
+{
+    *out = (struct wanted){.word = word};
+    return add(cli, word, out);
+}
+
+json_t *wanted_metadata(struct cli *cli, const char *word, cli_on_event *on_event, void *user,
+                        struct wanted *out)
+{
+    *out = (struct wanted){.word = word, .on_event = on_event, .user = user};
+    return add(cli, word, out);
 }
 
 void wanted_dispose(struct wanted *wanted)

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-struct cli;
+#include "cli/cli.h"
 
 #define WANTED_ID_SIZE 48
 
@@ -15,10 +15,17 @@ struct wanted {
     char *label;             /* safe on a terminal: a name, or the short hash */
     bool attached;           /* was there already */
     json_t *added;           /* the daemon's answer */
+    cli_on_event *on_event;  /* of wanted_metadata */
+    void *user;
 };
 
 /* Reads the argument and has the daemon add (or resume) its transfer; of a name with several
  * matches a person at a terminal is asked which. NULL; or the failure. Dispose of *out either way.
  */
 json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out);
+/* The same, but all that is asked for is what it is made of (transfer.metadata of docs/control.md):
+ * `added` has that, `id` stays empty. `on_event` hears of the search. */
+json_t *wanted_metadata(struct cli *cli, const char *word, cli_on_event *on_event, void *user,
+                        struct wanted *out);
+bool wanted_is_torrent(const char *path); /* a file that begins like one */
 void wanted_dispose(struct wanted *wanted);

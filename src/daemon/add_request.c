@@ -7,7 +7,9 @@
 
 #include "base/log.h"
 #include "content/names.h"
+#include "daemon/follow.h"
 #include "daemon/item.h"
+#include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
 
 /* ---- reading ---- */
@@ -197,10 +199,33 @@ static bool go_elsewhere(struct add_request *request, struct item *item)
     return item->metainfo == NULL || item_open_storage(item, true) == STATUS_OK;
 }
 
+/* It was there for its metadata alone, and is wanted now. */
+static bool become_whole(struct add_request *request, struct item *item)
+{
+    char *target = strdup(request->out != NULL     ? request->out
+                          : item->metainfo != NULL ? item->metainfo->name
+                                                   : "");
+    if (target == NULL)
+        return false;
+    free(item->row.target);
+    free(item->row.dir);
+    item->row.target = target;
+    item->row.dir = request->dir;
+    request->dir = NULL;
+    item_options_dispose(&item->options);
+    item->options = request->options;
+    request->options = (struct item_options){.sha1_too = item->options.sha1_too};
+    if (item->metainfo == NULL)
+        return true;
+    item_apply_selection(item);
+    return item_open_storage(item, true) == STATUS_OK;
+}
+
 /* What is asked for again goes on, with what is new about the asking. */
 static enum attached attach(struct add_request *request, struct item *item)
 {
-    bool moved = go_elsewhere(request, item);
+    bool is_new = item->options.metadata_only && become_whole(request, item);
+    bool moved = !is_new && go_elsewhere(request, item);
     if (request->metainfo != NULL && item->metainfo == NULL) {
         item_set_metainfo(item, request->metainfo);
         request->metainfo = NULL;
@@ -218,7 +243,7 @@ static enum attached attach(struct add_request *request, struct item *item)
     if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);
-    return moved ? ATTACHED_ELSEWHERE : ATTACHED;
+    return is_new ? ATTACHED_NEW : moved ? ATTACHED_ELSEWHERE : ATTACHED;
 }
 
 static char *first_name(const struct add_request *request)
@@ -304,11 +329,13 @@ void add_request_do(struct add_request *request, struct call *call)
         call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
         return;
     }
-    if (item != NULL)
-        attached = attach(request, item);
-    else
+    if (item == NULL)
         item = add_new(request, &status);
-    if (item != NULL)
+    else if (!request->options.metadata_only)
+        attached = attach(request, item);
+    if (item != NULL && request->options.metadata_only)
+        follow_metadata(item, call, request->wait_ms);
+    else if (item != NULL)
         answer(request, call, item, attached);
     else
         call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",

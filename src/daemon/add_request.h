@@ -19,6 +19,7 @@ struct add_request {
     bool place_given;               /* dir or out were said, not taken from the config */
     bool force, no_seed, paused;
     struct item_options options;
+    uint64_t wait_ms; /* of metadata_only: without any source */
     struct magnet_peer *peers;
     size_t peer_count;
 };
@@ -27,5 +28,6 @@ struct add_request {
 struct add_request *add_request_new(struct engine *engine, struct call *call);
 void add_request_free(struct add_request *request);
 void add_request_peer(struct add_request *request, const char *host, uint16_t port);
-/* Makes the transfer or attaches to the one there is, and ends the call. */
+/* Makes the transfer or attaches to the one there is, and ends the call. With metadata_only a
+ * transfer that is there stays as it is, and the call ends when the metadata has come. */
 void add_request_do(struct add_request *request, struct call *call);

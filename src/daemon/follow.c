@@ -10,6 +10,7 @@
 #include "daemon/control.h"
 #include "daemon/item_facts.h"
 #include "daemon/node.h"
+#include "daemon/remover.h"
 #include "daemon/transfer_map.h"
 
 struct follower {
@@ -18,6 +19,7 @@ struct follower {
     struct call *call;
     uint64_t started_ms, wait_ms;
     uint64_t told_ms; /* last progress or search */
+    bool metadata;    /* that is all it waits for */
     bool had_source;
     enum item_state state; /* told last; ITEM_STATES: none yet */
     char reason[ITEM_REASON_SIZE];
@@ -32,7 +34,9 @@ static void forget(struct follower *follower)
 
 static void on_cancel(void *user)
 {
-    forget(user);
+    struct follower *follower = user;
+    item_mark(follower->item);
+    forget(follower);
 }
 
 /* ---- how it ends ---- */
@@ -47,6 +51,32 @@ static void finish(struct follower *follower)
                 (double)(engine_now(item->engine) - follower->started_ms) / 1000.0);
     pack_u64(pack, "sources", item_source_count(item));
     pack_text(pack, "path", path);
+    free(path);
+    call_finish(follower->call);
+    forget(follower);
+}
+
+/* Where it lies, or would. */
+static char *content_path(const struct item *item)
+{
+    char *path = NULL;
+    if (item->storage != NULL && !item->options.metadata_only)
+        return storage_path(item->storage);
+    return asprintf(&path, "%s/%s", item->row.dir, item->row.target) < 0 ? NULL : path;
+}
+
+static void finish_metadata(struct follower *follower)
+{
+    const struct item *item = follower->item;
+    struct pack *pack = call_result(follower->call);
+    char *path = content_path(item);
+    pack_id(pack, "hash", &item->row.infohash);
+    pack_text(pack, "name", item->metainfo->name);
+    pack_u64(pack, "size", item->metainfo->total_length);
+    pack_text(pack, "path", path);
+    pack_double(pack, "seconds",
+                (double)(engine_now(item->engine) - follower->started_ms) / 1000.0);
+    pack_bin(pack, "info", item->metainfo->info, item->metainfo->info_len);
     free(path);
     call_finish(follower->call);
     forget(follower);
@@ -130,6 +160,10 @@ static bool is_done(const struct item *item)
 static bool end_if_over(struct follower *follower)
 {
     struct item *item = follower->item;
+    if (follower->metadata && item->metainfo != NULL) {
+        finish_metadata(follower);
+        return true;
+    }
     if (is_done(item)) {
         finish(follower);
         return true;
@@ -140,7 +174,7 @@ static bool end_if_over(struct follower *follower)
         return true;
     }
     follower->had_source = follower->had_source || item->by_peer != NULL || item->past_sources > 0;
-    bool searches = item_is_fetching(item) && !follower->had_source;
+    bool searches = (item_is_fetching(item) || follower->metadata) && !follower->had_source;
     if (!searches || follower->wait_ms == 0 ||
         engine_now(item->engine) < follower->started_ms + follower->wait_ms)
         return false;
@@ -241,12 +275,26 @@ static void tell(struct follower *follower)
         tell_search(follower);
 }
 
+/* Also after a restart, when whoever had asked is gone. */
+static void drop_if_unwanted(struct item *item)
+{
+    const struct follower *follower;
+    if (!item->options.metadata_only || item->removing || item->engine->stopping ||
+        item->reshare != NULL)
+        return;
+    DL_FOREACH(item->followers, follower)
+    if (follower->metadata)
+        return;
+    remover_start(item, false, NULL);
+}
+
 void followers_turn(struct item *item)
 {
     struct follower *follower, *next;
     DL_FOREACH_SAFE(item->followers, follower, next)
     if (!end_if_over(follower))
         tell(follower);
+    drop_if_unwanted(item);
 }
 
 uint64_t followers_due(const struct item *item)
@@ -254,7 +302,7 @@ uint64_t followers_due(const struct item *item)
     return item->followers != NULL ? engine_now(item->engine) + PROGRESS_EVERY_MS : UINT64_MAX;
 }
 
-void follow_start(struct item *item, struct call *call, uint64_t wait_ms)
+static void start(struct item *item, struct call *call, uint64_t wait_ms, bool metadata)
 {
     struct follower *follower = calloc(1, sizeof *follower);
     if (follower == NULL) {
@@ -265,10 +313,27 @@ void follow_start(struct item *item, struct call *call, uint64_t wait_ms)
     follower->call = call;
     follower->started_ms = engine_now(item->engine);
     follower->wait_ms = wait_ms;
+    follower->metadata = metadata;
     follower->state = ITEM_STATES;
     DL_APPEND(item->followers, follower);
     call_on_cancel(call, on_cancel, follower);
     item_mark(item);
+}
+
+void follow_start(struct item *item, struct call *call, uint64_t wait_ms)
+{
+    start(item, call, wait_ms, false);
+}
+
+void follow_metadata(struct item *item, struct call *call, uint64_t wait_ms)
+{
+    bool rests = item->row.wish != WISH_RUN || item->trouble == TROUBLE_METADATA;
+    if (item->metainfo == NULL && rests)
+        call_fail(call, "paused", 1, "kadpeer resume goes on with it",
+                  "what %s is made of is not known yet, and transfer %lld rests", item->row.name,
+                  (long long)item->row.id);
+    else
+        start(item, call, wait_ms, true);
 }
 
 void followers_move(struct item *from, struct item *to)

@@ -55,12 +55,39 @@ void item_mark(struct item *item)
     engine->dirty_last = item;
 }
 
+static void swap_texts(char **a, char **b)
+{
+    char *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* `other` was there for its metadata alone; it is what `item` was to fetch. */
+static void take_over(struct item *item, struct item *other)
+{
+    swap_texts(&item->row.dir, &other->row.dir);
+    if (item->row.target[0] != 0)
+        swap_texts(&item->row.target, &other->row.target);
+    other->options.metadata_only = false;
+    other->options.has_ratio = item->options.has_ratio;
+    other->options.ratio = item->options.ratio;
+    other->row.no_seed = item->row.no_seed;
+    other->row.force = item->row.force;
+    other->row.expected_sha1 = item->row.infohash;
+    other->row.has_expected_sha1 = true;
+    if (other->metainfo != NULL)
+        item_open_storage(other, true);
+    item_save(other);
+}
+
 /* The file with this SHA-1 is a transfer already: as if that had been asked for. */
 static void merge(struct item *item, struct item *other)
 {
     log_info("engine", "transfer %lld is transfer %lld", (long long)item->row.id,
              (long long)other->row.id);
-    if (other->row.wish == WISH_PAUSE)
+    if (other->options.metadata_only && !item->options.metadata_only)
+        take_over(item, other);
+    if (other->row.wish == WISH_PAUSE && !item->options.metadata_only)
         item_set_wish(other, WISH_RUN);
     followers_move(item, other);
     remover_start(item, false, NULL);

@@ -12,6 +12,7 @@ static const struct {
     {"quiet", offsetof(struct item_options, quiet)},
     {"prepared", offsetof(struct item_options, prepared)},
     {"sha1_too", offsetof(struct item_options, sha1_too)},
+    {"metadata_only", offsetof(struct item_options, metadata_only)},
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 

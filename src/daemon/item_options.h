@@ -12,6 +12,7 @@ struct item_options {
     bool quiet;            /* never announced */
     bool prepared;         /* what has the partial name is ours */
     bool sha1_too;         /* what we look for may be a file's SHA-1 instead of an infohash */
+    bool metadata_only;    /* lives as long as somebody asks for its metadata: get --verify-only */
     bool has_ratio;        /* else as configured */
     double ratio;          /* sharing ends when it was sent so often; 0: not by that */
     uint32_t *selected;    /* file numbers, ascending */

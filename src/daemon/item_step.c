@@ -190,6 +190,8 @@ static enum goal goal_of(const struct item *item)
         return GOAL_OFF;
     if (item->metainfo == NULL)
         return GOAL_METADATA;
+    if (item->options.metadata_only)
+        return GOAL_OFF;
     if (!item->placed)
         return item->trouble == TROUBLE_NO_SPACE ? GOAL_RUN : GOAL_PLACE;
     if (item->to_verify != NULL)

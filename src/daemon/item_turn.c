@@ -87,7 +87,7 @@ static struct publisher_facts facts_of(struct item *item)
     const uint8_t *seed_key = NULL;
     struct publisher_facts facts = {
         .running = item_is_running(item) && item->trouble != TROUBLE_METADATA,
-        .announce = !item_is_private(item) && !item->options.quiet,
+        .announce = !item_is_private(item) && !item->options.quiet && !item->options.metadata_only,
         .named = item->row.origin == ORIGIN_SHARE && !item->row.unlisted && item->row.complete,
         .seed = item->metainfo != NULL && item->missing == 0,
         .infohash = item->row.infohash,

@@ -99,6 +99,7 @@ static void remove_transfer(struct daemon *daemon, struct call *call)
 
 const struct control_method methods_transfer[] = {
     {"transfer.add", transfer_add},
+    {"transfer.metadata", transfer_metadata},
     {"transfer.follow", follow},
     {"transfer.list", transfer_list},
     {"transfer.info", transfer_info},

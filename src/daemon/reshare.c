@@ -27,6 +27,7 @@ static void forget_old_plans(struct item *item)
     item->seen = NULL;
     free(item->reopen_have);
     item->reopen_have = NULL;
+    item->options.metadata_only = false;
     item->leftover = item->final_is_other = item->look_at_final = false;
     free(item->options.selected);
     item->options.selected = NULL;

@@ -190,7 +190,7 @@ static bool read_bytes(const msgpack_object *object, struct bytes *out)
     return true;
 }
 
-void transfer_add(struct daemon *daemon, struct call *call)
+static void add(struct daemon *daemon, struct call *call, bool metadata_only)
 {
     const char *link = call_text(call, "link", NULL), *name = call_text(call, "name", NULL);
     struct bytes torrent;
@@ -201,6 +201,8 @@ void transfer_add(struct daemon *daemon, struct call *call)
     struct add_request *request = add_request_new(daemon->engine, call);
     if (request == NULL)
         return;
+    request->options.metadata_only = metadata_only;
+    request->wait_ms = call_ms(call, "wait", 0);
     bool good = false;
     if (link != NULL) {
         good = read_link(request, call, link);
@@ -216,4 +218,14 @@ void transfer_add(struct daemon *daemon, struct call *call)
     if (good)
         add_request_do(request, call);
     add_request_free(request);
+}
+
+void transfer_add(struct daemon *daemon, struct call *call)
+{
+    add(daemon, call, false);
+}
+
+void transfer_metadata(struct daemon *daemon, struct call *call)
+{
+    add(daemon, call, true);
 }

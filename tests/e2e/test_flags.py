@@ -1,6 +1,7 @@
 """Flags of share and get, with real daemons."""
 
 import json
+import os
 import signal
 
 from harness import test
@@ -29,7 +30,8 @@ def a_link_too_long_to_draw_is_drawn_without_its_name(net):
     long = peer.cli('share', net.make_file('ü' * 120, 5000), '--qr', '--no-announce')
     assert long.exit == 0 and '█' in long.err, long
     assert 'with its name the link is too long for a QR code of 80 columns' in long.err, long
-    narrow = peer.cli('share', net.make_file('notes.pdf', 5000), '--qr', '--no-announce', env={'COLUMNS': '30'})
+    narrow = peer.cli('share', net.make_file('notes.pdf', 5000), '--qr', '--no-announce',
+                      env={'COLUMNS': '30'})
     assert narrow.exit == 0 and '█' not in narrow.err, narrow
     assert 'no QR code: it would be ' in narrow.err and 'there are 30' in narrow.err, narrow
 
@@ -154,3 +156,102 @@ def what_was_shared_never_ends_by_itself(net):
     now = seed.transfer(shared['transfer']['id'])
     assert now['state'] == 'sharing' and now['ratio'] > 0.5, now
     assert seed.cli('get', shared['link'], '--ratio', 'much').exit == 2
+
+
+# ---- get --verify-only ----
+
+def spoil(path, offset):
+    with open(path, 'r+b') as out:
+        out.seek(offset)
+        byte = out.read(1)
+        out.seek(offset)
+        out.write(bytes([byte[0] ^ 1]))
+
+
+def copy_of(path, to):
+    with open(path, 'rb') as source, open(to, 'wb') as out:
+        out.write(source.read())
+    return to
+
+
+@test
+def a_file_is_compared_with_a_link_and_nothing_is_fetched(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 3 << 20)
+    shared = seed.share(path)
+    copy = copy_of(path, net.path('copy.bin'))
+    for word in shared['link'], shared['transfer']['hash'], sha1_file(path), 'notes.bin':
+        good = peer.cli('get', '--verify-only', word, '-o', copy)
+        assert good.exit == 0 and good.out.startswith(f'{copy}: '), good
+    spoil(copy, 1 << 20)
+    bad = peer.cli('get', '--verify-only', shared['link'], '-o', copy)
+    assert bad.exit == 10 and 'of 12 pieces 11 match, 1 are wrong' in bad.err, bad
+    assert peer.cli('get', '--verify-only', sha1_file(path), '-o', copy).exit == 10
+    status, lines = peer.json('get', '--verify-only', shared['link'], 'magnet:?xt=urn:btih:1',
+                              '-o', copy)
+    assert status == 7 and lines[-1]['error']['exit'] == 12, lines
+    assert lines[-2]['error']['pieces'] == {'good': 11, 'bad': 1, 'missing': 0}, lines
+    peer.wait_until(lambda: not peer.transfers(), what='without a transfer')
+    assert os.listdir(peer.downloads) == [] and seed.transfers()[0]['uploaded'] == 0
+    assert peer.cli('get', '--verify-only', shared['link']).exit == 3
+    assert peer.cli('get', '--verify-only', '-d', shared['link']).exit == 2
+
+
+@test
+def a_torrent_file_is_compared_without_a_daemon(net):
+    seed, home = net.daemon('seed'), net.profile('home')
+    path, torrent = net.make_file('notes.bin', 1 << 20), net.path('f.torrent')
+    seed.ok('share', path, '--out', torrent, '--no-announce')
+    assert home.ok('get', '--verify-only', torrent, '-o', path) == f'{path}: all 4 pieces match\n'
+    missing = home.cli('get', '--verify-only', torrent)
+    assert missing.exit == 3 and os.path.join(home.downloads, 'notes.bin') in missing.err, missing
+
+
+@test
+def a_transfer_that_is_there_stays_as_it_is(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 1 << 20)
+    link = seed.share(path)['link']
+    done = peer.fetch(link)
+    before = peer.transfers()
+    assert peer.ok('get', '--verify-only', link) == f"{done['path']}: all 4 pieces match\n"
+    spoil(done['path'], 5)
+    assert peer.cli('get', '--verify-only', link).exit == 10
+    assert [t['id'] for t in peer.transfers()] == [t['id'] for t in before]
+
+
+@test
+def what_only_looks_for_pieces_leaves_no_transfer(net):
+    _, peer = net.star('peer')
+    ghost = 'f' * 40
+    missing = peer.cli('get', '--verify-only', ghost, '--wait', '1')
+    assert missing.exit == 3 and 'no source for ffff' in missing.err, missing
+    peer.wait_until(lambda: not peer.transfers(), what='without a transfer')
+    child = peer.cli_start('--json', 'get', '--verify-only', ghost)
+    next_event(child, 'searching')
+    child.kill()
+    child.wait(10)
+    peer.wait_until(lambda: not peer.transfers(), what='without a transfer')
+    child = peer.cli_start('--json', 'get', '--verify-only', ghost)
+    next_event(child, 'searching')
+    peer.kill9()
+    assert child.wait(20) == 5
+    peer.start(port=peer.port)
+    peer.wait_until(lambda: not peer.transfers(), what='without a transfer')
+
+
+@test
+def what_is_looked_at_can_be_fetched_meanwhile(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', 1 << 20)
+    link = peer.share(path)['link'].split('&')[0]
+    peer.ok('unshare', 'notes.bin')
+    child = peer.cli_start('--json', 'get', '--verify-only', link, '-o', path)
+    next_event(child, 'searching')
+    ident = peer.add(link, no_seed=True)
+    seed.share(path)
+    peer.call('transfer.resume', id=ident)
+    assert child.wait(60 * net.slow) == 0
+    found = peer.follow(ident)['path']
+    assert found == os.path.join(peer.downloads, 'notes.bin') and sha1_file(found) == sha1_file(path)
+    assert [t['state'] for t in peer.transfers()] == ['complete']

@@ -114,17 +114,17 @@ static void verify_finds_what_is_wrong(void **state)
     assert_int_equal(pwrite(fd, "x", 1, 40000), 1);
     close(fd);
     unlink("lectures/empty");
-    CHECK(
-        10, "",
-        "kadpeer: lectures does not fit: of 3 pieces 1 are wrong, 0 missing; 1 files missing, 1 of "
-        "another size\n",
-        "torrent", "verify", "lectures.torrent", "lectures");
+    CHECK(10, "",
+          "kadpeer: lectures does not fit: of 3 pieces 2 match, 1 are wrong, 0 missing; 1 files "
+          "missing, 1 of "
+          "another size\n",
+          "torrent", "verify", "lectures.torrent", "lectures");
     unlink("lectures/a/one");
-    CHECK(
-        10, "",
-        "kadpeer: lectures does not fit: of 3 pieces 0 are wrong, 3 missing; 2 files missing, 0 of "
-        "another size\n",
-        "torrent", "verify", "lectures.torrent", "lectures");
+    CHECK(10, "",
+          "kadpeer: lectures does not fit: of 3 pieces 0 match, 0 are wrong, 3 missing; 2 files "
+          "missing, 0 of "
+          "another size\n",
+          "torrent", "verify", "lectures.torrent", "lectures");
 }
 
 static void a_link_of_a_torrent_names_peers(void **state)
