@@ -38,29 +38,42 @@ struct keystore {
 };
 
 void keystore_dispose(struct keystore *keystore); /* and wipes */
-/* Copies; replaces the state of that group. FULL. */
+/* Copies; replaces the state of that group. FULL, NO_MEMORY. */
 enum status keystore_set_group(struct keystore *keystore, const struct public_key *group,
                                struct bytes state);
 void keystore_remove_group(struct keystore *keystore, const struct public_key *group);
 
-/* Slow on purpose (about a tenth of a second, 32 MiB): for the pool. `key->salt` is read. */
+/* Slow on purpose (about a tenth of a second, 32 MiB): for the pool. `key->salt` is read. A new
+ * password needs a new salt. */
 enum status keystore_key_derive(struct bytes password, struct keystore_key *key);
 
-/* The whole file, sealed; a nonce of its own each time. */
+/* Appends the whole file, sealed; a nonce of its own each time. MALFORMED: a name that is no
+ * printable UTF-8 or empty. TOO_BIG, NO_MEMORY. */
 enum status keystore_encode(const struct keystore *keystore, const struct keystore_key *key,
                             struct rng *rng, struct buffer *out);
-/* The name and salt, readable without the password. MALFORMED: no keystore, truncated, or of a
- * newer version. */
+/* What is readable without the password. MALFORMED: no keystore, or truncated. UNSUPPORTED: of a
+ * newer version. The name is printable UTF-8. */
 enum status keystore_header(struct bytes file, char name[KEYSTORE_NAME_MAX + 1],
                             struct public_key *user, uint8_t salt[16]);
-/* REFUSED: wrong password or changed bytes (they cannot be told apart, but by a digest of the file
- * in its header: MISMATCH when that does not fit). MALFORMED as above. */
+/* OK, or MISMATCH when the digest in the header does not fit the file: bytes have changed. Else as
+ * above. Says nothing of the password, nor of who changed them. */
+enum status keystore_check(struct bytes file);
+/* REFUSED: wrong password, or changed by somebody who put the digest right. Else as above.
+ * `out` is then empty. */
 enum status keystore_decode(struct bytes file, const struct keystore_key *key,
                             struct keystore *out);
 
+/* What is inside, unsealed; all but the name and the user's key, which the header has. MALFORMED,
+ * NO_MEMORY, TOO_BIG. */
+enum status keystore_encode_secrets(const struct keystore *keystore, struct buffer *out);
+enum status keystore_decode_secrets(struct bytes plain, struct keystore *out);
+
 /* ---- keystore_file.c: blocking, for the pool ---- */
 
-/* Temporary file (0600), fsync, the old one kept as PATH.backup, rename, fsync of the folder. */
+/* Temporary file (0600), fsync, the old one kept as PATH.backup if it is a whole keystore, rename,
+ * fsync of the folder: PATH is the old file or the new one whatever happens, and what failed leaves
+ * nothing behind. One caller per path at a time. After a change of the password write twice, or the
+ * backup still opens with the old one. PERMISSION, NO_SPACE, NOT_FOUND (the folder), IO. */
 enum status keystore_write(const char *path, struct bytes file);
-/* NOT_FOUND, TOO_BIG, IO, PERMISSION. */
+/* Appends. NOT_FOUND, TOO_BIG, IO (no regular file, too), PERMISSION, NO_MEMORY. */
 enum status keystore_read(const char *path, struct buffer *out);

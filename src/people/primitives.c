@@ -1,4 +1,4 @@
-/* HKDF, HMAC and X25519 of keys.h, by libcrypto. */
+/* HKDF, HMAC, scrypt and X25519 of keys.h, by libcrypto. */
 #include "people/keys.h"
 
 #include <openssl/core_names.h>
@@ -83,6 +83,27 @@ enum status hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t
     size_t len;
     ok = ok && EVP_MAC_final(context, out, &len, SHA256_BYTES) == 1 && len == SHA256_BYTES;
     EVP_MAC_CTX_free(context);
+    return ok ? STATUS_OK : STATUS_INTERNAL;
+}
+
+enum status scrypt(struct bytes password, struct bytes salt, uint64_t n, uint32_t r, uint32_t p,
+                   uint8_t out[32])
+{
+    uint64_t memory_max = SCRYPT_MEMORY_MAX;
+    OSSL_PARAM params[] = {
+        octets(OSSL_KDF_PARAM_PASSWORD, password),
+        octets(OSSL_KDF_PARAM_SALT, salt),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_N, &n),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_R, &r),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &p),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory_max),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF *algorithm = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
+    EVP_KDF_CTX *context = algorithm != NULL ? EVP_KDF_CTX_new(algorithm) : NULL;
+    bool ok = context != NULL && EVP_KDF_derive(context, out, 32, params) == 1;
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(algorithm);
     return ok ? STATUS_OK : STATUS_INTERNAL;
 }
 
