@@ -13,8 +13,7 @@
 
 #define JOIN_NOTE_MAX      160 /* bytes, UTF-8 */
 #define INVITE_TOKEN_BYTES 16
-#define DROP_PLAIN_BYTES   512 /* of every one, zero-padded; boxed: DROP_PLAIN_BYTES + BOX_OVERHEAD \
-                                */
+#define DROP_PLAIN_BYTES   512 /* of every one, zero-padded; a BOX adds 48 */
 
 struct join_request {
     struct public_key user;   /* pk_u */
@@ -29,7 +28,8 @@ struct join_request {
     uint64_t time_unix_s;
 };
 
-/* Fills in keys and signs. */
+/* Fills in keys and signs. MALFORMED: an empty name, or texts too long or with control characters.
+ */
 enum status join_request_sign(const uint8_t user_root[ROOT_BYTES], const struct public_key *group,
                               const char *name, const char *note,
                               const uint8_t *token, /* NULL: none */

@@ -1,5 +1,5 @@
-/* The text of an invitation: base32(gpk || token || owner's compact addresses || first 4 bytes of
- * SHA-256 of all)  [groups-design 5]. */
+/* The text of an invitation: base32(gpk || token || owner's addresses || first 4 bytes of SHA-256
+ * of all)  [groups-design 5; layout in invite.c]. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,8 @@ struct invite {
     size_t address_count;
 };
 
-/* Lower case letters and digits 2 to 7; ends with a zero byte. */
+/* Lower case letters and digits 2 to 7; ends with a zero byte. At most 206 bytes. */
 void invite_format(const struct invite *invite, struct buffer *out);
-/* Case, spaces, dashes and line ends inside are overlooked. MALFORMED: no invite; MISMATCH: a
- * mistyped or cut one. */
+/* Case, spaces, dashes and line ends inside are overlooked. MALFORMED: no invite (other characters
+ * than letters and digits, too short or too long to be one); MISMATCH: a mistyped or cut one. */
 enum status invite_parse(const char *text, struct invite *out);
