@@ -21,8 +21,21 @@ static void free_row(struct catalog_transfer *row)
     free(row->peers);
     free(row->options);
     free(row->boot_id);
-    free((void *)(uintptr_t)row->info.data);
     free((void *)(uintptr_t)row->synced.data);
+}
+
+static void free_own_info(struct item *item)
+{
+    if (item->metainfo == NULL)
+        free((void *)(uintptr_t)item->row.info.data);
+}
+
+/* The row's info dictionary is a view of the metainfo's from now on: it may have 30 MiB. */
+static void take_metainfo(struct item *item, struct metainfo *metainfo)
+{
+    free_own_info(item);
+    item->metainfo = metainfo;
+    item->row.info = bytes_of(metainfo->info, metainfo->info_len);
 }
 
 /* The catalog's `have` becomes ours, or is dropped where it does not fit. */
@@ -51,7 +64,7 @@ static void load_metainfo(struct item *item)
                          error);
         return;
     }
-    item->metainfo = metainfo;
+    take_metainfo(item, metainfo);
     item_apply_selection(item);
 }
 
@@ -101,6 +114,7 @@ void item_free(struct item *item)
     transfer_free(item->transfer);
     storage_free(item->storage);
     storage_free(item->probe);
+    free_own_info(item);
     metainfo_free(item->metainfo);
     peer_list_free(item->peers);
     timer_free(item->timer);
@@ -134,12 +148,6 @@ static char *copy_text(char **into, const char *text)
 
 static bool fill_row(struct item *item, const struct metainfo *metainfo)
 {
-    uint8_t *info = malloc(metainfo->info_len);
-    if (info == NULL)
-        return false;
-    memcpy(info, metainfo->info, metainfo->info_len);
-    free((void *)(uintptr_t)item->row.info.data);
-    item->row.info = bytes_of(info, metainfo->info_len);
     item->row.size = metainfo->total_length;
     return copy_text(&item->row.name, metainfo->name) != NULL &&
            (item->row.target[0] != 0 || copy_text(&item->row.target, metainfo->name) != NULL);
@@ -151,7 +159,7 @@ enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
         metainfo_free(metainfo);
         return STATUS_NO_MEMORY;
     }
-    item->metainfo = metainfo;
+    take_metainfo(item, metainfo);
     item_apply_selection(item);
     item_set_have(item, NULL);
     return item_open_storage(item, true);

@@ -72,7 +72,8 @@ struct item {
     unsigned jobs;   /* in the pool, of any kind: storage and metainfo must live */
     unsigned checks; /* of these, on bytes of the transfer: it must live, too */
 
-    struct catalog_transfer row; /* its texts are ours; `have` is a view of the one below */
+    struct catalog_transfer row; /* its texts are ours; `have` and, with metainfo, `info` are views
+                                    of those below */
     struct item_options options;
     struct metainfo *metainfo;    /* NULL: not known yet */
     uint8_t *have;                /* verified pieces, as BITFIELD; NULL without metainfo */
