@@ -184,16 +184,39 @@ static bool metadata_is_coming(const struct item *item)
     return item->metainfo != NULL || stats.metadata_total > 0;
 }
 
+/* Whoever published the others was wrong. NULL: nothing is left. */
+static const struct name_match *first_untried(const struct item *item,
+                                              const struct name_match *best, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!item_options_rejects(&item->options, &best[i].infohash))
+            return &best[i];
+    return NULL;
+}
+
+static void say_all_were_wrong(struct item *item)
+{
+    char hex[ID_HEX_SIZE];
+    id_to_hex(&item->row.infohash, hex);
+    item_set_trouble(item, TROUBLE_MISMATCH, STATUS_MISMATCH,
+                     "all that is published under the SHA-1 %s is something else: %zu fetched and "
+                     "thrown away",
+                     hex, item->options.rejected_count);
+}
+
 static void on_names_end(void *user, const struct name_search_end *end,
                          const struct name_match *best, size_t count)
 {
     struct finder *finder = user;
-    (void)end;
+    struct item *item = finder->item;
+    const struct name_match *match = first_untried(item, best, count);
     finder->names = NULL;
     finder->names_due_ms = engine_now(finder->item->engine) + finder->pause_ms;
-    if (count > 0 && !metadata_is_coming(finder->item))
-        item_becomes(finder->item, &best[0].infohash);
-    item_mark(finder->item);
+    if (match != NULL && !metadata_is_coming(item))
+        item_becomes(item, &match->infohash);
+    else if (match == NULL && item->options.rejected_count > 0 && end->answered > 0)
+        say_all_were_wrong(item);
+    item_mark(item);
 }
 
 /* After the first look for peers, and then also while some are connected: they may be others who

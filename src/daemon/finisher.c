@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "content/hasher.h"
 #include "daemon/item.h"
 #include "io/work.h"
@@ -15,7 +16,7 @@ struct finisher {
     struct id sha1, found;
     atomic_bool cancelled;
     enum status status;
-    bool sha1_differs;
+    bool sha1_differs, deleted;
     struct storage_error error;
     struct storage_stat *stats;
 };
@@ -55,6 +56,9 @@ static void run_finish(void *user)
     struct storage *storage = finisher->item->storage;
     if (finisher->with_sha1)
         check_sha1(finisher);
+    /* With force it may have begun as the file that was there. */
+    if (finisher->sha1_differs && !finisher->force)
+        finisher->deleted = storage_delete(storage, &finisher->error) == STATUS_OK;
     if (finisher->status != STATUS_OK || finisher->sha1_differs)
         return;
     finisher->status = storage_finish(storage, finisher->force, &finisher->error);
@@ -69,6 +73,14 @@ static void on_mismatch(struct finisher *finisher)
     char wanted[ID_HEX_SIZE], found[ID_HEX_SIZE];
     id_to_hex(&finisher->sha1, wanted);
     id_to_hex(&finisher->found, found);
+    if (finisher->deleted) {
+        log_warn("engine", "transfer %lld: what was fetched has the SHA-1 %s, not %s",
+                 (long long)finisher->item->row.id, found, wanted);
+        if (item_rejects(finisher->item))
+            return;
+        item_set_have(finisher->item, NULL); /* it is gone */
+        item_save_have(finisher->item);
+    }
     item_set_trouble(finisher->item, TROUBLE_MISMATCH, STATUS_MISMATCH,
                      "what was fetched has the SHA-1 %s, not %s: whoever published it was wrong",
                      found, wanted);

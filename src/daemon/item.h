@@ -170,6 +170,9 @@ void item_set_trouble(struct item *item, enum item_trouble trouble, enum status 
 void item_clear_trouble(struct item *item);
 /* Asked for by a file's SHA-1, it turned out to be this. */
 void item_becomes(struct item *item, const struct id *infohash);
+/* It does not have that SHA-1, and is gone from the disk: what else has it is looked for. False:
+ * that cannot be, and it stays what it is. */
+bool item_rejects(struct item *item);
 /* A fetched one whose copy vanished or was changed: to be fetched anew. Others are left alone. */
 void item_begin_again(struct item *item);
 void item_verify(struct item *item); /* all of it, anew */

@@ -114,6 +114,92 @@ void item_becomes(struct item *item, const struct id *infohash)
     finder_again(&item->finder);
 }
 
+/* ---- back again ---- */
+
+static void forget_content(struct item *item)
+{
+    storage_free(item->storage);
+    storage_free(item->probe);
+    metainfo_free(item->metainfo);
+    free(item->have);
+    free(item->wanted);
+    free(item->seen);
+    free(item->to_verify);
+    free(item->reopen_have);
+    item->storage = item->probe = NULL;
+    item->metainfo = NULL;
+    item->have = item->wanted = item->to_verify = item->reopen_have = NULL;
+    item->seen = NULL;
+    item->have_count = item->missing = 0;
+    item->missing_bytes = item->unsynced_bytes = 0;
+    item->placed = item->final_is_other = item->look_at_final = item->leftover = false;
+    item->options.prepared = false;
+}
+
+static void forget_row(struct item *item)
+{
+    struct catalog_transfer *row = &item->row;
+    free((void *)(uintptr_t)row->info.data);
+    free((void *)(uintptr_t)row->synced.data);
+    row->info = row->have = row->synced = bytes_of(NULL, 0);
+    row->size = 0;
+    catalog_set_synced(item->engine->daemon->catalog, row->id, row->synced, row->boot_id);
+    item_save_have(item);
+}
+
+/* Names that came with the content go with it. */
+static bool forget_names(struct item *item)
+{
+    char hex[ID_HEX_SIZE];
+    id_to_hex(&item->row.expected_sha1, hex);
+    bool own = strcmp(item->row.target, item->metainfo->name) == 0;
+    char *name = strdup(hex), *target = strdup(own ? "" : item->row.target);
+    if (name == NULL || target == NULL) {
+        free(name);
+        free(target);
+        return false;
+    }
+    free(item->row.name);
+    free(item->row.target);
+    item->row.name = name;
+    item->row.target = target;
+    return true;
+}
+
+static void search_anew(struct item *item)
+{
+    struct peer_list *fresh = peer_list_new();
+    finder_dispose(&item->finder);
+    finder_init(&item->finder, item);
+    if (fresh == NULL)
+        return;
+    peer_list_free(item->peers);
+    item->peers = fresh;
+    item_save_peers(item);
+}
+
+bool item_rejects(struct item *item)
+{
+    struct engine *engine = item->engine;
+    const struct id sha1 = item->row.expected_sha1;
+    item_halt(item);
+    if (item->transfer != NULL || !item_is_idle(item) || engine_find(engine, &sha1) != NULL ||
+        !item_options_reject(&item->options, &item->row.infohash) || !forget_names(item) ||
+        catalog_set_infohash(engine->daemon->catalog, item->row.id, &sha1) != STATUS_OK)
+        return false;
+    HASH_DEL(engine->by_hash, item);
+    item->row.infohash = sha1;
+    item->row.has_expected_sha1 = false;
+    item->options.sha1_too = true;
+    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    forget_content(item);
+    forget_row(item);
+    search_anew(item);
+    item_save(item);
+    item_mark(item);
+    return true;
+}
+
 void item_verify(struct item *item)
 {
     size_t len = item_bitfield_bytes(item);

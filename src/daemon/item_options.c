@@ -67,6 +67,34 @@ static void parse_selected(struct item_options *options, const char *text)
     free(files);
 }
 
+static void parse_rejected(struct item_options *options, const char *text)
+{
+    struct id id;
+    if (id_from_hex(text, ID_HEX_SIZE - 1, &id))
+        item_options_reject(options, &id);
+}
+
+bool item_options_reject(struct item_options *options, const struct id *infohash)
+{
+    if (options->rejected_count == REJECTED_MAX)
+        return false;
+    struct id *grown =
+        realloc(options->rejected, (options->rejected_count + 1) * sizeof *options->rejected);
+    if (grown == NULL)
+        return false;
+    options->rejected = grown;
+    options->rejected[options->rejected_count++] = *infohash;
+    return true;
+}
+
+bool item_options_rejects(const struct item_options *options, const struct id *infohash)
+{
+    for (size_t i = 0; i < options->rejected_count; i++)
+        if (id_equal(&options->rejected[i], infohash))
+            return true;
+    return false;
+}
+
 void item_options_parse(struct item_options *options, const char *text)
 {
     *options = (struct item_options){.sequential = false};
@@ -75,6 +103,8 @@ void item_options_parse(struct item_options *options, const char *text)
         for (size_t i = 0; i < FLAGS; i++)
             if (strlen(flags[i].word) == len && memcmp(text, flags[i].word, len) == 0)
                 *(bool *)((char *)options + flags[i].offset) = true;
+        if (len == 4 + ID_HEX_SIZE - 1 && memcmp(text, "not=", 4) == 0)
+            parse_rejected(options, text + 4);
         if (len > 6 && memcmp(text, "ratio=", 6) == 0)
             item_options_set_ratio(options, strtod(text + 6, NULL));
         if (len > 7 && memcmp(text, "select=", 7) == 0)
@@ -88,6 +118,11 @@ void item_options_format(const struct item_options *options, struct buffer *out)
     for (size_t i = 0; i < FLAGS; i++)
         if (*(const bool *)((const char *)options + flags[i].offset))
             buffer_add_format(out, "%s%s", out->len > 0 ? " " : "", flags[i].word);
+    for (size_t i = 0; i < options->rejected_count; i++) {
+        char hex[ID_HEX_SIZE];
+        id_to_hex(&options->rejected[i], hex);
+        buffer_add_format(out, "%snot=%s", out->len > 0 ? " " : "", hex);
+    }
     if (options->has_ratio)
         buffer_add_format(out, "%sratio=%.10g", out->len > 0 ? " " : "", options->ratio);
     for (size_t i = 0; i < options->selected_count; i++)
@@ -102,5 +137,6 @@ void item_options_format(const struct item_options *options, struct buffer *out)
 void item_options_dispose(struct item_options *options)
 {
     free(options->selected);
+    free(options->rejected);
     *options = (struct item_options){.sequential = false};
 }

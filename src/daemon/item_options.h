@@ -6,13 +6,18 @@
 #include <stdint.h>
 
 #include "kadpeer/buffer.h"
+#include "kadpeer/id.h"
+
+#define REJECTED_MAX 16 /* candidates for one SHA-1 that were fetched and were something else */
 
 struct item_options {
     bool sequential;
-    bool quiet;            /* never announced */
-    bool prepared;         /* what has the partial name is ours */
-    bool sha1_too;         /* what we look for may be a file's SHA-1 instead of an infohash */
-    bool metadata_only;    /* lives as long as somebody asks for its metadata: get --verify-only */
+    bool quiet;          /* never announced */
+    bool prepared;       /* what has the partial name is ours */
+    bool sha1_too;       /* what we look for may be a file's SHA-1 instead of an infohash */
+    bool metadata_only;  /* lives as long as somebody asks for its metadata: get --verify-only */
+    struct id *rejected; /* infohashes that do not have the SHA-1 asked for */
+    size_t rejected_count;
     bool has_ratio;        /* else as configured */
     double ratio;          /* sharing ends when it was sent so often; 0: not by that */
     uint32_t *selected;    /* file numbers, ascending */
@@ -26,5 +31,7 @@ void item_options_dispose(struct item_options *options);
 #define RATIO_MAX 1e9
 /* False: it is none. */
 bool item_options_set_ratio(struct item_options *options, double ratio);
+bool item_options_reject(struct item_options *options, const struct id *infohash); /* false: full */
+bool item_options_rejects(const struct item_options *options, const struct id *infohash);
 /* Copies, sorts, drops repeats. False: no memory. */
 bool item_options_select(struct item_options *options, const uint32_t files[], size_t count);

@@ -1,8 +1,10 @@
 """Flags of share and get, with real daemons."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 
 from harness import test
 from kadnet import sha1_file
@@ -255,3 +257,40 @@ def what_is_looked_at_can_be_fetched_meanwhile(net):
     found = peer.follow(ident)['path']
     assert found == os.path.join(peer.downloads, 'notes.bin') and sha1_file(found) == sha1_file(path)
     assert [t['state'] for t in peer.transfers()] == ['complete']
+
+
+# ---- a SHA-1 under which something else was published ----
+
+def publish_a_lie(daemon, path, sha1):
+    """It claims that the file has that SHA-1."""
+    shared = daemon.share(path)
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.database)) as database, database:
+        database.execute('UPDATE transfers SET file_sha1 = ?', (bytes.fromhex(sha1),))
+    daemon.start(port=daemon.port)
+    daemon.wait_event(lambda event: event['what'] == 'published' and event['kind'] == 3
+                      and event['stored'] > 1)
+    return shared['transfer']['hash']
+
+
+@test
+def what_lies_about_its_sha1_is_passed_over(net):
+    _, first, second, honest, peer = net.star('first', 'second', 'honest', 'peer')
+    lie, path = net.make_file('lie.bin', 300_000), net.make_file('true.bin', 400_000)
+    for liar in first, second:  # two say so, which ranks higher
+        wrong = publish_a_lie(liar, lie, sha1_file(path))
+    status, lines = peer.json('get', sha1_file(path), '--wait', '3')
+    assert status == 10, lines[-1]
+    assert 'is something else: 1 fetched and thrown away' in lines[-1]['error']['message'], lines
+    assert os.listdir(peer.downloads) == []
+    peer.restart()
+    honest.share(path)
+    status, lines = peer.json('get', sha1_file(path))
+    assert status == 0 and lines[-1]['path'].endswith('/true.bin'), lines[-1]
+    assert sha1_file(lines[-1]['path']) == sha1_file(path)
+    assert wrong not in [line.get('hash') for line in lines], 'it was fetched again'
+    assert os.listdir(peer.downloads) == ['true.bin']
+    fresh = net.daemon('fresh', bootstrap=[honest])
+    status, lines = fresh.json('get', sha1_file(path))
+    assert status == 0 and sha1_file(lines[-1]['path']) == sha1_file(path), lines[-1]
+    assert len(fresh.transfers()) == 1 and os.listdir(fresh.downloads) == ['true.bin']
