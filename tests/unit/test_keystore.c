@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "people/aead.h"
 #include "people/keystore.h"
 
 /* Where the parts of a file lie: keystore.c. */
@@ -283,6 +284,33 @@ static void one_flipped_bit_is_refused_though_the_digest_was_mended(void **state
     }
     mend_digest(f);
     assert_int_equal(decode(f), STATUS_OK);
+}
+
+/* Sealed by one who has the password and put another user's key in front. */
+static void a_header_with_another_user_s_key_is_malformed(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer plain, mine;
+    struct aead_key key;
+    struct bytes aad;
+    buffer_init(&plain);
+    buffer_init(&mine);
+    encode(f);
+    keystore_encode_secrets(&f->keystore, &plain);
+    memcpy(key.key, f->key.key, sizeof key.key);
+    memcpy(key.nonce, f->file.data + NONCE_AT, sizeof key.nonce);
+    buffer_add(&mine, f->file.data, HEADER_BYTES);
+    aad = bytes_of(f->file.data, DIGEST_AT);
+    aead_seal(&key, &aad, 1, buffer_bytes(&plain), &mine);
+    assert_true(bytes_equal(buffer_bytes(&mine), buffer_bytes(&f->file)));
+
+    memset(f->file.data + USER_AT, 0x58, PUBLIC_BYTES);
+    f->file.len = HEADER_BYTES;
+    aead_seal(&key, &aad, 1, buffer_bytes(&plain), &f->file);
+    mend_digest(f);
+    assert_refused(f, STATUS_MALFORMED);
+    buffer_dispose(&plain);
+    buffer_dispose(&mine);
 }
 
 static void a_file_cut_short_anywhere_is_malformed(void **state)
@@ -639,6 +667,7 @@ int main(void)
         WITH_FIXTURE(a_wrong_password_is_refused),
         WITH_FIXTURE(one_flipped_bit_anywhere_is_refused_as_damage),
         WITH_FIXTURE(one_flipped_bit_is_refused_though_the_digest_was_mended),
+        WITH_FIXTURE(a_header_with_another_user_s_key_is_malformed),
         WITH_FIXTURE(a_file_cut_short_anywhere_is_malformed),
         WITH_FIXTURE(a_newer_version_is_told_apart),
         WITH_FIXTURE(a_file_of_zeroes_or_of_nothing_is_malformed),
