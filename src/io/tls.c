@@ -128,6 +128,7 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 
 static SSL_CTX *context_new(bool server)
 {
+    char groups[] = GROUPS; /* OpenSSL's macro casts const away */
     SSL_CTX *context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     if (context == NULL)
         return NULL;
@@ -139,7 +140,7 @@ static SSL_CTX *context_new(bool server)
     bool good = SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) &&
                 SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) &&
                 SSL_CTX_set_ciphersuites(context, SUITE) &&
-                SSL_CTX_set1_groups_list(context, GROUPS) && SSL_CTX_set_num_tickets(context, 0) &&
+                SSL_CTX_set1_groups_list(context, groups) && SSL_CTX_set_num_tickets(context, 0) &&
                 SSL_CTX_set_alpn_protos(context, (const unsigned char *)ALPN_WIRE, ALPN_BYTES) == 0;
     if (!good) {
         SSL_CTX_free(context);
