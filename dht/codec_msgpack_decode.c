@@ -105,12 +105,15 @@ static bool read_token(struct msgpack_reader *reader, struct message *out)
 static bool read_record(struct msgpack_reader *reader, struct message_record *out)
 {
     uint32_t items;
-    uint64_t kind;
-    if (!msgpack_read_array(reader, &items) || items != 3 ||
+    uint64_t kind, lifetime_s = 0;
+    if (!msgpack_read_array(reader, &items) || items < 3 || items > 4 ||
         !msgpack_read_fixed(reader, out->key.bytes, ID_BYTES) ||
         !msgpack_read_uint(reader, UINT8_MAX, &kind) || !msgpack_read_bin(reader, &out->value))
         return false;
+    if (items == 4 && (!msgpack_read_uint(reader, UINT32_MAX, &lifetime_s) || lifetime_s == 0))
+        return false;
     out->kind = (uint8_t)kind;
+    out->lifetime_s = (uint32_t)lifetime_s;
     return true;
 }
 

@@ -14,7 +14,7 @@
  *   q    uint           newest seq held            nodes  bin 26 n     id and compact address
  *   c    uint           cursor                     nodes6 bin 38 n     [BEP 32]
  *   tok  bin ≤ 64       write token                c      uint         cursor, if there is more
- *   recs [[bin 20, uint, bin] …]
+ *   recs [[bin 20, uint, bin(, uint)] …]
  *   z    bin            zeroes
  */
 enum {
@@ -26,6 +26,7 @@ enum {
     KEY_CURSOR = 2,
     KEY_RECS = 5,
     KEY_PADDING = 2,
+    UINT32_SIZE = 5,
     UINT64_SIZE = 9,
     ARRAY_HEAD_MAX = 3,
     BIN_HEAD_MAX = 3,
@@ -80,7 +81,9 @@ static size_t room_left(const struct msgpack_writer *writer)
 static size_t record_size(const struct message_record *record)
 {
     size_t kind_size = record->kind < 128 ? 1 : 2;
-    return 1 + msgpack_bin_size(ID_BYTES) + kind_size + msgpack_bin_size(record->value.len);
+    size_t lifetime_size = record->lifetime_s > 0 ? UINT32_SIZE : 0;
+    return 1 + msgpack_bin_size(ID_BYTES) + kind_size + msgpack_bin_size(record->value.len) +
+           lifetime_size;
 }
 
 /* As many records as fit, in order. Returns how many. */
@@ -97,10 +100,12 @@ static size_t add_records(struct open_map *map, const struct message *message)
     msgpack_write_array(map->writer, count);
     for (size_t i = 0; i < count; i++) {
         const struct message_record *record = &message->records[i];
-        msgpack_write_array(map->writer, 3);
+        msgpack_write_array(map->writer, record->lifetime_s > 0 ? 4 : 3);
         msgpack_write_bin(map->writer, bytes_of(record->key.bytes, ID_BYTES));
         msgpack_write_uint(map->writer, record->kind);
         msgpack_write_bin(map->writer, record->value);
+        if (record->lifetime_s > 0)
+            msgpack_write_uint(map->writer, record->lifetime_s);
     }
     return count;
 }

@@ -275,11 +275,10 @@ void dht_cancel(struct dht *dht, uint32_t operation)
 }
 
 enum status dht_restore_record(struct dht *dht, const struct id *key, enum record_kind kind,
-                               struct bytes value, uint64_t now_ms)
+                               struct bytes value, uint32_t left_s, uint64_t now_ms)
 {
     dht_begin(dht, now_ms);
-    struct record_put put = {
-        .key = *key, .kind = kind, .value = value, .lifetime_cap_s = UINT32_MAX};
+    struct record_put put = {.key = *key, .kind = kind, .value = value, .lifetime_cap_s = left_s};
     enum message_code code = record_store_put(dht->store, &put, dht->now_ms, dht_now_unix_s(dht));
     switch (code) {
     case CODE_OK:
@@ -296,11 +295,13 @@ enum status dht_restore_record(struct dht *dht, const struct id *key, enum recor
 }
 
 size_t dht_next_record(const struct dht *dht, size_t cursor, struct id *key, enum record_kind *kind,
-                       struct bytes *value)
+                       struct bytes *value, uint32_t *left_s)
 {
     unsigned number = 0;
-    size_t next = record_store_next(dht->store, cursor, key, &number, value);
+    uint32_t ends_s = 0, now_s = (uint32_t)(dht->now_ms / 1000);
+    size_t next = record_store_next(dht->store, cursor, key, &number, value, &ends_s);
     *kind = (enum record_kind)number;
+    *left_s = ends_s > now_s ? ends_s - now_s : 1;
     return next;
 }
 
@@ -359,6 +360,8 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     out->bad_signatures = store->bad_signatures;
     out->over_quota = store->over_quota;
     out->older = store->older;
+    out->checked = store->checked;
+    out->unchecked = store->unchecked;
     out->evicted = store->evicted;
     out->expired = store->expired;
 }

@@ -37,6 +37,12 @@ static bool set_grow(struct value_set *set)
     return true;
 }
 
+static bool set_has(const struct value_set *set, uint64_t hash)
+{
+    hash += hash == 0;
+    return set->cap > 0 && set->hashes[place_of(set, hash)] == hash;
+}
+
 /* True when it was not in. */
 static bool set_add(struct value_set *set, uint64_t hash)
 {
@@ -92,6 +98,13 @@ static bool tell(struct dht *dht, struct walk *walk, struct bytes value, struct 
     return true;
 }
 
+/* One that we hold ourselves. */
+static void tell_own(struct dht *dht, struct walk *walk, struct bytes value, struct endpoint from)
+{
+    dht_repair_note(dht, walk, NULL, value);
+    tell(dht, walk, value, from);
+}
+
 /* What we publish ourselves, and what others had us keep. */
 void dht_get_own_values(struct dht *dht, struct walk *walk)
 {
@@ -101,14 +114,14 @@ void dht_get_own_values(struct dht *dht, struct walk *walk)
     size_t count =
         dht_server_own_values(dht, &walk->lookup.target, walk->kind, values, MESSAGE_VALUES_MAX);
     for (size_t i = 0; i < count; i++)
-        tell(dht, walk, values[i].value, rules->with_from ? *ourselves : (struct endpoint){0});
+        tell_own(dht, walk, values[i].value, rules->with_from ? *ourselves : (struct endpoint){0});
 
     struct record_get get = {.key = walk->lookup.target, .kind = walk->kind, .asker = *ourselves};
     struct record_sample sample;
     do {
         sample = record_store_get(dht->store, &get, values, MESSAGE_VALUES_MAX, dht->now_ms);
         for (size_t i = 0; i < sample.count; i++)
-            tell(dht, walk, values[i].value, values[i].from);
+            tell_own(dht, walk, values[i].value, values[i].from);
         if (sample.count > 0)
             get.cursor = values[sample.count - 1].order;
         get.has_cursor = true;
@@ -127,16 +140,21 @@ static bool origin(const struct dht *dht, const struct endpoint *holder,
     return out->family == dht->config.family && endpoint_is_usable(out) && !odd_loopback;
 }
 
-static bool take_value(struct dht *dht, struct walk *walk, const struct endpoint *holder,
-                       const struct message_value *value)
+/* True when it is a new one. Each is verified once, however many bring it. */
+static bool take_value(struct dht *dht, struct walk *walk, struct lookup_node *node,
+                       const struct endpoint *holder, const struct message_value *value)
 {
     struct endpoint from = {0};
-    if (record_rules(walk->kind)->with_from && !origin(dht, holder, value, &from))
+    if (value->value.len > DHT_VALUE_MAX ||
+        (record_rules(walk->kind)->with_from && !origin(dht, holder, value, &from)))
         return false;
-    if (record_check(walk->kind, &walk->lookup.target, value->value, dht_now_unix_s(dht)) !=
-        CODE_OK)
+    bool known = set_has(&walk->values, value_hash(dht, value->value, &from));
+    if (!known && record_check(walk->kind, &walk->lookup.target, value->value,
+                               dht_now_unix_s(dht)) != CODE_OK)
         return false;
-    return tell(dht, walk, value->value, from);
+    if (node != NULL)
+        dht_repair_note(dht, walk, node, value->value);
+    return !known && tell(dht, walk, value->value, from);
 }
 
 static void ask_further(struct dht *dht, struct walk *walk, const struct rpc_query *query,
@@ -155,6 +173,13 @@ static void ask_further(struct dht *dht, struct walk *walk, const struct rpc_que
     walk->extra++;
 }
 
+/* It holds what is older than the newest we have seen, and so did not send it. */
+static bool is_left_out(const struct walk *walk, const struct message *answer)
+{
+    return answer->value_count == 0 && walk->newest.value != NULL && answer->has_seq &&
+           answer->seq < walk->newest.seq;
+}
+
 void dht_get_values(struct dht *dht, struct walk *walk, const struct rpc_query *query,
                     const struct message *answer)
 {
@@ -162,20 +187,25 @@ void dht_get_values(struct dht *dht, struct walk *walk, const struct rpc_query *
         return;
     if (answer->total > walk->held)
         walk->held = answer->total;
+    struct lookup_node *node = lookup_find(&walk->lookup, &answer->id);
     unsigned fresh = 0;
     for (size_t i = 0; i < answer->value_count; i++)
-        fresh += take_value(dht, walk, &query->to, &answer->values[i]);
+        fresh += take_value(dht, walk, node, &query->to, &answer->values[i]);
+    bool left_out = is_left_out(walk, answer);
+    if (left_out && node != NULL && node->held == 0)
+        node->held = HELD_OLDER;
     /* None of them fitted: our token was out of date, and now there is another. */
     bool none_fitted = answer->value_count == 0 && answer->total > 0 && answer->token_len > 0 &&
-                       query->purpose == RPC_WALK_ASK;
+                       query->purpose == RPC_WALK_ASK && !left_out;
     if (none_fitted)
         ask_further(dht, walk, query, 0);
     else if (answer->has_cursor && fresh > 0)
         ask_further(dht, walk, query, answer->cursor);
 }
 
-void dht_get_done(struct dht *dht, const struct walk *walk)
+void dht_get_done(struct dht *dht, struct walk *walk)
 {
+    struct holders holders = dht_repair_count(dht, walk);
     const struct lookup *lookup = &walk->lookup;
     uint16_t nearest;
     bool answered = lookup_result(lookup, &nearest, 1) == 1;
@@ -191,6 +221,9 @@ void dht_get_done(struct dht *dht, const struct walk *walk)
                               .answered = lookup->answered,
                               .values = walk->values.count,
                               .held = walk->held,
+                              .nearest = holders.nearest,
+                              .holding = holders.holding,
                               .hops = answered ? lookup->nodes[nearest].hops : 0};
     dht_emit(dht, &event);
+    dht_repair(dht, walk);
 }

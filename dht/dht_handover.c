@@ -51,12 +51,14 @@ void dht_handover_contact(struct dht *dht, const struct contact *contact)
     struct id key;
     unsigned kind;
     struct bytes value;
-    for (size_t at = 0; (at = record_store_next(dht->store, at, &key, &kind, &value)) != 0;) {
+    uint32_t ends_s;
+    for (size_t at = 0;
+         (at = record_store_next(dht->store, at, &key, &kind, &value, &ends_s)) != 0;) {
         if (!is_to_give(dht, &key, &contact->id))
             continue;
         if (walk == NULL && (walk = new_handover(dht, contact)) == NULL)
             return;
-        if (!dht_publish_carry(dht, walk, &key, kind, value))
+        if (!dht_publish_carry(dht, walk, &key, kind, value, ends_s * 1000ull))
             break;
     }
     if (walk != NULL)
@@ -83,12 +85,15 @@ void dht_handover_run(struct dht *dht)
     struct id key;
     unsigned kind;
     struct bytes value;
+    uint32_t ends_s;
     size_t found = 0;
-    for (size_t at = 0; (at = record_store_next(dht->store, at, &key, &kind, &value)) != 0;) {
+    for (size_t at = 0;
+         (at = record_store_next(dht->store, at, &key, &kind, &value, &ends_s)) != 0;) {
         if (slot_of(dht, &key) != dht->handover_slot || !is_our_turn(dht, &key))
             continue;
         uint64_t due_ms = dht->now_ms + rng_below(&dht->rng, HANDOVER_SLOT_MS);
-        if (!dht_publish_anew(dht, &key, kind, value, due_ms) || ++found == HANDOVER_SLOT_MAX)
+        if (!dht_publish_anew(dht, &key, kind, value, ends_s * 1000ull, due_ms) ||
+            ++found == HANDOVER_SLOT_MAX)
             return;
     }
 }

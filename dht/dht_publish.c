@@ -14,16 +14,29 @@
 
 /* ---- told by the owner ---- */
 
+/* An item that a storing node would refuse for the one we publish already. */
+static bool is_outdone(const struct dht *dht, const struct id *key, enum record_kind kind,
+                       struct bytes value)
+{
+    const struct published_record *held = published_same_place(&dht->published, key, kind, value);
+    return held != NULL && record_rules(kind)->digest != NULL &&
+           !bytes_equal(published_value(held), value) &&
+           !record_is_newer(kind, value, published_value(held));
+}
+
 static enum status keep(struct dht *dht, const struct id *key, enum record_kind kind,
                         struct bytes value, bool last)
 {
     if (record_check(kind, key, value, dht_now_unix_s(dht)) != CODE_OK)
         return STATUS_MALFORMED;
+    if (is_outdone(dht, key, kind, value))
+        return STATUS_CONFLICT;
     struct published_record *record = published_put(&dht->published, key, kind, value);
     if (record == NULL)
         return STATUS_FULL;
     record->last = last;
     record->foreign = false;
+    record->ends_ms = 0;
     if (!record->busy)
         published_set_due(&dht->published, record, dht->now_ms);
     return STATUS_OK;
@@ -59,7 +72,8 @@ void dht_withdraw(struct dht *dht, const struct id *key, enum record_kind kind, 
             stop(dht, record);
             at += busy;
         } else if (record_same_place(kind, published_value(record), last)) {
-            if (keep(dht, key, kind, last, true) != STATUS_OK)
+            if (record_rules(kind)->owner == OWNER_NOBODY ||
+                keep(dht, key, kind, last, true) != STATUS_OK)
                 stop(dht, record);
             break;
         } else {
@@ -158,31 +172,33 @@ static bool add_record(struct dht *dht, struct walk *walk, struct published_reco
 
 /* NULL: no room, or something of the same place is on its way already. */
 static struct published_record *add_foreign(struct dht *dht, const struct id *key, unsigned kind,
-                                            struct bytes value)
+                                            struct bytes value, uint64_t ends_ms)
 {
     if (published_same_place(&dht->published, key, kind, value) != NULL)
         return NULL;
     struct published_record *record = published_put(&dht->published, key, kind, value);
-    if (record != NULL)
+    if (record != NULL) {
         record->last = record->foreign = true;
+        record->ends_ms = ends_ms;
+    }
     return record;
 }
 
 bool dht_publish_carry(struct dht *dht, struct walk *walk, const struct id *key, unsigned kind,
-                       struct bytes value)
+                       struct bytes value, uint64_t ends_ms)
 {
     if (walk->record_count == PUBLISH_ROUND_MAX)
         return false;
-    struct published_record *record = add_foreign(dht, key, kind, value);
+    struct published_record *record = add_foreign(dht, key, kind, value, ends_ms);
     if (record != NULL && !add_record(dht, walk, record))
         published_remove(&dht->published, record);
     return true;
 }
 
 bool dht_publish_anew(struct dht *dht, const struct id *key, unsigned kind, struct bytes value,
-                      uint64_t due_ms)
+                      uint64_t ends_ms, uint64_t due_ms)
 {
-    struct published_record *record = add_foreign(dht, key, kind, value);
+    struct published_record *record = add_foreign(dht, key, kind, value, ends_ms);
     if (record != NULL)
         published_set_due(&dht->published, record, due_ms);
     return dht->published.count < PUBLISHED_MAX;
@@ -200,14 +216,22 @@ static bool start_round(struct dht *dht, struct published_record *record)
     return true;
 }
 
+/* Past its own expiry, or the end it had where we have it from. */
+static bool is_past(const struct dht *dht, const struct published_record *record)
+{
+    struct record_facts facts;
+    return record_inspect(record->kind, &record->key, published_value(record), dht_now_unix_s(dht),
+                          &facts) != CODE_OK ||
+           (record->ends_ms != 0 && record->ends_ms <= dht->now_ms);
+}
+
 void dht_publish_run(struct dht *dht)
 {
     struct published_record *first;
     while (may_start(dht) && (first = published_first_due(&dht->published)) != NULL &&
            first->due_ms <= dht->now_ms) {
-        if (record_check(first->kind, &first->key, published_value(first), dht_now_unix_s(dht)) !=
-            CODE_OK)
-            published_remove(&dht->published, first); /* past its own expiry */
+        if (is_past(dht, first))
+            published_remove(&dht->published, first);
         else if (routing_table_count(dht->table) == 0)
             store_alone(dht, first);
         else if (!start_round(dht, first))
@@ -239,10 +263,7 @@ static void choose_targets(const struct dht *dht, struct walk *walk, const uint1
                            size_t count)
 {
     const struct lookup *lookup = &walk->lookup;
-    walk->ourselves =
-        !dht->config.read_only &&
-        (count < DHT_K ||
-         id_distance_compare(&lookup->target, &dht->id, &lookup->nodes[nearest[count - 1]].id) < 0);
+    walk->ourselves = dht_walk_is_among(dht, lookup, nearest, count);
     for (size_t i = 0; i < count; i++)
         if (lookup->nodes[nearest[i]].token_len > 0)
             walk->targets[walk->target_count++] = (struct round_target){.node = nearest[i]};
@@ -303,13 +324,26 @@ void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
 
 /* ---- puts ---- */
 
-void dht_publish_fill(const struct walk *walk, const struct rpc_query *query,
+/* What does not say itself when it ends is handed on for what is left of its life: it would live
+ * for ever otherwise. */
+static uint32_t lifetime_left_s(const struct dht *dht, const struct published_record *record)
+{
+    if (record->ends_ms == 0 || record_rules(record->kind)->clock_slack_s > 0)
+        return 0;
+    uint64_t left_ms = record->ends_ms > dht->now_ms ? record->ends_ms - dht->now_ms : 0;
+    return left_ms < 1000 ? 1 : (uint32_t)(left_ms / 1000);
+}
+
+void dht_publish_fill(const struct dht *dht, const struct walk *walk, const struct rpc_query *query,
                       struct message *message)
 {
     for (size_t i = query->first; i < (size_t)query->first + query->count; i++) {
         const struct published_record *record = walk->records[i].record;
-        message->records[message->record_count++] = (struct message_record){
-            .key = record->key, .kind = record->kind, .value = published_value(record)};
+        message->records[message->record_count++] =
+            (struct message_record){.key = record->key,
+                                    .kind = record->kind,
+                                    .value = published_value(record),
+                                    .lifetime_s = lifetime_left_s(dht, record)};
     }
 }
 
@@ -350,5 +384,7 @@ void dht_publish_done(struct dht *dht, struct walk *walk)
                                     .values = round->stored + walk->ourselves,
                                     .refused = round->refused};
         end_of_round(dht, round->record, &outcome);
+        if (walk->purpose == WALK_REPAIR)
+            dht->counted.repaired += round->stored;
     }
 }

@@ -38,14 +38,14 @@ static void prove_or_pad(const struct dht *dht, const struct endpoint *to, struc
         message->pad_to = MESSAGE_PAD_TO;
 }
 
-static void fill_put(const struct walk *walk, const struct rpc_query *query,
+static void fill_put(const struct dht *dht, const struct walk *walk, const struct rpc_query *query,
                      struct message *message)
 {
     const struct lookup_node *node = lookup_find(&walk->lookup, &query->id);
     if (node == NULL)
         return;
     set_token(message, bytes_of(node->token, node->token_len));
-    dht_publish_fill(walk, query, message);
+    dht_publish_fill(dht, walk, query, message);
 }
 
 static void fill(const struct dht *dht, const struct rpc_query *query, struct message *message)
@@ -54,13 +54,14 @@ static void fill(const struct dht *dht, const struct rpc_query *query, struct me
     if (query->method == METHOD_PING || walk == NULL)
         return;
     if (query->method == METHOD_PUT) {
-        fill_put(walk, query, message);
+        fill_put(dht, walk, query, message);
         return;
     }
     message->target = walk->lookup.target;
     message->kind = walk->purpose == WALK_GET ? walk->kind : 0; /* 0: a token is all we want */
     message->has_cursor = query->cursor != 0;
     message->cursor = query->cursor;
+    message->has_seq = walk->purpose == WALK_GET && dht_repair_seq(walk, &message->seq);
     prove_or_pad(dht, &query->to, message);
 }
 

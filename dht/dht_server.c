@@ -133,11 +133,33 @@ static uint32_t lifetime_cap_s(const struct dht *dht, const struct message_recor
     return cap_s > STORE_FAR_LIFETIME_S ? cap_s : STORE_FAR_LIFETIME_S;
 }
 
-static enum message_code store(struct dht *dht, const struct message_record *record,
-                               const struct endpoint *from)
+/* The sender is a contact of ours, and one of the nearest to this key: it keeps such records too.
+ */
+static bool is_holder(const struct dht *dht, const struct id *key, const struct message *put,
+                      const struct endpoint *from)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(dht->table, key, near, DHT_K);
+    for (size_t i = 0; i < count; i++)
+        if (id_equal(&near[i].id, &put->id))
+            return endpoint_equal(&near[i].endpoint, from);
+    return false;
+}
+
+/* What it is handed on for. Of kinds that say themselves when they end it means nothing. */
+static uint32_t given_lifetime_s(const struct record_rules *rules,
+                                 const struct message_record *record)
+{
+    bool means_something = rules->self_proving && rules->clock_slack_s == 0;
+    return means_something && record->lifetime_s > 0 ? record->lifetime_s : UINT32_MAX;
+}
+
+static enum message_code store(struct dht *dht, const struct message *query,
+                               const struct message_record *record, const struct endpoint *from)
 {
     const struct record_rules *rules = record_rules(record->kind);
     uint32_t cap_s = rules != NULL ? lifetime_cap_s(dht, record, rules->lifetime_s) : UINT32_MAX;
+    uint32_t given_s = rules != NULL ? given_lifetime_s(rules, record) : UINT32_MAX;
     if (cap_s == 0) {
         dht->counted.too_far++;
         return CODE_TOO_FAR;
@@ -146,7 +168,9 @@ static enum message_code store(struct dht *dht, const struct message_record *rec
                              .kind = record->kind,
                              .value = record->value,
                              .source = from,
-                             .lifetime_cap_s = cap_s};
+                             .lifetime_cap_s = given_s < cap_s ? given_s : cap_s};
+    if (rules != NULL && rules->per_holder_max > 0)
+        put.by_holder = is_holder(dht, &record->key, query, from);
     return record_store_put(dht->store, &put, dht->now_ms, dht_now_unix_s(dht));
 }
 
@@ -156,7 +180,7 @@ static void answer_put(struct dht *dht, const struct message *query, const struc
     answer->code_count = query->record_count;
     for (size_t i = 0; i < query->record_count; i++)
         answer->codes[i] =
-            (uint16_t)(has_token ? store(dht, &query->records[i], from) : CODE_BAD_TOKEN);
+            (uint16_t)(has_token ? store(dht, query, &query->records[i], from) : CODE_BAD_TOKEN);
     dht->counted.bad_tokens += !has_token;
 }
 

@@ -74,6 +74,7 @@ static void walk_free(struct walk *walk)
 {
     lookup_dispose(&walk->lookup);
     free(walk->values.hashes);
+    free(walk->newest.value);
     free(walk->records);
     free(walk);
 }
@@ -109,11 +110,16 @@ void dht_walk_cancel(struct dht *dht, uint32_t operation)
 
 /* ---- its life ---- */
 
+static bool has_its_nodes(const struct walk *walk)
+{
+    return walk->purpose == WALK_HANDOVER || walk->purpose == WALK_REPAIR;
+}
+
 /* When all contacts were silent lately, they are still better than nobody. */
 static void seed(struct dht *dht, struct walk *walk)
 {
-    if (walk->purpose == WALK_HANDOVER)
-        return; /* it has its one node */
+    if (has_its_nodes(walk))
+        return;
     struct contact near[DHT_K];
     size_t count = routing_table_closest(dht->table, &walk->lookup.target, near, DHT_K);
     for (size_t i = 0; i < count; i++)
@@ -130,7 +136,7 @@ void dht_walk_begin(struct dht *dht, struct walk *walk)
     if (walk->waiting)
         return;
     dht->walks.running += takes_a_turn(walk);
-    if (walk->purpose != WALK_HANDOVER)
+    if (!has_its_nodes(walk))
         dht_upkeep_touch(dht, &walk->lookup.target);
     seed(dht, walk);
     if (walk->purpose == WALK_GET)
@@ -167,7 +173,15 @@ uint32_t dht_walk_start(struct dht *dht, enum walk_purpose purpose, const struct
 
 static bool stores(const struct walk *walk)
 {
-    return walk->purpose == WALK_PUBLISH || walk->purpose == WALK_HANDOVER;
+    return walk->purpose == WALK_PUBLISH || has_its_nodes(walk);
+}
+
+bool dht_walk_is_among(const struct dht *dht, const struct lookup *lookup, const uint16_t nearest[],
+                       size_t count)
+{
+    return !dht->config.read_only &&
+           (count < DHT_K || id_distance_compare(&lookup->target, &dht->id,
+                                                 &lookup->nodes[nearest[count - 1]].id) < 0);
 }
 
 static void found(struct dht *dht, const struct walk *walk)

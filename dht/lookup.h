@@ -39,6 +39,7 @@ struct lookup_node {
     bool fits;     /* its id fits its address [BEP 42] */
     uint8_t token_len;
     uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
+    uint64_t held;                    /* a get: a mark of the newest value it brought; 0: none */
 };
 
 struct lookup {

@@ -53,8 +53,9 @@ struct message_value {
 /* One record of a put. */
 struct message_record {
     struct id key;
-    uint8_t kind;       /* enum record_kind; unchecked */
-    struct bytes value; /* borrowed */
+    uint8_t kind;        /* enum record_kind; unchecked */
+    struct bytes value;  /* borrowed */
+    uint32_t lifetime_s; /* handed on for what is left of its life; 0: it is not said */
 };
 
 struct message {

@@ -5,6 +5,7 @@
  *   dht_server.c   answers queries, stores records
  *   dht_walk.c     lookups: what all operations have in common
  *   dht_get.c      the values a get brings
+ *   dht_repair.c   who holds what a get brought, and who is given it anew
  *   dht_publish.c  rounds of storing
  *   dht_handover.c records of others that prove themselves, kept alive
  *   dht_join.c     the first contact, the walk to our own id, our address and id
@@ -23,11 +24,14 @@
 #include "dht/votes.h"
 #include "kadpeer/dht.h"
 
+#define HELD_OLDER 1 /* lookup_node.held: it has one that is too old to be brought */
+
 enum walk_purpose {
     WALK_FIND,
     WALK_GET,
     WALK_PUBLISH,
     WALK_HANDOVER, /* of one node: a token from it, then puts */
+    WALK_REPAIR,   /* puts to nodes whose tokens a get brought; asks nobody */
     WALK_SELF,
     WALK_REFRESH,
 };
@@ -36,6 +40,16 @@ enum walk_purpose {
 struct value_set {
     uint64_t *hashes; /* 0: empty */
     uint32_t count, cap;
+};
+
+/* Of a get: the newest value so far, where a key has but one (items and parts); see dht_repair.c.
+ */
+struct newest {
+    uint8_t *value; /* NULL: none yet */
+    uint16_t len;
+    uint64_t seq;
+    uint64_t mark; /* in lookup_node.held: this very value */
+    uint64_t ours; /* what we hold ourselves, as lookup_node.held */
 };
 
 /* A record on its round. */
@@ -60,6 +74,7 @@ struct walk {
     uint16_t pages;  /* asked for in all */
     uint16_t silent; /* nodes */
     uint32_t held;   /* the largest total a node told of */
+    struct newest newest;
     struct lookup lookup;
     struct value_set values;
     struct round_record *records;
@@ -173,6 +188,9 @@ void dht_walk_silent(struct dht *dht, const struct rpc_query *query);
 void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct contact *contact);
 /* For all walks that know nobody yet. NULL: there is no contact to hope for. */
 void dht_walk_first_contact(struct dht *dht, const struct contact *contact);
+/* Are we one of the k nearest, of which `count` are in `nearest`? */
+bool dht_walk_is_among(const struct dht *dht, const struct lookup *lookup, const uint16_t nearest[],
+                       size_t count);
 void dht_walk_cancel(struct dht *dht, uint32_t operation);
 void dht_walk_free_all(struct dht *dht);
 uint32_t dht_walk_next_operation(struct dht *dht);
@@ -183,7 +201,23 @@ bool dht_walk_valid(const struct dht *dht);
 void dht_get_own_values(struct dht *dht, struct walk *walk);
 void dht_get_values(struct dht *dht, struct walk *walk, const struct rpc_query *query,
                     const struct message *answer);
-void dht_get_done(struct dht *dht, const struct walk *walk);
+void dht_get_done(struct dht *dht, struct walk *walk);
+
+/* ---- dht_repair.c ---- */
+
+/* `node` brought this value, which is good. NULL: we hold it ourselves. */
+void dht_repair_note(struct dht *dht, struct walk *walk, struct lookup_node *node,
+                     struct bytes value);
+/* The seq to ask with, so that only what is as new as the newest or newer is brought. */
+bool dht_repair_seq(const struct walk *walk, uint64_t *out);
+struct holders {
+    uint32_t nearest; /* of the k nearest: that answered, ourselves included */
+    uint32_t holding; /* … that have the newest value, or any where a key has many */
+};
+struct holders dht_repair_count(const struct dht *dht, const struct walk *walk);
+/* The get is over: puts the newest value to those of the k nearest that hold another, and if fewer
+ * than half have it, to all of them. */
+void dht_repair(struct dht *dht, const struct walk *walk);
 
 /* ---- dht_publish.c ---- */
 
@@ -195,15 +229,16 @@ void dht_publish_answered(struct dht *dht, struct walk *walk, const struct rpc_q
                           const struct message *answer); /* NULL: silent */
 void dht_publish_done(struct dht *dht, struct walk *walk);
 /* The records of a put, as they are to be sent. */
-void dht_publish_fill(const struct walk *walk, const struct rpc_query *query,
+void dht_publish_fill(const struct dht *dht, const struct walk *walk, const struct rpc_query *query,
                       struct message *message);
 
-/* Others' records: a copy joins the round of `walk`. False: the round is full. */
+/* Others' records, which end here at `ends_ms` (0: a whole life begins): a copy joins the round of
+ * `walk`. False: the round is full. */
 bool dht_publish_carry(struct dht *dht, struct walk *walk, const struct id *key, unsigned kind,
-                       struct bytes value);
+                       struct bytes value, uint64_t ends_ms);
 /* A copy has a round of its own at `due_ms`. False: no room. */
 bool dht_publish_anew(struct dht *dht, const struct id *key, unsigned kind, struct bytes value,
-                      uint64_t due_ms);
+                      uint64_t ends_ms, uint64_t due_ms);
 
 /* ---- dht_handover.c ---- */
 

@@ -25,9 +25,12 @@
 #define TOKEN_EPOCH_MS (5 * 60 * 1000)
 
 /* Records: caps under one key, beside those per kind in record_kinds.c. */
-#define RECORDS_PER_KEY_MAX   1000 /* of any kind: enough to start a swarm of any size from */
-#define STORE_PER_ADDRESS_MAX 8    /* of one public IPv4 address or IPv6 /64: people behind a NAT */
-#define STORE_PER_NETWORK_MAX 32   /* of one /24 or /48: a campus, not a botnet of one host */
+#define RECORDS_PER_KEY_MAX         1000 /* of any kind: enough to start a swarm of any size from */
+#define STORE_PER_ADDRESS_MAX       8 /* of one public IPv4 address or IPv6 /64: people behind a NAT */
+#define STORE_PER_NETWORK_MAX       32 /* of one /24 or /48: a campus, not a botnet of one host */
+#define STORE_DROPS_PER_NETWORK_MAX 2  /* in one mailbox: a request, and one made anew */
+#define STORE_DROPS_PER_HOLDER_MAX                                                                 \
+    16 /* … by a node that keeps the mailbox too: it hands on what others sent */
 #define STORE_BUDGET_BYTES                                                                         \
     (32 * 1024 * 1024)         /* true memory of all records of one node: half for                 \
                                   signed ones, half for the others, so that                        \
@@ -36,7 +39,17 @@
 #define STORE_NETWORK_SHARE 8  /* one /24 or /48 at most 1/8 of the half of its own records */
 #define STORE_BRINGER_SHARE 4  /* … and of signed ones, whoever signed: it may hand on many */
 #define STORE_TIDY_S        30 /* records that have ended are swept this often, all at once */
-#define STORE_PAST_EXPIRY_S (24 * 3600) /* clocks may differ by this: longer `x` is refused */
+
+/* Signatures verified for strangers. A core verifies about 4,000 a second: a quarter of one. */
+#define VERIFY_PER_S       1000
+#define VERIFY_BURST       2000
+#define VERIFY_COST_MS     5 /* of a network's time, while checks are plenty: 200 a second */
+#define VERIFY_COST_MAX_MS (2 * 1000) /* … while they are scarce: who came just then pays no more \
+                                       */
+#define VERIFY_FORGED_MS   (15 * 1000) /* … and for one that did not verify */
+#define VERIFY_DEBT_MAX_MS (60 * 1000)
+#define VERIFY_TABLE_MAX   8192 /* networks remembered at a time, 8 bytes each; a power of 2 */
+#define VERIFY_KNOWN       1024 /* hashes of values that verified, 8 bytes each; a power of 2 */
 
 /* Queries per source: about ten times what one busy peer with 10,000 files asks of one node. */
 #define THROTTLE_ADDRESS_PER_S 20

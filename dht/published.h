@@ -21,7 +21,8 @@ struct published_record {
     uint16_t value_len;
     uint16_t misses; /* rounds in a row that stored it nowhere */
     uint32_t heap_at;
-    uint64_t due_ms; /* UINT64_MAX while busy */
+    uint64_t due_ms;  /* UINT64_MAX while busy */
+    uint64_t ends_ms; /* handed on: the end of its life here; 0: a whole one begins */
     uint8_t *value;
 };
 

@@ -99,3 +99,31 @@ size_t crowd_victim(const struct record_group *group, const struct source_rules 
         return NOWHERE;
     return first_to_end_of(group, rules, &tally, most);
 }
+
+/* ---- by work ---- */
+
+static bool is_weaker(const struct record *a, const struct record *b)
+{
+    return a->mark != b->mark ? a->mark < b->mark : a->ends_s < b->ends_s;
+}
+
+size_t crowd_weakest(const struct record_group *group, const struct source_rules *rules,
+                     const struct endpoint *of_network)
+{
+    size_t weakest = NOWHERE;
+    for (size_t i = 0; i < group->count; i++) {
+        struct endpoint source = record_source(&group->records[i]);
+        if (of_network != NULL && !source_same_network(rules, of_network, &source))
+            continue;
+        if (weakest == NOWHERE || is_weaker(&group->records[i], &group->records[weakest]))
+            weakest = i;
+    }
+    return weakest;
+}
+
+bool crowd_may_replace(const struct record *own, uint32_t work, uint32_t ends_s, bool same_network)
+{
+    if (same_network)
+        return work > own->mark || ends_s > own->ends_s;
+    return work >= own->mark && ends_s >= own->ends_s;
+}

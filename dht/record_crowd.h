@@ -1,6 +1,7 @@
 /* Who holds how many of the values under one key, and who has to give way  [protocol.md 2]. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,3 +21,13 @@ size_t crowd_of_signer(const struct record_group *group, uint32_t signer);
  * n). */
 size_t crowd_victim(const struct record_group *group, const struct source_rules *rules,
                     const struct endpoint *source, uint32_t place);
+
+/* The record of least work, and of those the first to end; of the same network as `of_network`
+ * only, unless that is NULL. There is one. */
+size_t crowd_weakest(const struct record_group *group, const struct source_rules *rules,
+                     const struct endpoint *of_network);
+
+/* May another drop of the same body stand in the place of `own`? From the same network it has to
+ * be better in something; from elsewhere it must be worse in nothing, or others could shorten the
+ * life of what they copy. */
+bool crowd_may_replace(const struct record *own, uint32_t work, uint32_t ends_s, bool same_network);

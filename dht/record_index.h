@@ -23,8 +23,9 @@ struct record {
     } value;
     uint8_t address[16]; /* of the source; IPv4 in its mapped form; zeroes: none */
     uint32_t ends_s;     /* monotonic seconds */
-    uint32_t mark;       /* OWNER_SOURCE: first seen, seconds. OWNER_SIGNER: tag of the signer */
-    uint32_t place;      /* OWNER_SIGNER: tag of signer and subject. OWNER_SOURCE: 0 */
+    uint32_t mark;       /* OWNER_SOURCE: first seen, seconds. OWNER_SIGNER: tag of the signer.
+                            OWNER_NOBODY: work */
+    uint32_t place;      /* tag of signer and subject. OWNER_SOURCE: 0 */
     uint16_t port;
     uint16_t len;
 };

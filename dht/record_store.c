@@ -7,10 +7,11 @@
 #include "dht/record_crowd.h"
 #include "dht/record_index.h"
 #include "dht/record_kinds.h"
+#include "dht/record_owners.h"
 #include "dht/source.h"
-#include "kadpeer/siphash.h"
+#include "dht/verify_budget.h"
 
-/* The records of one enum record_owner, with a budget of their own. */
+/* The records that prove themselves, or the others, with a budget of their own. */
 struct shelf {
     struct record_index index;
     struct byte_counts counts;
@@ -19,14 +20,9 @@ struct shelf {
 
 struct record_store {
     struct source_rules sources;
-    struct shelf shelves[2]; /* by enum record_owner */
+    struct shelf shelves[2]; /* by record_rules.self_proving */
+    struct verify_budget checks;
     struct record_store_stats stats;
-};
-
-/* Whom a record's bytes are charged to, as tags; 0: nobody. */
-struct owners {
-    uint32_t narrow; /* address, or signer */
-    uint32_t wide;   /* network of the source, or of who brought it */
 };
 
 /* A put on its way in. */
@@ -35,7 +31,7 @@ struct newcomer {
     const struct record_put *put;
     struct record_facts facts;
     struct endpoint source; /* family 0: our own disk */
-    uint32_t signer, place; /* as in struct record; 0 for OWNER_SOURCE */
+    uint32_t place, mark;   /* as in struct record */
     uint32_t now_s, ends_s;
     size_t victim; /* whose place it takes under a full key; else NOWHERE */
 };
@@ -48,6 +44,7 @@ struct record_store *record_store_new(const struct record_store_config *config)
     size_t budget = config->budget_bytes != 0 ? config->budget_bytes : STORE_BUDGET_BYTES;
     memcpy(store->sources.secret, config->secret, sizeof store->sources.secret);
     store->sources.limit_local = config->limit_local;
+    verify_budget_init(&store->checks, &store->sources);
     for (size_t i = 0; i < 2; i++) {
         record_index_init(&store->shelves[i].index, config->secret);
         store->shelves[i].budget_bytes = budget / 2;
@@ -64,6 +61,7 @@ void record_store_free(struct record_store *store)
         record_index_dispose(&store->shelves[i].index);
         byte_counts_dispose(&store->shelves[i].counts);
     }
+    verify_budget_dispose(&store->checks);
     free(store);
 }
 
@@ -71,7 +69,7 @@ static void note_sizes(struct record_store *store)
 {
     struct record_store_stats *stats = &store->stats;
     stats->records = stats->keys = 0;
-    stats->bytes = allocation_bytes(sizeof *store);
+    stats->bytes = allocation_bytes(sizeof *store) + verify_budget_memory(&store->checks);
     for (size_t i = 0; i < 2; i++) {
         const struct shelf *shelf = &store->shelves[i];
         stats->records += shelf->index.records;
@@ -80,79 +78,11 @@ static void note_sizes(struct record_store *store)
     }
 }
 
-/* ---- who pays ---- */
-
-/* A tag of the store's own, in a domain of one letter. Never 0. */
-static uint32_t hash_tag(const struct record_store *store, char domain, const void *a, size_t a_len,
-                         const void *b, size_t b_len)
-{
-    uint8_t text[1 + ED25519_PUBLIC_BYTES + RECORD_SUBJECT_MAX] = {(uint8_t)domain};
-    memcpy(text + 1, a, a_len);
-    if (b_len > 0)
-        memcpy(text + 1 + a_len, b, b_len);
-    uint32_t tag = (uint32_t)siphash(store->sources.secret, bytes_of(text, 1 + a_len + b_len));
-    return tag != 0 ? tag : 1;
-}
-
-static struct owners owners_of(const struct record_store *store, enum record_owner owner,
-                               const struct endpoint *source, uint32_t signer)
-{
-    const struct source_rules *rules = &store->sources;
-    struct owners owners = {.narrow = signer};
-    if (source->family == ENDPOINT_NONE)
-        return owners;
-    if (owner == OWNER_SOURCE)
-        owners.narrow = source_tag(rules, source, SOURCE_ADDRESS);
-    if (source_counts(rules, source, SOURCE_NETWORK))
-        owners.wide = source_tag(rules, source, SOURCE_NETWORK);
-    return owners;
-}
-
-static struct owners owners_of_record(const struct record_store *store, enum record_owner owner,
-                                      const struct record *record)
-{
-    struct endpoint source = record_source(record);
-    return owners_of(store, owner, &source, owner == OWNER_SIGNER ? record->mark : 0);
-}
-
-/* What a value costs its owners: its record, a group, and what does not fit into the record. */
-static uint32_t charge_of(size_t value_len)
-{
-    size_t heap = value_len > RECORD_INLINE_BYTES ? allocation_bytes(value_len) : 0;
-    return (uint32_t)(sizeof(struct record) + sizeof(struct record_group) + heap);
-}
-
-static void discharge(struct shelf *shelf, struct owners owners, size_t value_len)
-{
-    byte_counts_take(&shelf->counts, owners.narrow, charge_of(value_len));
-    byte_counts_take(&shelf->counts, owners.wide, charge_of(value_len));
-}
-
-static bool charge(struct shelf *shelf, struct owners owners, size_t value_len)
-{
-    if (!byte_counts_add(&shelf->counts, owners.narrow, charge_of(value_len)))
-        return false;
-    if (byte_counts_add(&shelf->counts, owners.wide, charge_of(value_len)))
-        return true;
-    byte_counts_take(&shelf->counts, owners.narrow, charge_of(value_len));
-    return false;
-}
-
-static bool within_shares(const struct shelf *shelf, enum record_owner owner, struct owners owners,
-                          size_t value_len)
-{
-    size_t wide_share = owner == OWNER_SIGNER ? STORE_BRINGER_SHARE : STORE_NETWORK_SHARE;
-    size_t cost = charge_of(value_len);
-    return byte_counts_of(&shelf->counts, owners.narrow) + cost <=
-               shelf->budget_bytes / STORE_ADDRESS_SHARE &&
-           byte_counts_of(&shelf->counts, owners.wide) + cost <= shelf->budget_bytes / wide_share;
-}
-
 /* ---- taking records away ---- */
 
 static struct shelf *shelf_of(struct record_store *store, unsigned kind)
 {
-    return &store->shelves[record_rules(kind)->owner];
+    return &store->shelves[record_rules(kind)->self_proving];
 }
 
 static void remove_record(struct record_store *store, struct record_group *group, size_t at)
@@ -160,7 +90,8 @@ static void remove_record(struct record_store *store, struct record_group *group
     struct shelf *shelf = shelf_of(store, group->kind);
     const struct record *record = &group->records[at];
     enum record_owner owner = record_rules(group->kind)->owner;
-    discharge(shelf, owners_of_record(store, owner, record), record->len);
+    record_owners_discharge(&shelf->counts, record_owners_of_record(&store->sources, owner, record),
+                            record->len);
     record_index_remove(&shelf->index, group, at);
 }
 
@@ -216,15 +147,15 @@ static bool make_room(struct record_store *store, struct shelf *shelf, size_t ne
 
 static bool is_own(enum record_owner owner, const struct record *record, const struct record *like)
 {
-    if (owner == OWNER_SIGNER)
-        return record->place == like->place && record->mark == like->mark;
-    return record_same_source(record, like);
+    if (owner == OWNER_SOURCE)
+        return record_same_source(record, like);
+    return record->place == like->place && (owner == OWNER_NOBODY || record->mark == like->mark);
 }
 
 /* The owner's earlier record, or NOWHERE. */
 static size_t find_own(const struct record_group *group, const struct newcomer *in)
 {
-    struct record like = {.place = in->place, .mark = in->signer};
+    struct record like = {.place = in->place, .mark = in->mark};
     record_set_source(&like, &in->source);
     for (size_t i = 0; group != NULL && i < group->count; i++)
         if (is_own(in->rules->owner, &group->records[i], &like))
@@ -237,7 +168,7 @@ static bool within_key_caps(const struct record_store *store, const struct recor
 {
     const struct source_rules *sources = &store->sources;
     if (in->rules->owner == OWNER_SIGNER)
-        return crowd_of_signer(group, in->signer) < in->rules->per_signer_max;
+        return crowd_of_signer(group, in->mark) < in->rules->per_signer_max;
     return crowd_of(group, sources, &in->source, SOURCE_ADDRESS) < STORE_PER_ADDRESS_MAX &&
            crowd_of(group, sources, &in->source, SOURCE_NETWORK) < STORE_PER_NETWORK_MAX;
 }
@@ -248,7 +179,7 @@ static uint32_t lifetime_s(const struct newcomer *in, const struct record *own, 
 {
     const struct record_rules *rules = in->rules;
     uint64_t life = rules->lifetime_s;
-    if (rules->owner == OWNER_SIGNER && in->facts.expiry_unix_s - now_unix_s < life)
+    if (rules->clock_slack_s > 0 && in->facts.expiry_unix_s - now_unix_s < life)
         life = in->facts.expiry_unix_s - now_unix_s;
     if (rules->stable_lifetime_s > 0 && in->facts.seed && own != NULL &&
         in->now_s - own->mark >= rules->stable_after_s)
@@ -266,17 +197,61 @@ static enum message_code read_newcomer(const struct record_store *store,
                             .rules = record_rules(put->kind),
                             .victim = NOWHERE,
                             .now_s = (uint32_t)(now_ms / 1000)};
-    enum message_code code = record_inspect(put->kind, put->value, now_unix_s, &in->facts);
+    enum message_code code =
+        record_inspect(put->kind, &put->key, put->value, now_unix_s, &in->facts);
     if (code != CODE_OK)
         return code;
     if (put->source != NULL)
         in->source = *put->source;
-    if (in->rules->owner == OWNER_SOURCE)
-        return put->source != NULL ? CODE_OK : CODE_MALFORMED;
-    in->signer = hash_tag(store, 's', in->facts.signer, sizeof in->facts.signer, NULL, 0);
-    in->place = hash_tag(store, 'p', in->facts.signer, sizeof in->facts.signer, in->facts.subject,
-                         sizeof in->facts.subject);
+    else if (!in->rules->self_proving)
+        return CODE_MALFORMED;
+    const struct record_facts *facts = &in->facts;
+    if (in->rules->owner != OWNER_SOURCE)
+        in->place = record_tag_of_place(&store->sources, facts);
+    if (in->rules->owner == OWNER_SIGNER)
+        in->mark = record_tag_of_signer(&store->sources, facts);
+    else
+        in->mark = in->rules->owner == OWNER_SOURCE ? in->now_s : facts->work;
     return CODE_OK;
+}
+
+/* Against what its owner had there before. */
+static enum message_code judge_again(const struct record_store *store, const struct newcomer *in,
+                                     const struct record *own)
+{
+    struct bytes held_value = record_value(own);
+    struct record_facts held;
+    if (in->rules->by_work) {
+        struct endpoint source = record_source(own);
+        bool same = source_same_network(&store->sources, &in->source, &source);
+        return crowd_may_replace(own, in->mark, in->ends_s, same) ? CODE_OK : CODE_OLDER;
+    }
+    if (in->rules->owner != OWNER_SIGNER || !in->rules->inspect(held_value, &held))
+        return CODE_OK;
+    if (!record_is_newer(in->put->kind, in->put->value, held_value))
+        return CODE_OLDER;
+    bool ends_sooner = in->facts.expiry_unix_s < held.expiry_unix_s;
+    return in->rules->digest != NULL && in->facts.seq > held.seq && ends_sooner ? CODE_MALFORMED
+                                                                                : CODE_OK;
+}
+
+/* A full mailbox, or a network that has enough in it, gives up what has least work. */
+static enum message_code judge_work(const struct record_store *store, struct newcomer *in,
+                                    const struct record_group *group)
+{
+    size_t network_max =
+        in->put->by_holder ? in->rules->per_holder_max : in->rules->per_network_max;
+    const struct endpoint *of_network = NULL;
+    if (in->put->source != NULL &&
+        crowd_of(group, &store->sources, &in->source, SOURCE_NETWORK) >= network_max)
+        of_network = &in->source;
+    else if (group->count < in->rules->per_key_max)
+        return CODE_OK;
+    in->victim = crowd_weakest(group, &store->sources, of_network);
+    const struct record *weakest = &group->records[in->victim];
+    bool has_more =
+        in->mark != weakest->mark ? in->mark > weakest->mark : in->ends_s > weakest->ends_s;
+    return has_more ? CODE_OK : CODE_QUOTA;
 }
 
 /* What speaks against it, once it is known to be well-formed; its signature aside. Finds the
@@ -284,26 +259,48 @@ static enum message_code read_newcomer(const struct record_store *store,
 static enum message_code judge(const struct record_store *store, struct newcomer *in,
                                const struct record_group *group, size_t own)
 {
-    const struct shelf *shelf = &store->shelves[in->rules->owner];
-    if (own != NOWHERE) {
-        struct record_facts held;
-        return in->rules->owner == OWNER_SIGNER &&
-                       in->rules->inspect(record_value(&group->records[own]), &held) &&
-                       held.seq >= in->facts.seq
-                   ? CODE_OLDER
-                   : CODE_OK;
-    }
-    struct owners owners = owners_of(store, in->rules->owner, &in->source, in->signer);
-    if (!within_shares(shelf, in->rules->owner, owners, in->put->value.len))
+    const struct shelf *shelf = &store->shelves[in->rules->self_proving];
+    if (own != NOWHERE)
+        return judge_again(store, in, &group->records[own]);
+    struct record_owners owners =
+        record_owners_of(&store->sources, in->rules->owner, &in->source, in->mark);
+    if (!record_owners_within_shares(&shelf->counts, shelf->budget_bytes, in->rules->owner, owners,
+                                     in->put->value.len))
         return CODE_QUOTA;
     if (group == NULL)
         return CODE_OK;
+    if (in->rules->by_work)
+        return judge_work(store, in, group);
     if (!within_key_caps(store, group, in))
         return CODE_QUOTA;
     if (group->count < in->rules->per_key_max)
         return CODE_OK;
     in->victim = crowd_victim(group, &store->sources, &in->source, in->place);
     return in->victim != NOWHERE ? CODE_OK : CODE_QUOTA;
+}
+
+/* Is it signed by whom it names? As far as there is time for its source to ask. */
+static enum message_code check_signature(struct record_store *store, const struct newcomer *in,
+                                         uint64_t now_ms)
+{
+    const struct record_put *put = in->put;
+    if (in->rules->verify == NULL)
+        return CODE_OK;
+    uint64_t hash = verify_budget_hash(&store->checks, &put->key, put->kind, put->value);
+    if (verify_budget_knows(&store->checks, hash))
+        return CODE_OK;
+    if (put->source != NULL && !verify_budget_take(&store->checks, put->source, now_ms)) {
+        store->stats.unchecked++;
+        return CODE_QUOTA;
+    }
+    store->stats.checked++;
+    if (in->rules->verify(put->value, &put->key)) {
+        verify_budget_remember(&store->checks, hash);
+        return CODE_OK;
+    }
+    if (put->source != NULL)
+        verify_budget_forged(&store->checks, put->source, now_ms);
+    return CODE_BAD_SIGNATURE;
 }
 
 /* Adds a record for the newcomer. NULL: no memory. */
@@ -314,7 +311,7 @@ static struct record *add_record(struct record_store *store, const struct newcom
     if (record == NULL)
         return NULL;
     record->place = in->place;
-    record->mark = in->rules->owner == OWNER_SIGNER ? in->signer : in->now_s;
+    record->mark = in->mark;
     return record;
 }
 
@@ -329,12 +326,17 @@ static enum message_code keep(struct record_store *store, const struct newcomer 
     if (record == NULL)
         return CODE_QUOTA;
     if (own != NOWHERE)
-        discharge(shelf, owners_of_record(store, in->rules->owner, record), record->len);
+        record_owners_discharge(&shelf->counts,
+                                record_owners_of_record(&store->sources, in->rules->owner, record),
+                                record->len);
 
     group = record_index_find(&shelf->index, &put->key, put->kind);
-    struct owners owners = owners_of(store, in->rules->owner, &in->source, in->signer);
+    struct record_owners owners =
+        record_owners_of(&store->sources, in->rules->owner, &in->source, in->mark);
+    if (in->rules->by_work)
+        record->mark = in->mark;
     if (!record_index_set_value(&shelf->index, record, put->value) ||
-        !charge(shelf, owners, put->value.len)) {
+        !record_owners_charge(&shelf->counts, owners, put->value.len)) {
         record_index_remove(&shelf->index, group, (size_t)(record - group->records));
         return CODE_QUOTA;
     }
@@ -345,11 +347,11 @@ static enum message_code keep(struct record_store *store, const struct newcomer 
 
 static bool is_renewal(const struct newcomer *in, const struct record *own)
 {
-    return in->rules->owner == OWNER_SIGNER && bytes_equal(record_value(own), in->put->value);
+    return in->rules->self_proving && bytes_equal(record_value(own), in->put->value);
 }
 
 static enum message_code put_checked(struct record_store *store, struct newcomer *in,
-                                     struct record_group *group, size_t own)
+                                     struct record_group *group, size_t own, uint64_t now_ms)
 {
     struct shelf *shelf = shelf_of(store, in->put->kind);
     if (own != NOWHERE && in->facts.gone) {
@@ -359,19 +361,21 @@ static enum message_code put_checked(struct record_store *store, struct newcomer
     if (in->facts.gone)
         return CODE_OK;
     if (own != NOWHERE && is_renewal(in, &group->records[own])) {
-        record_index_set_end(&shelf->index, group, &group->records[own], in->ends_s);
+        if (in->ends_s > group->records[own].ends_s)
+            record_index_set_end(&shelf->index, group, &group->records[own], in->ends_s);
         return CODE_OK;
     }
     enum message_code code = judge(store, in, group, own);
     if (code != CODE_OK)
         return code;
-    if (in->rules->verify != NULL && !in->rules->verify(in->put->value, &in->put->key))
-        return CODE_BAD_SIGNATURE;
+    code = check_signature(store, in, now_ms);
+    if (code != CODE_OK)
+        return code;
     if (in->victim != NOWHERE) {
         remove_record(store, group, in->victim);
         store->stats.evicted++;
     }
-    if (!make_room(store, shelf, charge_of(in->put->value.len), in->ends_s))
+    if (!make_room(store, shelf, record_cost(in->put->value.len), in->ends_s))
         return CODE_QUOTA;
     return keep(store, in);
 }
@@ -397,7 +401,7 @@ enum message_code record_store_put(struct record_store *store, const struct reco
         size_t own = find_own(group, &in);
         uint32_t life_s = lifetime_s(&in, own != NOWHERE ? &group->records[own] : NULL, now_unix_s);
         in.ends_s = in.now_s + life_s;
-        code = put_checked(store, &in, group, own);
+        code = put_checked(store, &in, group, own, now_ms);
     }
     note_code(&store->stats, code);
     note_sizes(store);
@@ -406,85 +410,16 @@ enum message_code record_store_put(struct record_store *store, const struct reco
 
 /* ---- get ---- */
 
-/* The place of a record in the order in which this asker is shown them: a keyed hash of the asker
- * and of whose record it is, which stays while the value changes. */
-static uint64_t order_of(const struct record_store *store, const struct endpoint *asker,
-                         const struct record *record, enum record_owner owner)
-{
-    uint8_t text[1 + 1 + 16 + 2 + 16 + 2] = {'o', asker->family};
-    memcpy(text + 2, asker->addr, 16);
-    write_u16(text + 18, asker->port);
-    if (owner == OWNER_SIGNER) {
-        write_u32(text + 20, record->place);
-        write_u32(text + 24, record->mark);
-    } else {
-        memcpy(text + 20, record->address, 16);
-        write_u16(text + 36, record->port);
-    }
-    return siphash(store->sources.secret, bytes_of(text, sizeof text));
-}
-
-/* The least of the orders seen so far, sorted. */
-struct picked {
-    struct {
-        uint64_t order;
-        size_t at;
-    } least[MESSAGE_VALUES_MAX];
-    size_t count, cap;
-    bool more; /* some were left out */
-};
-
-static void pick(struct picked *picked, uint64_t order, size_t at)
-{
-    size_t i = picked->count;
-    if (i == picked->cap) {
-        picked->more = true;
-        if (i == 0 || order >= picked->least[i - 1].order)
-            return;
-        i--;
-    } else {
-        picked->count++;
-    }
-    for (; i > 0 && picked->least[i - 1].order > order; i--)
-        picked->least[i] = picked->least[i - 1];
-    picked->least[i].order = order;
-    picked->least[i].at = at;
-}
-
-static void show(const struct record *record, const struct record_rules *rules, uint64_t order,
-                 struct message_value *out)
-{
-    *out = (struct message_value){
-        .value = record_value(record), .with_from = rules->with_from, .order = order};
-    if (rules->with_from)
-        out->from = record_source(record);
-}
-
 struct record_sample record_store_get(const struct record_store *store,
                                       const struct record_get *get, struct message_value out[],
                                       size_t cap, uint64_t now_ms)
 {
-    struct record_sample sample = {0};
-    struct picked picked = {.cap = cap < MESSAGE_VALUES_MAX ? cap : MESSAGE_VALUES_MAX};
     const struct record_rules *rules = record_rules(get->kind);
     if (rules == NULL)
-        return sample;
+        return (struct record_sample){0};
     const struct record_group *group =
-        record_index_find(&store->shelves[rules->owner].index, &get->key, get->kind);
-    for (size_t i = 0; group != NULL && i < group->count; i++) {
-        const struct record *record = &group->records[i];
-        if (record->ends_s <= now_ms / 1000)
-            continue;
-        sample.total++;
-        uint64_t order = order_of(store, &get->asker, record, rules->owner);
-        if (!get->has_cursor || order > get->cursor)
-            pick(&picked, order, i);
-    }
-    for (; sample.count < picked.count; sample.count++)
-        show(&group->records[picked.least[sample.count].at], rules,
-             picked.least[sample.count].order, &out[sample.count]);
-    sample.more = picked.more;
-    return sample;
+        record_index_find(&store->shelves[rules->self_proving].index, &get->key, get->kind);
+    return record_sample_take(group, get, store->sources.secret, out, cap, now_ms);
 }
 
 /* ---- time ---- */
@@ -518,9 +453,9 @@ uint64_t record_store_deadline(const struct record_store *store)
 
 /* A cursor is a group's place in the heap, shifted, and a record's in it, counted from 1. */
 size_t record_store_next(const struct record_store *store, size_t cursor, struct id *key,
-                         unsigned *kind, struct bytes *value)
+                         unsigned *kind, struct bytes *value, uint32_t *ends_s)
 {
-    const struct record_index *index = &store->shelves[OWNER_SIGNER].index;
+    const struct record_index *index = &store->shelves[true].index;
     size_t at = cursor >> 16, record_at = cursor & 0xffff;
     while (at < index->groups && record_at >= index->heap[at]->count) {
         at++;
@@ -532,6 +467,7 @@ size_t record_store_next(const struct record_store *store, size_t cursor, struct
     *key = group->key;
     *kind = group->kind;
     *value = record_value(&group->records[record_at]);
+    *ends_s = group->records[record_at].ends_s;
     return at << 16 | (record_at + 1);
 }
 
@@ -540,26 +476,27 @@ const struct record_store_stats *record_store_stats(const struct record_store *s
     return &store->stats;
 }
 
-static uint64_t charged_bytes(const struct record_store *store, size_t owner)
+static uint64_t charged_bytes(const struct record_store *store, const struct record_index *index)
 {
-    const struct record_index *index = &store->shelves[owner].index;
     uint64_t sum = 0;
     for (size_t i = 0; i < index->groups; i++) {
+        enum record_owner owner = record_rules(index->heap[i]->kind)->owner;
         for (size_t r = 0; r < index->heap[i]->count; r++) {
             const struct record *record = &index->heap[i]->records[r];
-            struct owners owners = owners_of_record(store, owner, record);
-            sum += (uint64_t)charge_of(record->len) * ((owners.narrow != 0) + (owners.wide != 0));
+            struct record_owners owners = record_owners_of_record(&store->sources, owner, record);
+            sum += (uint64_t)record_cost(record->len) * ((owners.narrow != 0) + (owners.wide != 0));
         }
     }
     return sum;
 }
 
-static bool groups_within_caps(const struct record_index *index, size_t owner)
+static bool groups_within_caps(const struct record_index *index, bool self_proving)
 {
     for (size_t i = 0; i < index->groups; i++) {
         const struct record_group *group = index->heap[i];
         const struct record_rules *rules = record_rules(group->kind);
-        if (rules == NULL || rules->owner != owner || group->count > rules->per_key_max)
+        if (rules == NULL || rules->self_proving != self_proving ||
+            group->count > rules->per_key_max)
             return false;
     }
     return true;
@@ -570,7 +507,7 @@ bool record_store_valid(const struct record_store *store)
     for (size_t i = 0; i < 2; i++) {
         const struct shelf *shelf = &store->shelves[i];
         if (!record_index_valid(&shelf->index) || !groups_within_caps(&shelf->index, i) ||
-            byte_counts_sum(&shelf->counts) != charged_bytes(store, i))
+            byte_counts_sum(&shelf->counts) != charged_bytes(store, &shelf->index))
             return false;
     }
     return store->stats.records ==

@@ -42,3 +42,14 @@ uint32_t source_tag(const struct source_rules *rules, const struct endpoint *fro
     uint32_t tag = (uint32_t)siphash(rules->secret, bytes_of(text, sizeof text));
     return tag != 0 ? tag : 1;
 }
+
+bool source_same_network(const struct source_rules *rules, const struct endpoint *a,
+                         const struct endpoint *b)
+{
+    if (a->family == ENDPOINT_NONE || a->family != b->family)
+        return false;
+    size_t prefix = source_prefix_bytes(rules, a, SOURCE_NETWORK);
+    if (prefix == 0 || source_prefix_bytes(rules, b, SOURCE_NETWORK) == 0)
+        return endpoint_equal(a, b);
+    return memcmp(a->addr, b->addr, prefix) == 0;
+}

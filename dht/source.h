@@ -29,3 +29,7 @@ uint32_t source_tag(const struct source_rules *rules, const struct endpoint *fro
 /* How many leading bytes of its address make the source; 0: it is told apart by port. */
 size_t source_prefix_bytes(const struct source_rules *rules, const struct endpoint *from,
                            enum source_scope scope);
+
+/* Of one network; where they are told apart by port, one and the same. False for ENDPOINT_NONE. */
+bool source_same_network(const struct source_rules *rules, const struct endpoint *a,
+                         const struct endpoint *b);

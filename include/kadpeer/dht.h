@@ -26,9 +26,9 @@ enum record_kind {
     KIND_PEER = 1,         /* who has an infohash */
     KIND_AVAILABILITY = 2, /* which pieces of a segment somebody has */
     KIND_ENTRY = 3,        /* signed: a name, word or file SHA-1 stands for an infohash */
-    KIND_ITEM = 4,         /* 4 to 6 belong to groups; the kind table refuses them until then */
-    KIND_PART = 5,
-    KIND_DROP = 6,
+    KIND_ITEM = 4,         /* signed, by one key: the newest stands in its slot */
+    KIND_PART = 5,         /* bytes, named by their SHA-1 */
+    KIND_DROP = 6,         /* in somebody's mailbox, paid for with work */
 };
 
 struct dht_config {
@@ -95,7 +95,9 @@ uint32_t dht_ping(struct dht *dht, const struct endpoint *endpoint, uint64_t now
 uint32_t dht_find(struct dht *dht, const struct id *target, uint64_t now_ms);
 
 /* Walks towards `key`, reads all k nearest; each distinct value is one DHT_EVENT_VALUE, our own
- * records included, then one DHT_EVENT_GET_DONE. */
+ * records included, then one DHT_EVENT_GET_DONE. Where a key has but one value (items and parts),
+ * nodes that hold an older item are given the newest, and all of the nearest are given it when
+ * fewer than half of them have it. */
 uint32_t dht_get(struct dht *dht, const struct id *key, enum record_kind kind, uint64_t now_ms);
 
 void dht_cancel(struct dht *dht, uint32_t operation); /* no further event of it; unknown: nothing */
@@ -105,14 +107,17 @@ void dht_cancel(struct dht *dht, uint32_t operation); /* no further event of it;
 /* Keeps (key, kind, value) stored at the k nearest, itself included where it is one of them, and
  * answers for it. Renewed at the kind's pace, jittered; a DHT_EVENT_PUBLISHED after each round.
  * A second call for the same key and kind replaces the value (for KIND_ENTRY: the one by the same
- * signing key and subject).
- * STATUS_MALFORMED: the kind's own check refuses the value. STATUS_FULL: too many records. */
+ * signing key and subject; for KIND_DROP: the one of the same body).
+ * STATUS_MALFORMED: the kind's own check refuses the value. STATUS_CONFLICT: an item that is not
+ * newer than the one published. STATUS_FULL: too many records. */
 enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind kind,
                         struct bytes value, uint64_t now_ms);
 
 /* Stops renewing. With a `last` value (kind 2: an empty bitfield) that is put once more, so that
  * the network forgets sooner; NULL data: just stop. Of several entries under one key, `last` names
  * the one (same signing key and subject; a higher seq replaces it); NULL data stops all of them.
+ * An item's last is one with an empty body, which stays in its slot. Of drops `last` names the one
+ * (same body); it is not put again.
  * Unknown ones do nothing. */
 void dht_withdraw(struct dht *dht, const struct id *key, enum record_kind kind, struct bytes last,
                   uint64_t now_ms);
@@ -144,6 +149,9 @@ struct dht_event {
     uint32_t asked, answered; /* FOUND, GET_DONE, PUBLISHED: nodes */
     uint32_t values;          /* GET_DONE: distinct values seen; PUBLISHED: nodes that store it */
     uint32_t held;            /* GET_DONE: the largest `total` a node reported */
+    uint32_t nearest;         /* GET_DONE: of the k nearest nodes, those that answered, and … */
+    uint32_t holding;         /* … those that brought the newest item, the part, or, of other
+                                 kinds, any value; ourselves included in both */
     uint32_t refused;         /* PUBLISHED: nodes that answered with an error code */
     const struct dht_contact *nodes; /* FOUND: nearest first; borrowed like value */
     size_t node_count;
@@ -171,6 +179,9 @@ struct dht_stats {
     uint64_t limited;         /* queries dropped by the per-source limits */
     uint64_t bad_tokens, bad_values, bad_signatures, over_quota, too_far, older; /* puts refused */
     uint64_t evicted, expired;                                                   /* records */
+    uint64_t checked;       /* signatures verified for others */
+    uint64_t unchecked;     /* puts refused because their network had had its share of that */
+    uint64_t repaired;      /* nodes given an item or part that they lacked, after a get */
     uint64_t queue_dropped; /* datagrams or events that found their bounded queue full */
 };
 
@@ -178,11 +189,13 @@ void dht_stats(const struct dht *dht, struct dht_stats *out);
 
 /* Stored records that prove themselves (kinds 3 to 6), to survive a restart. Pass 0 first; the
  * return is the cursor for the next call, 0 at the end. `*value` is borrowed until the next call.
- * The cursor is good as long as nothing else is called in between. */
+ * The cursor is good as long as nothing else is called in between. `*left_s`: kept so long from
+ * now.
+ */
 size_t dht_next_record(const struct dht *dht, size_t cursor, struct id *key, enum record_kind *kind,
-                       struct bytes *value);
-/* Puts one back; checked like a stranger's. */
+                       struct bytes *value, uint32_t *left_s);
+/* Puts one back for at most `left_s`; checked like a stranger's. */
 enum status dht_restore_record(struct dht *dht, const struct id *key, enum record_kind kind,
-                               struct bytes value, uint64_t now_ms);
+                               struct bytes value, uint32_t left_s, uint64_t now_ms);
 
 bool dht_valid(const struct dht *dht); /* all invariants hold; for tests */

@@ -110,6 +110,7 @@ struct catalog_record {
     struct id key;
     enum record_kind kind;
     struct bytes value;
+    int64_t ends_unix_s; /* 0: not known */
 };
 enum status catalog_save_records(struct catalog *catalog, uint8_t family,
                                  const struct catalog_record records[], size_t count);

@@ -77,6 +77,7 @@ static enum status add_record(struct catalog *catalog, uint8_t family,
     query_bind_id(&query, &record->key);
     query_bind_int(&query, record->kind);
     query_bind_bytes(&query, record->value);
+    query_bind_int(&query, record->ends_unix_s);
     return query_run(&query);
 }
 
@@ -101,6 +102,7 @@ static void read_record(struct query *query, struct catalog_record *out)
     out->kind = (enum record_kind)query_int(query, 1);
     query_bytes(query, 2, &value, &len);
     out->value = bytes_of(value, len);
+    out->ends_unix_s = query_int(query, 3);
 }
 
 enum status catalog_load_records(struct catalog *catalog, uint8_t family,

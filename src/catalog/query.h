@@ -50,8 +50,10 @@
     X(NODES_LOAD, "SELECT node, address, rtt_ms, failures FROM nodes WHERE family = ?"             \
                   " ORDER BY position LIMIT ?")                                                    \
     X(RECORDS_CLEAR, "DELETE FROM records WHERE family = ?")                                       \
-    X(RECORDS_ADD, "INSERT INTO records (family, key, kind, value) VALUES (?, ?, ?, ?)")           \
-    X(RECORDS_LOAD, "SELECT key, kind, value FROM records WHERE family = ? ORDER BY position")
+    X(RECORDS_ADD, "INSERT INTO records (family, key, kind, value, ends_unix_s)"                   \
+                   " VALUES (?, ?, ?, ?, ?)")                                                      \
+    X(RECORDS_LOAD,                                                                                \
+      "SELECT key, kind, value, ends_unix_s FROM records WHERE family = ? ORDER BY position")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,

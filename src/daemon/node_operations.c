@@ -167,6 +167,8 @@ static void add_leg_end(struct operation *operation, const struct dht_event *eve
     sum->asked += event->asked;
     sum->answered += event->answered;
     sum->values += event->values;
+    sum->nearest += event->nearest;
+    sum->holding += event->holding;
     sum->held = event->held > sum->held ? event->held : sum->held;
     sum->hops = event->hops > sum->hops ? event->hops : sum->hops;
     if (event->type == DHT_EVENT_FOUND)

@@ -90,16 +90,33 @@ void node_save_contacts(struct node *node)
 
 /* ---- records ---- */
 
+static int64_t unix_now_s(const struct node *node)
+{
+    return (int64_t)((node->unix_base_ms + node_now_ms(node)) / 1000);
+}
+
+/* Seconds; 0: it has ended. What was saved without an end says itself when that is. */
+static uint32_t left_of(const struct node *node, const struct catalog_record *record)
+{
+    int64_t left_s = record->ends_unix_s - unix_now_s(node);
+    if (record->ends_unix_s == 0 || left_s > UINT32_MAX)
+        return UINT32_MAX;
+    return left_s > 0 ? (uint32_t)left_s : 0;
+}
+
 static void restore_records(struct node *node, struct overlay *overlay)
 {
     struct catalog_record *records;
     size_t count, kept = 0;
     if (catalog_load_records(node->setup.catalog, overlay->family, &records, &count) != STATUS_OK)
         return;
-    for (size_t i = 0; i < count; i++)
-        if (dht_restore_record(overlay->dht, &records[i].key, records[i].kind, records[i].value,
-                               node_now_ms(node)) == STATUS_OK)
+    for (size_t i = 0; i < count; i++) {
+        uint32_t left_s = left_of(node, &records[i]);
+        if (left_s > 0 &&
+            dht_restore_record(overlay->dht, &records[i].key, records[i].kind, records[i].value,
+                               left_s, node_now_ms(node)) == STATUS_OK)
             kept++;
+    }
     if (count > 0)
         log_debug("node", "%zu of %zu held records are good still", kept, count);
     catalog_free_records(records, count);
@@ -124,7 +141,7 @@ struct copies {
 };
 
 static bool add_copy(struct copies *copies, const struct id *key, enum record_kind kind,
-                     struct bytes value)
+                     struct bytes value, int64_t ends_unix_s)
 {
     if (copies->count == copies->room) {
         size_t room = copies->room == 0 ? 64 : copies->room * 2;
@@ -138,8 +155,8 @@ static bool add_copy(struct copies *copies, const struct id *key, enum record_ki
     if (data == NULL)
         return false;
     memcpy(data, value.data, value.len);
-    copies->records[copies->count++] =
-        (struct catalog_record){.key = *key, .kind = kind, .value = bytes_of(data, value.len)};
+    copies->records[copies->count++] = (struct catalog_record){
+        .key = *key, .kind = kind, .value = bytes_of(data, value.len), .ends_unix_s = ends_unix_s};
     return true;
 }
 
@@ -149,9 +166,10 @@ static void save_records(struct node *node, struct overlay *overlay)
     struct id key;
     enum record_kind kind;
     struct bytes value;
-    for (size_t at = dht_next_record(overlay->dht, 0, &key, &kind, &value);
-         at != 0 && add_copy(&copies, &key, kind, value);
-         at = dht_next_record(overlay->dht, at, &key, &kind, &value))
+    uint32_t left_s;
+    for (size_t at = dht_next_record(overlay->dht, 0, &key, &kind, &value, &left_s);
+         at != 0 && add_copy(&copies, &key, kind, value, unix_now_s(node) + left_s);
+         at = dht_next_record(overlay->dht, at, &key, &kind, &value, &left_s))
         ;
     enum status status =
         catalog_save_records(node->setup.catalog, overlay->family, copies.records, copies.count);

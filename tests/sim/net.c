@@ -24,6 +24,7 @@ struct saved_record {
     struct saved_record *next;
     struct id key;
     enum record_kind kind;
+    uint64_t ends_ms;
     size_t len;
     uint8_t value[];
 };
@@ -201,8 +202,10 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
     if (node->saved_count > 0)
         dht_add_saved(node->dht, node->saved, node->saved_count, net->now_ms);
     for (const struct saved_record *record = node->records; record != NULL; record = record->next)
-        dht_restore_record(node->dht, &record->key, record->kind,
-                           bytes_of(record->value, record->len), net->now_ms);
+        if (record->ends_ms > net->now_ms)
+            dht_restore_record(node->dht, &record->key, record->kind,
+                               bytes_of(record->value, record->len),
+                               (uint32_t)((record->ends_ms - net->now_ms) / 1000), net->now_ms);
     net_touched(net, number);
 }
 
@@ -220,16 +223,20 @@ void net_forget(struct net *net, size_t number)
     node->id = (struct id){0};
 }
 
-static void save_records(struct node *node)
+static void save_records(struct node *node, uint64_t now_ms)
 {
     struct id key;
     enum record_kind kind;
     struct bytes value;
-    for (size_t at = 0; (at = dht_next_record(node->dht, at, &key, &kind, &value)) != 0;) {
+    uint32_t left_s;
+    for (size_t at = 0; (at = dht_next_record(node->dht, at, &key, &kind, &value, &left_s)) != 0;) {
         struct saved_record *record = malloc(sizeof *record + value.len);
         assert(record != NULL);
-        *record = (struct saved_record){
-            .next = node->records, .key = key, .kind = kind, .len = value.len};
+        *record = (struct saved_record){.next = node->records,
+                                        .key = key,
+                                        .kind = kind,
+                                        .len = value.len,
+                                        .ends_ms = now_ms + left_s * 1000ull};
         memcpy(record->value, value.data, value.len);
         node->records = record;
     }
@@ -239,7 +246,7 @@ void net_stop(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
     net_forget(net, number);
-    save_records(node);
+    save_records(node, net->now_ms);
     struct dht_stats stats;
     dht_stats(node->dht, &stats);
     node->id = stats.id;

@@ -47,18 +47,21 @@ struct endpoint public_host(uint32_t number)
 
 /* ---- putting ---- */
 
-enum message_code put_value(struct record_store *store, uint8_t key, unsigned kind,
-                            const struct endpoint *source, struct bytes value, uint64_t now_ms)
+enum message_code put_at(struct record_store *store, struct id key, unsigned kind,
+                         const struct endpoint *source, struct bytes value, uint64_t now_ms)
 {
-    struct record_put put = {.key = id_of(key),
-                             .kind = kind,
-                             .value = value,
-                             .source = source,
-                             .lifetime_cap_s = NO_CAP};
+    struct record_put put = {
+        .key = key, .kind = kind, .value = value, .source = source, .lifetime_cap_s = NO_CAP};
     enum message_code code =
         record_store_put(store, &put, now_ms, START_UNIX + (now_ms - START_MS) / 1000);
     assert_true(record_store_valid(store));
     return code;
+}
+
+enum message_code put_value(struct record_store *store, uint8_t key, unsigned kind,
+                            const struct endpoint *source, struct bytes value, uint64_t now_ms)
+{
+    return put_at(store, id_of(key), kind, source, value, now_ms);
 }
 
 enum message_code put_peer(struct record_store *store, uint8_t key, const struct endpoint *source,
@@ -124,15 +127,48 @@ enum message_code put_entry(struct record_store *store, uint8_t key, const struc
 
 /* ---- getting ---- */
 
+struct record_sample get_at(const struct record_store *store, struct id key, unsigned kind,
+                            struct message_value out[MESSAGE_VALUES_MAX], uint64_t now_ms)
+{
+    struct record_get get = {.key = key, .kind = kind, .asker = public_host(77)};
+    return record_store_get(store, &get, out, MESSAGE_VALUES_MAX, now_ms);
+}
+
+bool holds(const struct record_store *store, struct id key, unsigned kind, struct bytes value,
+           uint64_t now_ms)
+{
+    struct message_value out[MESSAGE_VALUES_MAX];
+    struct record_sample sample = get_at(store, key, kind, out, now_ms);
+    for (size_t i = 0; i < sample.count; i++)
+        if (bytes_equal(out[i].value, value))
+            return true;
+    return false;
+}
+
 struct record_sample get_all(const struct record_store *store, uint8_t key, unsigned kind,
                              struct message_value out[MESSAGE_VALUES_MAX], uint64_t now_ms)
 {
-    struct record_get get = {.key = id_of(key), .kind = kind, .asker = public_host(77)};
-    return record_store_get(store, &get, out, MESSAGE_VALUES_MAX, now_ms);
+    return get_at(store, id_of(key), kind, out, now_ms);
 }
 
 uint32_t held(const struct record_store *store, uint8_t key, unsigned kind, uint64_t now_ms)
 {
     struct message_value out[MESSAGE_VALUES_MAX];
     return get_all(store, key, kind, out, now_ms).total;
+}
+
+unsigned restore(struct record_store *into, const struct record_store *from, uint64_t now_ms)
+{
+    struct record_put put = {0};
+    uint32_t ends_s;
+    unsigned count = 0;
+    for (size_t at = 0;
+         (at = record_store_next(from, at, &put.key, &put.kind, &put.value, &ends_s)) != 0;
+         count++) {
+        put.lifetime_cap_s = ends_s - (uint32_t)(now_ms / 1000);
+        assert_int_equal(
+            record_store_put(into, &put, now_ms, START_UNIX + (now_ms - START_MS) / 1000), CODE_OK);
+        assert_true(record_store_valid(into));
+    }
+    return count;
 }

@@ -34,6 +34,8 @@ struct endpoint public_host(uint32_t number);
 
 enum message_code put_value(struct record_store *store, uint8_t key, unsigned kind,
                             const struct endpoint *source, struct bytes value, uint64_t now_ms);
+enum message_code put_at(struct record_store *store, struct id key, unsigned kind,
+                         const struct endpoint *source, struct bytes value, uint64_t now_ms);
 enum message_code put_peer(struct record_store *store, uint8_t key, const struct endpoint *source,
                            uint32_t pieces, bool seed, uint64_t now_ms);
 enum message_code put_host(struct record_store *store, uint8_t key, uint32_t host, uint64_t now_ms);
@@ -50,3 +52,9 @@ enum message_code put_entry(struct record_store *store, uint8_t key, const struc
 struct record_sample get_all(const struct record_store *store, uint8_t key, unsigned kind,
                              struct message_value out[MESSAGE_VALUES_MAX], uint64_t now_ms);
 uint32_t held(const struct record_store *store, uint8_t key, unsigned kind, uint64_t now_ms);
+struct record_sample get_at(const struct record_store *store, struct id key, unsigned kind,
+                            struct message_value out[MESSAGE_VALUES_MAX], uint64_t now_ms);
+bool holds(const struct record_store *store, struct id key, unsigned kind, struct bytes value,
+           uint64_t now_ms);
+/* All that proves itself, from one into the other, as after a restart. Returns how many. */
+unsigned restore(struct record_store *into, const struct record_store *from, uint64_t now_ms);

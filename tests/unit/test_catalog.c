@@ -269,7 +269,7 @@ static void records_are_replaced_family_by_family(void **state)
 {
     struct fixture *f = *state;
     struct catalog_record records[] = {
-        {.key = id_of(1), .kind = KIND_ENTRY, .value = bytes_of("a\0b", 3)},
+        {.key = id_of(1), .kind = KIND_ENTRY, .value = bytes_of("a\0b", 3), .ends_unix_s = 77},
         {.key = id_of(1), .kind = KIND_PART, .value = bytes_of("", 0)},
     };
     struct catalog_record *rows;
@@ -284,6 +284,7 @@ static void records_are_replaced_family_by_family(void **state)
         assert_true(id_equal(&rows[i].key, &records[i].key));
         assert_int_equal(rows[i].kind, records[i].kind);
         assert_true(bytes_equal(rows[i].value, records[i].value));
+        assert_int_equal(rows[i].ends_unix_s, records[i].ends_unix_s);
     }
     catalog_free_records(rows, count);
     assert_int_equal(catalog_load_records(f->catalog, ENDPOINT_IPV6, &rows, &count), STATUS_OK);

@@ -186,7 +186,8 @@ static void put_has_its_golden_bytes(void **state)
     message.method = METHOD_PUT;
     set_token(&message);
     message.record_count = 2;
-    message.records[0] = (struct message_record){run_id(0xa0), KIND_PEER, vector_bytes(&peer)};
+    message.records[0] = (struct message_record){
+        .key = run_id(0xa0), .kind = KIND_PEER, .value = vector_bytes(&peer)};
     message.records[1] = (struct message_record){.kind = KIND_ENTRY, .value = vector_bytes(&entry)};
     memcpy(message.records[1].key.bytes, key.data, ID_BYTES);
     struct message_fit fit = there_and_back("message_put_query", &message, &vector, &decoded);
@@ -195,6 +196,20 @@ static void put_has_its_golden_bytes(void **state)
     assert_int_equal(decoded.records[1].kind, KIND_ENTRY);
     assert_true(id_equal(&decoded.records[1].key, &message.records[1].key));
     assert_true(bytes_equal(decoded.records[1].value, vector_bytes(&entry)));
+
+    assert_int_equal(decoded.records[1].lifetime_s, 0);
+
+    struct vector part = vector_load("record_part");
+    struct vector part_key = vector_load("key_part");
+    init_from_vectors(&message, MESSAGE_QUERY);
+    message.method = METHOD_PUT;
+    set_token(&message);
+    message.record_count = 1;
+    message.records[0] = (struct message_record){
+        .kind = KIND_PART, .value = vector_bytes(&part), .lifetime_s = 86400};
+    memcpy(message.records[0].key.bytes, part_key.data, ID_BYTES);
+    there_and_back("message_put_query_handed_on", &message, &vector, &decoded);
+    assert_int_equal(decoded.records[0].lifetime_s, 86400);
 
     init_from_vectors(&message, MESSAGE_RESPONSE);
     message.code_count = 2;
@@ -440,16 +455,17 @@ static void what_decodes_survives_another_round(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "message_ping_query", "message_find_response",      "message_find_response_ipv6",
-        "message_get_query",  "message_get_response_peers", "message_get_response_entry",
-        "message_put_query",  "message_put_response",       "message_error"};
+        "message_ping_query",         "message_find_response",      "message_find_response_ipv6",
+        "message_get_query",          "message_get_response_peers", "message_get_response_entry",
+        "message_put_query",          "message_put_response",       "message_error",
+        "message_put_query_handed_on"};
     struct message first, second;
     uint8_t a[DHT_DATAGRAM_MAX], b[DHT_DATAGRAM_MAX];
     struct rng rng;
     rng_init_seed(&rng, test_seed(41));
     unsigned taken = 0;
     for (int round = 0; round < 20000; round++) {
-        struct vector vector = vector_load(names[rng_below(&rng, 9)]);
+        struct vector vector = vector_load(names[rng_below(&rng, sizeof names / sizeof names[0])]);
         for (uint64_t flips = rng_below(&rng, 4); flips > 0; flips--)
             vector.data[rng_below(&rng, vector.len)] = (uint8_t)rng_u32(&rng);
         if (codec_msgpack.decode(vector_bytes(&vector), &first) != DECODE_OK)

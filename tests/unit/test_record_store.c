@@ -244,12 +244,15 @@ static void records_that_prove_themselves_are_walked(void **state)
     struct id key;
     unsigned kind, count = 0;
     struct bytes value;
-    assert_int_equal(record_store_next(store, 0, &key, &kind, &value), 0);
+    uint32_t ends_s;
+    assert_int_equal(record_store_next(store, 0, &key, &kind, &value, &ends_s), 0);
     put_peer(store, 1, &host, 1, false, START_MS);
     for (uint8_t k = 0; k < 5; k++)
         for (uint32_t about = 0; about < 3; about++)
             put_entry(store, k, &host, 7, about, 1, START_MS);
-    for (size_t at = 0; (at = record_store_next(store, at, &key, &kind, &value)) != 0; count++) {
+    for (size_t at = 0; (at = record_store_next(store, at, &key, &kind, &value, &ends_s)) != 0;
+         count++) {
+        assert_int_equal(ends_s, START_MS / 1000 + 86400);
         assert_int_equal(kind, KIND_ENTRY);
         assert_int_equal(record_check(kind, &key, value, START_UNIX), CODE_OK);
     }

@@ -150,6 +150,11 @@ static enum message_code model_put(struct model *model, const struct model_recor
     }
     if (own != NULL && own->kind == KIND_ENTRY && own->seq > incoming->seq)
         return CODE_OLDER;
+    if (own != NULL && own->kind == KIND_ENTRY && own->seq == incoming->seq) {
+        if (incoming->ends_s > own->ends_s) /* the same bytes never end sooner */
+            own->ends_s = incoming->ends_s;
+        return CODE_OK;
+    }
     if (own != NULL) {
         uint64_t first_s = own->first_s;
         *own = *incoming;

@@ -138,6 +138,8 @@ message("message_get_response_entry", "answer to get of kind 3: one value, newes
 message("message_put_query", "put of two records",
         query("put", {**sender, "tok": TOKEN,
                       "recs": [[TARGET, 1, PEER], [NAME_KEY, 3, ENTRY]]}))
+message("message_put_query_handed_on", "put of a part, handed on with a day left of its life",
+        query("put", {**sender, "tok": TOKEN, "recs": [[sha1(PART), 5, PART, 86400]]}))
 message("message_put_response", "answer to put: first kept, second refused by quota",
         response({**sender, "ip": ASKER4, "codes": [0, 208]}))
 message("message_error", "error 203", [1, TXID, [203, "t: missing"], None])
