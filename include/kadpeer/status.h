@@ -19,6 +19,7 @@
     X(PERMISSION, "permission", "permission denied")                                               \
     X(IO, "io", "read or write failed")                                                            \
     X(MISMATCH, "mismatch", "data did not verify")                                                 \
+    X(CHANGED, "changed", "changed by somebody else")                                              \
     X(CONFLICT, "conflict", "in conflict with what is there")                                      \
     X(UNSUPPORTED, "unsupported", "not supported")                                                 \
     X(BUSY, "busy", "busy")                                                                        \

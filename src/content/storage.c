@@ -124,8 +124,11 @@ static bool init_locks(struct storage *storage)
     pthread_rwlockattr_destroy(&kind);
     if (failed != 0)
         return false;
-    if (pthread_mutex_init(&storage->marks_lock, NULL) == 0)
-        return true;
+    if (pthread_mutex_init(&storage->marks_lock, NULL) == 0) {
+        if (pthread_mutex_init(&storage->looks_lock, NULL) == 0)
+            return true;
+        pthread_mutex_destroy(&storage->marks_lock);
+    }
     pthread_rwlock_destroy(&storage->lock);
     return false;
 }
@@ -136,6 +139,7 @@ static void free_storage(struct storage *storage)
     free(storage->target);
     free(storage->partial_name);
     free(storage->marks);
+    free(storage->looks);
     free(storage);
 }
 
@@ -171,6 +175,7 @@ void storage_free(struct storage *storage)
     storage_let_go(storage);
     pthread_rwlock_destroy(&storage->lock);
     pthread_mutex_destroy(&storage->marks_lock);
+    pthread_mutex_destroy(&storage->looks_lock);
     free_storage(storage);
 }
 
@@ -289,10 +294,11 @@ void storage_mark(struct storage *storage, uint32_t file, uint8_t marks)
     pthread_mutex_unlock(&storage->marks_lock);
 }
 
-static enum status open_file(const struct run *run, uint32_t file, int *out)
+static enum status open_file(const struct run *run, uint32_t file, int *out, bool *made)
 {
     struct storage *storage = run->storage;
-    bool write = run->out == NULL, made;
+    bool write = run->out == NULL;
+    *made = false;
     *out = storage_cache_borrow(storage->cache, storage, file, write);
     if (*out >= 0)
         return STATUS_OK;
@@ -302,10 +308,10 @@ static enum status open_file(const struct run *run, uint32_t file, int *out)
     if (status != STATUS_OK)
         return status;
     storage_file_path(storage, storage_root_name(storage), file, path);
-    *out = beneath_open(&walk, path, write, &made);
+    *out = beneath_open(&walk, path, write, made);
     if (*out < 0)
         status = storage_fail(run->error, errno, path);
-    else if (made)
+    else if (*made)
         storage_mark(storage, file, STORAGE_MADE);
     storage_walk_end(&walk);
     return status;
@@ -331,6 +337,47 @@ static bool move_bytes(const struct run *run, int fd, const struct metainfo_span
     return true;
 }
 
+/* Only to a file that is as we left it; and then we remember how we leave it. */
+static enum status write_bytes(const struct run *run, int fd, bool made,
+                               const struct metainfo_span *span, int *error)
+{
+    struct storage *storage = run->storage;
+    enum status status = STATUS_CHANGED;
+    if (storage_is_as_left(storage, span->file, fd, made)) {
+        uint64_t size = storage_size_after(storage, span);
+        status = move_bytes(run, fd, span, error) ? STATUS_OK : STATUS_IO;
+        storage_note_looks(storage, span->file, fd);
+        if (status == STATUS_OK && !storage_has_size(storage, span->file, size))
+            status = STATUS_CHANGED;
+    }
+    return status;
+}
+
+static enum status move_file_span(const struct run *run, const struct metainfo_span *span)
+{
+    struct storage *storage = run->storage;
+    int fd, error = 0;
+    bool made;
+    enum status status = open_file(run, span->file, &fd, &made);
+    if (status != STATUS_OK)
+        return status;
+    if (run->out == NULL) {
+        status = write_bytes(run, fd, made, span, &error);
+        /* only now: a sync between mark and write would lose it */
+        storage_mark(storage, span->file, STORAGE_WRITTEN);
+    } else if (!move_bytes(run, fd, span, &error)) {
+        status = STATUS_MISMATCH;
+    }
+    if (status != STATUS_OK) {
+        char path[STORAGE_PATH_SIZE];
+        storage_file_path(storage, storage_root_name(storage), span->file, path);
+        enum status why = storage_fail(run->error, error, path);
+        status = error != 0 ? why : status;
+    }
+    storage_cache_return(storage->cache, storage, span->file, run->out == NULL, fd);
+    return status;
+}
+
 static enum status move_span(const struct run *run, const struct metainfo_span *span)
 {
     struct storage *storage = run->storage;
@@ -339,21 +386,11 @@ static enum status move_span(const struct run *run, const struct metainfo_span *
             memset(run->out, 0, (size_t)span->length);
         return STATUS_OK;
     }
-    int fd, error = 0;
-    enum status status = open_file(run, span->file, &fd);
-    if (status != STATUS_OK)
-        return status;
-    bool moved = move_bytes(run, fd, span, &error);
-    if (run->out == NULL) /* only now: a sync between mark and write would lose it */
-        storage_mark(storage, span->file, STORAGE_WRITTEN);
-    if (!moved) {
-        char path[STORAGE_PATH_SIZE];
-        storage_file_path(storage, storage_root_name(storage), span->file, path);
-        status = storage_fail(run->error, error, path);
-        if (error == 0)
-            status = STATUS_MISMATCH;
-    }
-    storage_cache_return(storage->cache, storage, span->file, run->out == NULL, fd);
+    if (run->out != NULL)
+        return move_file_span(run, span);
+    pthread_mutex_lock(&storage->looks_lock); /* from here on who makes it is who knows it */
+    enum status status = move_file_span(run, span);
+    pthread_mutex_unlock(&storage->looks_lock);
     return status;
 }
 
@@ -401,7 +438,9 @@ bool storage_have_marks(struct storage *storage)
     pthread_mutex_lock(&storage->marks_lock);
     if (storage->marks == NULL)
         storage->marks = calloc(storage->metainfo->file_count, 1);
-    bool have = storage->marks != NULL;
+    if (storage->looks == NULL)
+        storage->looks = calloc(storage->metainfo->file_count, sizeof *storage->looks);
+    bool have = storage->marks != NULL && storage->looks != NULL;
     pthread_mutex_unlock(&storage->marks_lock);
     return have;
 }
@@ -434,15 +473,20 @@ static uint8_t take_marks(struct storage *storage, uint32_t file)
     return marks;
 }
 
-static int sync_file(struct beneath *walk, const char *path)
+/* 0, or errno; *changed: it is not what was written to. */
+static int sync_file(struct storage *storage, struct beneath *walk, uint32_t file, const char *path,
+                     bool *changed)
 {
     int fd = beneath_open(walk, path, false, NULL);
+    *changed = fd < 0 && errno == ENOENT;
     if (fd < 0)
-        return -1;
-    int result = fsync(fd), error = errno;
+        return *changed ? 0 : errno;
+    int error = fsync(fd) == 0 ? 0 : errno;
+    pthread_mutex_lock(&storage->looks_lock);
+    *changed = !storage_is_as_left(storage, file, fd, false);
+    pthread_mutex_unlock(&storage->looks_lock);
     close(fd);
-    errno = error;
-    return result;
+    return error;
 }
 
 /* Files of one folder lie side by side: the folders of new ones are synced behind the last. */
@@ -450,7 +494,7 @@ static enum status sync_marked(struct storage *storage, struct beneath *walk,
                                struct storage_error *error)
 {
     char path[STORAGE_PATH_SIZE];
-    bool folder_due = false;
+    bool folder_due = false, changed = false;
     for (uint32_t i = 0; i < storage->metainfo->file_count; i++) {
         uint8_t marks = take_marks(storage, i);
         folder_due = folder_due || (marks & STORAGE_MADE);
@@ -458,11 +502,13 @@ static enum status sync_marked(struct storage *storage, struct beneath *walk,
         if (marks == 0 && !sync_folders)
             continue;
         storage_file_path(storage, storage_root_name(storage), i, path);
-        if ((marks != 0 && sync_file(walk, path) != 0) ||
-            (sync_folders && beneath_sync_folders(walk, path) != 0)) {
-            int failure = errno;
+        int failure = marks != 0 ? sync_file(storage, walk, i, path, &changed) : 0;
+        if (failure == 0 && !changed && sync_folders && beneath_sync_folders(walk, path) != 0)
+            failure = errno;
+        if (failure != 0 || changed) {
             storage_mark(storage, i, marks | (folder_due ? STORAGE_MADE : 0));
-            return storage_fail(error, failure, path);
+            enum status status = storage_fail(error, failure, path);
+            return changed ? STATUS_CHANGED : status;
         }
         folder_due = folder_due && !sync_folders;
     }

@@ -39,7 +39,8 @@ void storage_cache_free(struct storage_cache *cache); /* after its last storage;
 /* NO_SPACE: ENOSPC, EDQUOT. PERMISSION: EACCES, EPERM, EROFS. NOT_FOUND: ENOENT. REFUSED: ELOOP,
  * ENOTDIR, or no regular file. EXISTS: EEXIST, ENOTEMPTY, EISDIR. CONFLICT: another storage holds
  * the partial file or folder. BUSY: EMFILE, ENFILE. NO_MEMORY: ENOMEM. MISMATCH: the file is
- * shorter than it should be (error 0). Any other: IO. */
+ * shorter than it should be (error 0). CHANGED: a partial file is not as we left it (error 0). Any
+ * other: IO. */
 struct storage_error {
     int error;                    /* errno, or 0 */
     char path[STORAGE_PATH_SIZE]; /* below DIR; as it is, not yet safe to show */
@@ -79,10 +80,12 @@ enum status storage_look(struct storage *storage, struct storage_presence *out,
 enum status storage_read(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
                          struct storage_error *error);
 /* Makes folders and files as needed, DIR too. Only while partial, else REFUSED. After a failure
- * some of the bytes may have been written. */
+ * some of the bytes may have been written. CHANGED: nothing is written to a file that is not as we
+ * left it, until storage_look_anew. */
 enum status storage_write(struct storage *storage, uint64_t offset, struct bytes data,
                           struct storage_error *error);
-/* What was written before this call is on disk when it returns OK, and findable by name. */
+/* What was written before this call is on disk when it returns OK, and findable by name; else
+ * CHANGED. */
 enum status storage_sync(struct storage *storage, struct storage_error *error);
 
 /* ---- the whole ---- */
@@ -97,7 +100,8 @@ enum status storage_prepare(struct storage *storage, struct storage_error *error
  * on. Files that are missing or short were not selected and stay so: what is wanted, the caller has
  * verified. NOT_FOUND: nothing has the partial name. EXISTS: something has the final one (nothing
  * is lost, call again with `force`). With `force` a file is replaced; of a folder the files of the
- * same paths are, others in it stay. Already finished: OK. */
+ * same paths are, others in it stay. CHANGED: a file is not as we left it, and nothing was renamed.
+ * Already finished: OK. */
 enum status storage_finish(struct storage *storage, bool force, struct storage_error *error);
 /* Back to the partial name, to fetch pieces that went bad. EXISTS: something has that name. */
 enum status storage_reopen(struct storage *storage, struct storage_error *error);
@@ -117,6 +121,27 @@ enum status storage_stat_files(struct storage *storage, struct storage_stat out[
 /* One file, cheaply enough to do for every run of bytes that is read. Open files are kept. */
 enum status storage_stat_file(struct storage *storage, uint32_t file, struct storage_stat *out,
                               struct storage_error *error);
+
+/* ---- partial files that somebody else changes ---- */
+
+/* What we know of a partial file is how it looked behind our last write. Size, time of the last
+ * write and inode must be the same before the next one, when it is synced and when it is renamed.
+ * (Not the time of the last change, which chmod and a new link set, too.) Bytes that somebody
+ * writes over others in the very moment of a write of ours are not noticed. */
+
+/* OK while the files with these bytes are as we left them, else CHANGED. One that is being written
+ * to just now is passed over. */
+enum status storage_check(struct storage *storage, uint64_t offset, uint64_t len,
+                          struct storage_error *error);
+/* As the files look now is taken for how we left them. `out` and `changed` hold file_count;
+ * changed: those that were known and look otherwise. Also lets go of open files. Only while
+ * partial. */
+enum status storage_look_anew(struct storage *storage, struct storage_stat out[], bool changed[],
+                              struct storage_error *error);
+/* As they were left; `out` holds file_count, and stays as it is for those not known. */
+void storage_as_left(struct storage *storage, struct storage_stat out[]);
+/* This file system's times and inodes mean nothing: only sizes are compared from now on. */
+void storage_distrust_stamps(struct storage *storage);
 
 /* Bytes that may still be written where the target is (or would be), for a user without privilege.
  */

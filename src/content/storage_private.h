@@ -10,6 +10,12 @@
 #define STORAGE_WRITTEN 1u
 #define STORAGE_MADE    2u
 
+/* A partial file as we left it. */
+struct storage_looks {
+    bool known;
+    struct storage_stat stat;
+};
+
 struct storage {
     const struct metainfo *metainfo;
     struct storage_cache *cache;
@@ -23,6 +29,11 @@ struct storage {
     int hold; /* the partial file or folder, locked; -1: not held */
     pthread_mutex_t marks_lock;
     uint8_t *marks; /* file_count of them; NULL before the first write */
+    /* Held for each write from its first look to its last: who has it knows that nobody of ours
+     * writes. */
+    pthread_mutex_t looks_lock;
+    struct storage_looks *looks; /* file_count of them; NULL before the first write */
+    bool stamps_lie;             /* sizes alone are compared */
 };
 
 /* Notes what went wrong with that path (errno in `error_number`) and gives its status. */
@@ -34,7 +45,8 @@ const char *storage_root_name(const struct storage *storage); /* as `partial` sa
 
 void storage_let_go(struct storage *storage); /* of the hold */
 
-bool storage_have_marks(struct storage *storage); /* makes room for them; false: no memory */
+/* Makes room for marks and looks. False: no memory. */
+bool storage_have_marks(struct storage *storage);
 void storage_mark(struct storage *storage, uint32_t file, uint8_t marks);
 /* Whether the next file lies in another folder: what is to be done once a folder is done then. */
 bool storage_ends_folder(const struct metainfo *metainfo, uint32_t file);
@@ -43,6 +55,29 @@ bool storage_ends_folder(const struct metainfo *metainfo, uint32_t file);
 enum status storage_walk_begin(const struct storage *storage, bool make, struct beneath *out,
                                struct storage_error *error);
 void storage_walk_end(struct beneath *beneath);
+
+/* ---- looks; all need looks_lock, or the storage to themselves ---- */
+
+/* Whether this open file is as we left it; `made`: it was not there and was made just now. What we
+ * know nothing of is. */
+bool storage_is_as_left(const struct storage *storage, uint32_t file, int fd, bool made);
+/* As it is now is how we left it. Its time is set to the nanosecond: the clock that the system
+ * stamps writes with may stand still for 10 ms, and somebody's write could hide there. */
+void storage_note_looks(struct storage *storage, uint32_t file, int fd);
+/* The size of a file that we know, when these bytes will have been written; else UINT64_MAX. */
+uint64_t storage_size_after(const struct storage *storage, const struct metainfo_span *span);
+/* False: somebody cut it or wrote to it while we did; it is taken for changed from then on. */
+bool storage_has_size(struct storage *storage, uint32_t file, uint64_t size);
+/* Every file that we know, by its name: CHANGED when one is not as we left it. */
+enum status storage_check_looks(const struct storage *storage, struct beneath *walk,
+                                struct storage_error *error);
+void storage_forget_looks(struct storage *storage);
+
+/* By name, as nothing follows a link; not there or no regular file: `exists` is false. */
+enum status storage_look_at_file(const struct storage *storage, struct beneath *walk, uint32_t file,
+                                 struct storage_stat *out, struct storage_error *error);
+struct stat;
+struct storage_stat storage_stat_of(const struct stat *stat);
 
 /* ---- the cache of open files ---- */
 

@@ -82,7 +82,7 @@ static bool stat_file(const struct storage *storage, struct beneath *walk, uint3
     return false;
 }
 
-static struct storage_stat stat_of(const struct stat *stat)
+struct storage_stat storage_stat_of(const struct stat *stat)
 {
     return (struct storage_stat){.exists = true,
                                  .size = (uint64_t)stat->st_size,
@@ -91,8 +91,8 @@ static struct storage_stat stat_of(const struct stat *stat)
                                  .inode = stat->st_ino};
 }
 
-static enum status look_at_file(struct storage *storage, struct beneath *walk, uint32_t file,
-                                struct storage_stat *out, struct storage_error *error)
+enum status storage_look_at_file(const struct storage *storage, struct beneath *walk, uint32_t file,
+                                 struct storage_stat *out, struct storage_error *error)
 {
     struct stat stat;
     enum status status = STATUS_OK;
@@ -100,7 +100,7 @@ static enum status look_at_file(struct storage *storage, struct beneath *walk, u
     if (!is_on_disk(storage, file))
         *out = (struct storage_stat){.exists = true, .size = storage->metainfo->files[file].length};
     else if (walk->root >= 0 && stat_file(storage, walk, file, &stat, &status, error))
-        *out = stat_of(&stat);
+        *out = storage_stat_of(&stat);
     return status;
 }
 
@@ -109,7 +109,7 @@ static enum status stat_files(struct storage *storage, struct beneath *walk,
 {
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < storage->metainfo->file_count && status == STATUS_OK; i++)
-        status = look_at_file(storage, walk, i, &out[i], error);
+        status = storage_look_at_file(storage, walk, i, &out[i], error);
     return status;
 }
 
@@ -120,7 +120,7 @@ enum status storage_stat_file(struct storage *storage, uint32_t file, struct sto
     pthread_rwlock_rdlock(&storage->lock);
     enum status status = storage_walk_begin(storage, false, &walk, error);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        status = look_at_file(storage, &walk, file, out, error);
+        status = storage_look_at_file(storage, &walk, file, out, error);
     storage_walk_end(&walk);
     pthread_rwlock_unlock(&storage->lock);
     return status;
@@ -276,6 +276,19 @@ enum status storage_prepare(struct storage *storage, struct storage_error *error
 
 /* ---- finish ---- */
 
+/* False: somebody else's hand was there. */
+static bool cut_file(struct storage *storage, uint32_t file, int fd, int *result)
+{
+    pthread_mutex_lock(&storage->looks_lock);
+    bool ours = storage_is_as_left(storage, file, fd, false);
+    if (ours) {
+        *result = ftruncate(fd, (off_t)storage->metainfo->files[file].length);
+        storage_note_looks(storage, file, fd);
+    }
+    pthread_mutex_unlock(&storage->looks_lock);
+    return ours;
+}
+
 /* Cuts what is too long and syncs. A file that is not there was not wanted. */
 static enum status settle_file(struct storage *storage, struct beneath *walk, uint32_t file,
                                bool folders_too, struct storage_error *error)
@@ -290,8 +303,13 @@ static enum status settle_file(struct storage *storage, struct beneath *walk, ui
     int fd = beneath_open(walk, path, true, NULL);
     if (fd < 0)
         return storage_fail(error, errno, path);
-    uint64_t length = storage->metainfo->files[file].length;
-    int result = (uint64_t)stat.st_size > length ? ftruncate(fd, (off_t)length) : 0;
+    int result = 0;
+    bool too_long = (uint64_t)stat.st_size > storage->metainfo->files[file].length;
+    if (too_long && !cut_file(storage, file, fd, &result)) {
+        close(fd);
+        storage_fail(error, 0, path);
+        return STATUS_CHANGED;
+    }
     if (result == 0)
         result = fsync(fd);
     int failure = errno;
@@ -428,6 +446,8 @@ enum status storage_finish(struct storage *storage, bool force, struct storage_e
         return status;
     status = begin_alone(storage, false, &walk, error);
     if (status == STATUS_OK && storage->partial)
+        status = storage_check_looks(storage, &walk, error);
+    if (status == STATUS_OK && storage->partial)
         status = take_final_name(storage, &walk, force, error);
     if (status == STATUS_OK) {
         storage->partial = false;
@@ -448,6 +468,7 @@ enum status storage_reopen(struct storage *storage, struct storage_error *error)
             status = storage_fail(error, errno, storage->target);
         } else {
             storage->partial = true;
+            storage_forget_looks(storage);
             status = sync_dir(storage, &walk, error);
         }
     }
@@ -482,6 +503,7 @@ enum status storage_delete(struct storage *storage, struct storage_error *error)
     if (status == STATUS_OK) {
         status = delete_files(storage, &walk, error);
         remove_empty_folders(storage, &walk);
+        storage_forget_looks(storage);
         storage_let_go(storage);
     }
     end_alone(storage, &walk);
