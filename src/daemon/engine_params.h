@@ -42,8 +42,11 @@
 #define VERIFY_BYTES     (8u << 20) /* hashed by one job: some 10 ms, then others have their turn */
 #define VERIFY_JOBS      2          /* at a time for one transfer; the pool has 4 threads */
 #define SPACE_RECHECK_MS 5000       /* whether there is room again */
-#define FILES_PATROL_MS  60000      /* whether shared files are still there, unchanged */
-#define FILES_RECHECK_MS 10000      /* whether files that vanished or changed are back */
+#define FALSE_ALARMS_MAX                                                                           \
+    3 /* partial files that look changed and are right: a file system that stamps them late, or    \
+         somebody who touches them; then all is verified once, at the end */
+#define FILES_PATROL_MS  60000 /* whether shared files are still there, unchanged */
+#define FILES_RECHECK_MS 10000 /* whether files that vanished or changed are back */
 
 /* ---- finding peers ---- */
 

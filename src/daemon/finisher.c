@@ -64,6 +64,8 @@ static void run_finish(void *user)
     finisher->status = storage_finish(storage, finisher->force, &finisher->error);
     if (finisher->status == STATUS_OK)
         finisher->status = storage_stat_files(storage, finisher->stats, &finisher->error);
+    if (finisher->status == STATUS_OK) /* a change since then is one */
+        storage_as_left(storage, finisher->stats);
 }
 
 /* ---- back on the loop ---- */
@@ -93,6 +95,12 @@ static void on_failed(struct finisher *finisher)
     storage_error_text(finisher->status, &finisher->error, text);
     switch (finisher->status) {
     case STATUS_CANCELLED:
+        break;
+    case STATUS_CHANGED:
+        item_partial_changed(item, &finisher->error);
+        break;
+    case STATUS_NOT_FOUND: /* all of it is gone */
+        item_partial_changed(item, NULL);
         break;
     case STATUS_EXISTS: /* came there meanwhile; it may be the same file */
         item->placed = false;

@@ -126,6 +126,7 @@ void item_free(struct item *item)
     free(item->seen);
     free(item->to_verify);
     free(item->reopen_have);
+    free(item->adopt_have);
     free(item);
 }
 
@@ -311,6 +312,7 @@ void item_complete(struct item *item, struct storage_stat *stats)
     free(item->expected);
     item->expected = stats;
     item->row.complete = true;
+    item->changed = item->mends = false;
     item->unsynced_bytes = 0;
     if (!was_complete)
         item->row.completed_unix_s = (int64_t)time(NULL);

@@ -24,6 +24,7 @@
 #include "swarm/peer_list.h"
 #include "swarm/transfer.h"
 
+struct discard;
 struct finisher;
 struct first_peer_call;
 struct follower;
@@ -89,9 +90,16 @@ struct item {
     bool look_at_final;    /* it came there while we fetched */
     uint8_t *reopen_have;  /* … but these pieces of it are right, and it may be used up */
     struct storage *probe; /* what has the final name, being verified */
+    uint8_t *adopt_have;   /* … all that is wanted is in it; no part of ours is needed any more */
     uint8_t *to_verify;    /* NULL: nothing */
     bool verify_all;       /* of a complete one: even when its files look unchanged */
     bool leftover;         /* to_verify is about a partial file we do not know */
+    /* Somebody else changes what we fetch: nothing of it is served until it was looked at and
+     * verified. */
+    bool changed;          /* noticed: place looks, alone */
+    bool mends;            /* to_verify is about what place found changed then */
+    bool all_verified;     /* since the last piece was written */
+    unsigned false_alarms; /* what looked changed was right; FALSE_ALARMS_MAX: looks mean nothing */
 
     enum item_trouble trouble;
     enum status trouble_status;
@@ -120,6 +128,7 @@ struct item {
     struct reshare *reshare; /* to be done next */
     struct metadata_job *metadata_job;
     struct place *place;
+    struct discard *discard;
     struct verifier *verifier;
     struct finisher *finisher;
     struct piece_job *waiting_checks, *waiting_last; /* not yet in the pool */
@@ -176,6 +185,14 @@ bool item_rejects(struct item *item);
 /* A fetched one whose copy vanished or was changed: to be fetched anew. Others are left alone. */
 void item_begin_again(struct item *item);
 void item_verify(struct item *item); /* all of it, anew */
+/* A partial file is not as we left it, says `error` (NULL: any of them). */
+void item_partial_changed(struct item *item, const struct storage_error *error);
+void item_tell_changed(const struct item *item, const struct storage_error *error);
+void item_false_alarm(struct item *item); /* it was right all the same */
+/* What was on disk may be so no more: after a restart of the machine all is verified. */
+void item_forget_synced(struct item *item);
+/* What has the final name is it: shared from there. */
+void item_adopt(struct item *item);
 /* Every wanted piece is on disk under the final name, the files look like `stats` (taken). */
 void item_complete(struct item *item, struct storage_stat *stats);
 

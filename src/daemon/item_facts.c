@@ -20,7 +20,7 @@ bool item_wants(const struct item *item, uint32_t piece)
 
 bool item_is_running(const struct item *item)
 {
-    if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN)
+    if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN || item->changed)
         return false;
     return item->transfer != NULL ||
            (item->row.complete && item->placed && item->trouble == TROUBLE_NONE &&
@@ -80,14 +80,15 @@ void item_add_piece(struct item *item, uint32_t piece)
     item->missing_bytes -= metainfo_piece_size(item->metainfo, piece);
 }
 
-static void want_file(struct item *item, const struct metainfo_file *file)
+void item_mark_pieces(const struct item *item, uint32_t number, uint8_t *bits)
 {
+    const struct metainfo_file *file = &item->metainfo->files[number];
     if (file->length == 0)
         return;
     uint32_t first = (uint32_t)(file->offset / item->metainfo->piece_length);
     uint32_t last = (uint32_t)((file->offset + file->length - 1) / item->metainfo->piece_length);
     for (uint32_t i = first; i <= last; i++)
-        item->wanted[i / 8] |= (uint8_t)(0x80 >> i % 8);
+        bits[i / 8] |= (uint8_t)(0x80 >> i % 8);
 }
 
 void item_apply_selection(struct item *item)
@@ -98,7 +99,7 @@ void item_apply_selection(struct item *item)
         item->wanted = calloc(1, item_bitfield_bytes(item) + 1);
     for (size_t i = 0; i < item->options.selected_count && item->wanted != NULL; i++)
         if (item->options.selected[i] < item->metainfo->file_count)
-            want_file(item, &item->metainfo->files[item->options.selected[i]]);
+            item_mark_pieces(item, item->options.selected[i], item->wanted);
     count_pieces(item);
 }
 
@@ -162,7 +163,8 @@ static enum item_state state_of_trouble(enum item_trouble trouble)
 
 enum item_state item_state(const struct item *item)
 {
-    if (item->verifier != NULL || (item->to_verify != NULL && item->row.wish == WISH_RUN))
+    bool must_verify = item->to_verify != NULL || (item->changed && item->trouble == TROUBLE_NONE);
+    if (item->verifier != NULL || (must_verify && item->row.wish == WISH_RUN))
         return ITEM_VERIFYING;
     if (item->trouble != TROUBLE_NONE)
         return state_of_trouble(item->trouble);

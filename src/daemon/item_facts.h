@@ -5,6 +5,8 @@
 
 #include "daemon/item.h"
 
+/* Sets the bits of the pieces that this file has a part of. */
+void item_mark_pieces(const struct item *item, uint32_t file, uint8_t *bits);
 void item_apply_selection(struct item *item); /* options.selected → wanted */
 
 enum item_state item_state(const struct item *item);
@@ -12,6 +14,8 @@ const char *item_state_name(enum item_state state);
 /* Why it does not go on; empty while it does. */
 void item_reason(const struct item *item, char *out, size_t size);
 void item_describe_no_space(const struct item *item, char *out, size_t size);
+/* `path` as in storage_error; NULL: the partial file or folder. */
+void item_describe_change(const struct item *item, const char *path, char *out, size_t size);
 /* What the search for a first peer has come to: "no peer found yet: 24 nodes answered, none …". */
 void item_describe_search(const struct item *item, char *out, size_t size);
 

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/follow.h"
-#include "daemon/item.h"
+#include "daemon/item_facts.h"
 #include "daemon/item_step.h"
 #include "daemon/remover.h"
 
@@ -126,6 +126,8 @@ static void forget_content(struct item *item)
     free(item->seen);
     free(item->to_verify);
     free(item->reopen_have);
+    free(item->adopt_have);
+    item->adopt_have = NULL;
     item->storage = item->probe = NULL;
     item->metainfo = NULL;
     item->have = item->wanted = item->to_verify = item->reopen_have = NULL;
@@ -133,6 +135,7 @@ static void forget_content(struct item *item)
     item->have_count = item->missing = 0;
     item->missing_bytes = item->unsynced_bytes = 0;
     item->placed = item->final_is_other = item->look_at_final = item->leftover = false;
+    item->changed = item->mends = item->all_verified = false;
     item->options.prepared = false;
 }
 
@@ -198,6 +201,53 @@ bool item_rejects(struct item *item)
     item_save(item);
     item_mark(item);
     return true;
+}
+
+/* ---- partial files that somebody else changes ---- */
+
+void item_tell_changed(const struct item *item, const struct storage_error *error)
+{
+    char reason[ITEM_REASON_SIZE];
+    item_describe_change(item, error != NULL ? error->path : NULL, reason, sizeof reason);
+    log_warn("engine", "transfer %lld (%s): %s", (long long)item->row.id, item->row.name, reason);
+    struct pack *event = daemon_event(item->engine->daemon, "changed");
+    if (event == NULL)
+        return;
+    pack_i64(event, "id", item->row.id);
+    pack_id(event, "hash", &item->row.infohash);
+    pack_text(event, "reason", reason);
+    daemon_event_end(item->engine->daemon);
+}
+
+void item_partial_changed(struct item *item, const struct storage_error *error)
+{
+    if (item->changed || item->row.complete || item->removing)
+        return;
+    item->changed = true;
+    item->placed = false;
+    item_tell_changed(item, error);
+    item_mark(item);
+}
+
+void item_false_alarm(struct item *item)
+{
+    if (++item->false_alarms == FALSE_ALARMS_MAX)
+        log_warn("engine",
+                 "transfer %lld (%s): its files look changed and are right, again and again: from "
+                 "now on sizes alone are compared, and all is verified at the end",
+                 (long long)item->row.id, item->row.name);
+}
+
+void item_forget_synced(struct item *item)
+{
+    char *boot_id = strdup(item->engine->boot_id);
+    if (boot_id == NULL)
+        return;
+    free(item->row.boot_id);
+    item->row.boot_id = boot_id;
+    free((void *)(uintptr_t)item->row.synced.data);
+    item->row.synced = bytes_of(NULL, 0);
+    catalog_set_synced(item->engine->daemon->catalog, item->row.id, bytes_of(NULL, 0), boot_id);
 }
 
 void item_verify(struct item *item)

@@ -1,9 +1,12 @@
 /* The sentences that say why an item does not go on. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <utlist.h>
 
+#include "content/names.h"
 #include "daemon/item_facts.h"
 #include "daemon/node.h"
 
@@ -25,6 +28,15 @@ void item_describe_no_space(const struct item *item, char *out, size_t size)
     item_format_size(item->space_needed, needed, sizeof needed);
     item_format_size(item->space_free, available, sizeof available);
     snprintf(out, size, "%s needed, %s free on the target", needed, available);
+}
+
+void item_describe_change(const struct item *item, const char *path, char *out, size_t size)
+{
+    char *shown = path != NULL ? names_printable(path, strlen(path)) : NULL;
+    snprintf(out, size,
+             "%s%s was changed by somebody else: what was fetched of it is verified anew",
+             shown != NULL ? shown : item->row.target, shown != NULL ? "" : ".part");
+    free(shown);
 }
 
 static void describe_queue(const struct item *item, char *out, size_t size)
@@ -117,6 +129,10 @@ void item_reason(const struct item *item, char *out, size_t size)
     case ITEM_METADATA:
         if (item->transfer != NULL)
             describe_metadata(item, out, size);
+        break;
+    case ITEM_VERIFYING:
+        if (item->changed || item->mends)
+            item_describe_change(item, NULL, out, size);
         break;
     case ITEM_DOWNLOADING:
         if (item->missing == 0)

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/discard.h"
 #include "daemon/finisher.h"
 #include "daemon/item_facts.h"
 #include "daemon/peer_connection.h"
@@ -17,6 +18,7 @@
 enum goal {
     GOAL_OFF,
     GOAL_RESHARE,
+    GOAL_ADOPT,
     GOAL_METADATA,
     GOAL_PLACE,
     GOAL_VERIFY,
@@ -178,10 +180,20 @@ static bool is_time_to_look(const struct item *item)
            !item->engine->stopping && item->recheck_ms <= engine_now(item->engine);
 }
 
+/* Without room for more, what is there is served; but not when it may be wrong. */
+static enum goal goal_of_unplaced(const struct item *item)
+{
+    if (item->trouble != TROUBLE_NO_SPACE)
+        return GOAL_PLACE;
+    return item->changed ? GOAL_OFF : GOAL_RUN;
+}
+
 static enum goal goal_of(const struct item *item)
 {
     if (item->reshare != NULL && !item->removing && !item->engine->stopping)
         return GOAL_RESHARE;
+    if (item->adopt_have != NULL && !item->removing && !item->engine->stopping)
+        return GOAL_ADOPT;
     if (is_time_to_look(item))
         return GOAL_PLACE;
     if (is_asked_to_verify(item))
@@ -193,12 +205,38 @@ static enum goal goal_of(const struct item *item)
     if (item->options.metadata_only)
         return GOAL_OFF;
     if (!item->placed)
-        return item->trouble == TROUBLE_NO_SPACE ? GOAL_RUN : GOAL_PLACE;
+        return goal_of_unplaced(item);
     if (item->to_verify != NULL)
         return GOAL_VERIFY;
     if (item->missing == 0 && !item->row.complete && item->trouble == TROUBLE_NONE)
         return GOAL_FINISH;
     return GOAL_RUN;
+}
+
+/* What was changed under us is looked at when nobody of ours reads or writes it any more. */
+static void start_placing(struct item *item)
+{
+    if (item->place != NULL || item->verifier != NULL || item->finisher != NULL)
+        return;
+    if (item->changed) {
+        item_halt(item);
+        if (item->transfer != NULL || !item_is_idle(item))
+            return;
+    }
+    item->recheck_ms = UINT64_MAX;
+    place_start(item);
+}
+
+/* Where looks mean nothing, what was fetched is read once more. */
+static void start_finishing(struct item *item)
+{
+    give_slot_back(item);
+    if (item->finisher != NULL)
+        return;
+    if (item->false_alarms >= FALSE_ALARMS_MAX && !item->all_verified)
+        item_verify(item);
+    else
+        finisher_start(item);
 }
 
 static void start_verifying(struct item *item)
@@ -270,25 +308,25 @@ void item_step(struct item *item)
     case GOAL_RESHARE:
         finisher_cancel(item);
         item_halt(item);
-        if (item->transfer == NULL && item_is_idle(item))
+        if (item->transfer == NULL && item_is_idle(item) && !discard_start(item))
             reshare_apply(item);
+        break;
+    case GOAL_ADOPT:
+        item_halt(item);
+        if (item->transfer == NULL && item_is_idle(item) && !discard_start(item))
+            item_adopt(item);
         break;
     case GOAL_METADATA:
         need_transfer(item, false);
         break;
     case GOAL_PLACE:
-        if (item->place == NULL && item->verifier == NULL && item->finisher == NULL) {
-            item->recheck_ms = UINT64_MAX;
-            place_start(item);
-        }
+        start_placing(item);
         break;
     case GOAL_VERIFY:
         start_verifying(item);
         break;
     case GOAL_FINISH:
-        give_slot_back(item);
-        if (item->finisher == NULL)
-            finisher_start(item);
+        start_finishing(item);
         break;
     case GOAL_RUN:
         run(item);

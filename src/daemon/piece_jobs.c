@@ -101,6 +101,10 @@ static void on_unwritten(struct item *item, const struct piece_job *job)
         item_set_trouble(item, TROUBLE_NO_SPACE, STATUS_NO_SPACE, "no space");
         return;
     }
+    if (job->status == STATUS_CHANGED) {
+        item_partial_changed(item, &job->error);
+        return;
+    }
     storage_error_text(job->status, &job->error, text);
     item_set_trouble(item, TROUBLE_DISK, job->status, "cannot write %s", text);
 }
@@ -121,6 +125,7 @@ static void note_written(struct item *item, uint32_t piece)
 {
     if (item->unsynced_bytes == 0)
         item->unsynced_since_ms = engine_now(item->engine);
+    item->all_verified = false;
     item->unsynced_bytes += metainfo_piece_size(item->metainfo, piece);
 }
 
@@ -188,6 +193,8 @@ static void sync_done(void *user, bool cancelled)
     if (!cancelled && job->status == STATUS_OK)
         catalog_set_synced(engine->daemon->catalog, item->row.id, bytes_of(job->have, job->len),
                            engine->boot_id);
+    else if (!cancelled && job->status == STATUS_CHANGED)
+        item_partial_changed(item, &job->error);
     else if (!cancelled)
         log_warn("engine", "transfer %lld: cannot sync its files: %s", (long long)item->row.id,
                  status_text(job->status));

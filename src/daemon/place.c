@@ -7,7 +7,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
-#include "daemon/item.h"
+#include "daemon/item_facts.h"
 #include "io/work.h"
 
 enum outcome {
@@ -25,7 +25,7 @@ struct place {
     /* in */
     struct storage *storage;
     struct storage *probe; /* the final name; to be reopened where `reopen` */
-    bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces;
+    bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces, changed, distrust;
     uint64_t needed, reserve;
     /* out */
     enum outcome outcome;
@@ -34,6 +34,7 @@ struct place {
     uint64_t free_bytes;
     struct storage_error error;
     struct storage_stat *stats; /* file_count of them */
+    bool *otherwise;            /* likewise: partial files that are not as we left them */
 };
 
 /* ---- in the pool ---- */
@@ -62,11 +63,14 @@ static enum outcome prepare(struct place *place)
     place->status = storage_free_space(storage, &place->free_bytes, &place->error);
     if (place->status != STATUS_OK)
         return PLACE_FAILED;
-    if (place->needed > 0 && place->free_bytes < place->needed + place->reserve)
+    bool tight = place->needed > 0 && place->free_bytes < place->needed + place->reserve;
+    if (tight && !place->changed) /* else it is looked at first, then again */
         return PLACE_NO_SPACE;
+    if (place->distrust)
+        storage_distrust_stamps(storage);
     place->status = storage_prepare(storage, &place->error);
     if (place->status == STATUS_OK)
-        place->status = storage_stat_files(storage, place->stats, &place->error);
+        place->status = storage_look_anew(storage, place->stats, place->otherwise, &place->error);
     if (place->status == STATUS_NO_SPACE)
         return PLACE_NO_SPACE;
     return place->status == STATUS_OK ? PLACE_READY : PLACE_FAILED;
@@ -304,17 +308,57 @@ static void take_reopened(struct item *item, struct place *place)
     item->reopen_have = NULL;
 }
 
+/* Of the pieces we have, those in files that are not as we left them. False: there is none. */
+static bool verify_changed(struct item *item, const struct place *place)
+{
+    size_t len = item_bitfield_bytes(item);
+    uint8_t *to_verify = calloc(1, len + 1);
+    bool any = false;
+    for (uint32_t i = 0; i < item->metainfo->file_count && to_verify != NULL; i++) {
+        if (!place->otherwise[i] || item->metainfo->files[i].length == 0)
+            continue;
+        any = true;
+        item_mark_pieces(item, i, to_verify);
+    }
+    if (!any) {
+        free(to_verify);
+        return false;
+    }
+    for (size_t i = 0; i < len; i++)
+        to_verify[i] =
+            (to_verify[i] & item->have[i]) | (item->to_verify != NULL ? item->to_verify[i] : 0);
+    free(item->to_verify);
+    item->to_verify = to_verify;
+    item->mends = true;
+    return true;
+}
+
+static void begin_anew(struct item *item)
+{
+    log_warn("engine", "transfer %lld: its partial file is gone, so it begins anew",
+             (long long)item->row.id);
+    item_set_have(item, NULL);
+    item_save_have(item);
+    item_forget_synced(item);
+    item->changed = item->transfer != NULL; /* which believes that it has pieces */
+}
+
 static void on_ready(struct item *item, struct place *place)
 {
+    bool alarm = item->changed;
+    item->changed = false;
     if (place->reopen)
         take_reopened(item, place);
-    if (item->have_count > 0 && !place->partial_was_there) {
-        log_warn("engine", "transfer %lld: its partial file is gone, so it begins anew",
-                 (long long)item->row.id);
-        item_set_have(item, NULL);
-        item_save_have(item);
-    } else if (item->have_count > 0 && !can_hold(item, place->stats)) {
+    bool has_pieces = item->have_count > 0;
+    if (has_pieces && !place->partial_was_there) {
+        begin_anew(item);
+    } else if (has_pieces && verify_changed(item, place)) {
+        if (!alarm)
+            item_tell_changed(item, NULL);
+    } else if (has_pieces && !can_hold(item, place->stats)) {
         verify_everything(item);
+    } else if (has_pieces && alarm) {
+        item_false_alarm(item);
     } else if (item->unsynced_bytes == 0 && !item->syncing) {
         verify_unsynced(item);
     }
@@ -325,7 +369,7 @@ static void on_ready(struct item *item, struct place *place)
     note_boot(item);
     if (item->trouble == TROUBLE_NO_SPACE)
         item_clear_trouble(item);
-    item->placed = true;
+    item->placed = !item->changed;
 }
 
 static void on_no_space(struct item *item, const struct place *place)
@@ -372,6 +416,7 @@ static void take_up(struct item *item, struct place *place)
 static void free_place(struct place *place)
 {
     storage_free(place->probe);
+    free(place->otherwise);
     free(place->stats);
     free(place);
 }
@@ -433,9 +478,11 @@ void place_start(struct item *item)
     if (item->storage == NULL && item_open_storage(item, !item->row.complete) != STATUS_OK)
         return;
     struct place *place = calloc(1, sizeof *place);
-    if (place != NULL)
+    if (place != NULL) {
         place->stats = calloc(item->metainfo->file_count, sizeof *place->stats);
-    if (place == NULL || place->stats == NULL) {
+        place->otherwise = calloc(item->metainfo->file_count, sizeof *place->otherwise);
+    }
+    if (place == NULL || place->stats == NULL || place->otherwise == NULL) {
         if (place != NULL)
             free_place(place);
         item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
@@ -448,6 +495,8 @@ void place_start(struct item *item)
     place->ignore_final = item->final_is_other;
     place->look_at_final = item->look_at_final;
     place->has_pieces = item->have_count > 0;
+    place->changed = item->changed;
+    place->distrust = item->false_alarms >= FALSE_ALARMS_MAX;
     place->needed = item->missing_bytes;
     place->reserve = engine->reserve_bytes;
     if (!give_probe(item, place)) {

@@ -28,6 +28,8 @@ static void forget_old_plans(struct item *item)
     free(item->reopen_have);
     item->reopen_have = NULL;
     item->options.metadata_only = false;
+    free(item->adopt_have);
+    item->adopt_have = NULL;
     item->leftover = item->final_is_other = item->look_at_final = false;
     free(item->options.selected);
     item->options.selected = NULL;

@@ -63,7 +63,9 @@ static void run_read(void *user)
     struct chunk *chunk = user;
     chunk->status =
         storage_read(chunk->item->storage, chunk->offset, chunk->len, chunk->data, NULL);
-    if (chunk->status == STATUS_OK && chunk->expected != NULL && !files_are_as_expected(chunk))
+    if (chunk->status == STATUS_OK && chunk->expected == NULL)
+        chunk->status = storage_check(chunk->item->storage, chunk->offset, chunk->len, NULL);
+    else if (chunk->status == STATUS_OK && !files_are_as_expected(chunk))
         chunk->status = STATUS_MISMATCH;
 }
 
@@ -137,7 +139,11 @@ static void on_failed_read(struct item *item, enum status status)
 {
     if (item->removing || item->trouble != TROUBLE_NONE)
         return;
-    if (status == STATUS_MISMATCH || status == STATUS_NOT_FOUND || status == STATUS_REFUSED)
+    bool changed = status == STATUS_MISMATCH || status == STATUS_NOT_FOUND ||
+                   status == STATUS_REFUSED || status == STATUS_CHANGED;
+    if (changed && !item->row.complete)
+        item_partial_changed(item, NULL);
+    else if (changed)
         item->placed = false;
     else if (status != STATUS_BUSY && status != STATUS_NO_MEMORY && status != STATUS_CANCELLED)
         item_set_trouble(item, TROUBLE_DISK, status, "cannot read %s: %s", item->row.name,

@@ -37,17 +37,24 @@ static unsigned percent(uint32_t part, uint32_t whole)
 
 /* ---- a file of the final name ---- */
 
-/* It is what was wanted: shared where it lies. */
-static void adopt(struct item *item, const uint8_t *good)
+void item_adopt(struct item *item)
 {
     storage_free(item->storage);
     item->storage = item->probe;
     item->probe = NULL;
     struct storage_stat *stats = item->seen;
     item->seen = NULL;
-    item_set_have(item, copy_bits(item, good));
+    item_set_have(item, item->adopt_have);
+    item->adopt_have = NULL;
     item_complete(item, stats);
     item->placed = false; /* looked at again: it may have been written to while it was read */
+}
+
+static void on_whole(struct item *item, const struct verified *verified)
+{
+    item->adopt_have = copy_bits(item, verified->good);
+    if (item->adopt_have == NULL)
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
 }
 
 static void on_other_file(struct item *item, const struct verified *verified)
@@ -87,16 +94,38 @@ static void on_leftover(struct item *item, const struct verified *verified)
     item_save(item);
 }
 
+/* It looked changed, and has been read. */
+static void on_mended(struct item *item, const struct verified *verified)
+{
+    item->mends = false;
+    item->placed = false; /* looked at again: somebody may still be writing */
+    if (verified->bad_count == 0) {
+        item_false_alarm(item);
+        return;
+    }
+    if (item->false_alarms < FALSE_ALARMS_MAX)
+        item->false_alarms = 0;
+    log_info("engine", "transfer %lld: %" PRIu32 " pieces are gone and are fetched again",
+             (long long)item->row.id, verified->bad_count);
+}
+
 static void on_partial(struct item *item, const struct verified *verified)
 {
     size_t len = item_bitfield_bytes(item);
     uint8_t *have = malloc(len + 1);
     if (have == NULL)
         return;
-    for (size_t i = 0; i < len; i++)
+    item->all_verified = true;
+    for (size_t i = 0; i < len; i++) {
         have[i] = (uint8_t)((item->have[i] & ~verified->checked[i]) | verified->good[i]);
+        item->all_verified = item->all_verified && (item->have[i] & ~verified->checked[i]) == 0;
+    }
     item_set_have(item, have);
     item_save_have(item);
+    if (item->mends)
+        on_mended(item, verified);
+    if (verified->bad_count > 0)
+        item_forget_synced(item);
     if (strcmp(item->row.boot_id, item->engine->boot_id) == 0)
         return;
     /* It was read back after the machine's restart, so it is on disk. */
@@ -142,7 +171,7 @@ void item_verified(struct item *item, const struct verified *verified)
 {
     verify_calls_finish(item, verified);
     if (item->probe != NULL && all_wanted(item, verified->good))
-        adopt(item, verified->good);
+        on_whole(item, verified);
     else if (item->probe != NULL)
         on_other_file(item, verified);
     else if (item->row.complete)
