@@ -139,10 +139,10 @@ static void forget_content(struct item *item)
     item->options.prepared = false;
 }
 
+/* What it had of the content: views of what is gone. */
 static void forget_row(struct item *item)
 {
     struct catalog_transfer *row = &item->row;
-    free((void *)(uintptr_t)row->info.data);
     free((void *)(uintptr_t)row->synced.data);
     row->info = row->have = row->synced = bytes_of(NULL, 0);
     row->size = 0;
