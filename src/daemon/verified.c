@@ -126,8 +126,8 @@ static void on_partial(struct item *item, const struct verified *verified)
         on_mended(item, verified);
     if (verified->bad_count > 0)
         item_forget_synced(item);
-    if (strcmp(item->row.boot_id, item->engine->boot_id) == 0)
-        return;
+    if (item->row.boot_id == NULL || strcmp(item->row.boot_id, item->engine->boot_id) == 0)
+        return; /* NULL: nothing of it was ever on disk */
     /* It was read back after the machine's restart, so it is on disk. */
     char *boot_id = strdup(item->engine->boot_id);
     if (boot_id == NULL)

@@ -339,3 +339,14 @@ def start_and_daemon_tell_the_age_alike(net):
         assert re.fullmatch(r'already running \(pid \d+, up \d+s\)\n', again.out), again
     assert re.search(r', up \d+s, profile default', home.ok('status'))
     home.ok('stop')
+
+
+@test
+def a_transfer_that_never_began_can_be_verified(net):
+    _, one, other = net.star('one', 'other')
+    link = one.share(net.make_file('f.bin', 600_000))['link']
+    with open(os.path.join(other.downloads, 'f.bin'), 'w', encoding='utf-8') as out:
+        out.write('mine')
+    check_failure(other.cli('get', link), 8, 'f.bin exists and is not this file')
+    assert other.ok('verify', '1') == '1: 0 pieces good, 3 missing\n'
+    assert other.transfers()[0]['state'] == 'error'
