@@ -22,12 +22,14 @@ struct keypage {
 void keypage_salt(uint32_t epoch, uint16_t page, uint8_t out[KEYPAGE_SALT_BYTES]);
 void keypage_encode(const struct keypage *page, struct buffer *out); /* <= 705 bytes */
 bool keypage_decode(struct bytes body, struct keypage *out);
-/* One member's box of an epoch's secret; `ephemeral` as in hpke.h. */
+/* One member's box of an epoch's secret; `ephemeral` as in hpke.h. REFUSED: the member's mailbox
+ * key is none, which join_verify tells beforehand. */
 enum status keypage_box_make(const struct key_pairs *group, const struct public_key *member,
                              const uint8_t member_box_public[X25519_BYTES], uint32_t epoch,
                              const uint8_t secret[ROOT_BYTES],
                              const uint8_t ephemeral[X25519_BYTES], struct keypage_box *out);
-/* NOT_FOUND: no box of this page has our tag. MISMATCH: it has, and does not open. */
+/* NOT_FOUND: no box of this page has our tag. MISMATCH: it has, and does not open. REFUSED: the
+ * group's mailbox key is none. */
 enum status keypage_find(const struct keypage *page, const struct public_key *group,
                          const uint8_t group_box_public[X25519_BYTES],
                          const struct key_pairs *member, uint32_t epoch,

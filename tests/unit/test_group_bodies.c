@@ -288,6 +288,23 @@ static void a_box_of_somebody_else_under_ones_own_tag_does_not_open(void **state
     assert_int_equal(find_as(&page, &people, &person, 3, secret), STATUS_MISMATCH);
 }
 
+/* Nothing can be boxed to a key of small order, and nothing found with one. */
+static void mailbox_keys_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t none[X25519_BYTES], ephemeral[X25519_BYTES] = {7};
+    struct people people;
+    people_init(&people, 0xee);
+    struct person person = person_of(&people, 1);
+    struct keypage page = full_page(&people);
+    uint8_t secret[ROOT_BYTES];
+    assert_int_equal(keypage_box_make(&people.group, &person.member.public_key, none, 3,
+                                      people.epoch.secret, ephemeral, &page.boxes[0]),
+                     STATUS_REFUSED);
+    assert_int_equal(keypage_find(&page, &people.group.public_key, none, &person.member, 3, secret),
+                     STATUS_REFUSED);
+}
+
 static void key_pages_of_other_sizes_or_versions_are_refused(void **state)
 {
     (void)state;
@@ -347,6 +364,7 @@ int main(void)
         cmocka_unit_test(each_member_finds_the_secret_and_nobody_else_does),
         cmocka_unit_test(every_changed_bit_of_a_box_is_noticed),
         cmocka_unit_test(a_box_of_somebody_else_under_ones_own_tag_does_not_open),
+        cmocka_unit_test(mailbox_keys_that_are_none_are_refused),
         cmocka_unit_test(key_pages_of_other_sizes_or_versions_are_refused),
         cmocka_unit_test(a_changed_bit_of_a_signed_body_is_refused),
     };
