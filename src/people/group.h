@@ -77,7 +77,8 @@ uint64_t group_deadline(const struct group *group); /* UINT64_MAX: nothing is wa
 void group_set_unix_base(struct group *group, uint64_t unix_base_ms); /* the clock was set */
 
 /* Of a GROUP_LOOKUP: any number of values, then done (also when it could not be begun: BUSY).
- * `answered` other nodes answered, `holding` of them brought the value seen most (0: not known). */
+ * Of the nodes nearest to the key, ourselves included, `answered` answered, and `holding` of those
+ * brought the newest item, or the part: `nearest` and `holding` of the table's event. */
 void group_on_value(struct group *group, uint32_t lookup, struct bytes value, uint64_t now_ms);
 void group_on_lookup_done(struct group *group, uint32_t lookup, enum status status,
                           uint32_t answered, uint32_t holding, uint64_t now_ms);

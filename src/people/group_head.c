@@ -1,0 +1,143 @@
+/* The newest HEAD: it never goes back below what was seen once. Two of one seq are a fork: the one
+ * with the smaller digest stays, for everybody; the owner's device whose HEAD lost takes the other
+ * over and writes anew on top of it. */
+#include "people/group_private.h"
+
+static void fork_tell(struct group *group, uint64_t seq)
+{
+    if (seq < group->head_seq || seq == group->fork_told_seq)
+        return;
+    group->fork_told_seq = seq;
+    events_tell(group, GROUP_EVENT_FORK);
+}
+
+/* ---- what we take for the newest ---- */
+
+bool head_load(struct group *group, struct bytes value)
+{
+    struct item_record item;
+    struct head_body body = {0};
+    if (!item_record_decode(value, &item) ||
+        (item.body.len > 0 && !head_body_decode(item.body, &body)))
+        return false;
+    struct buffer copy;
+    buffer_init(&copy);
+    buffer_add(&copy, value.data, value.len);
+    if (copy.failed) {
+        buffer_dispose(&copy);
+        return false;
+    }
+    buffer_dispose(&group->head);
+    group->head = copy;
+    group->head_seq = item.seq;
+    group->head_expiry_unix_s = item.expiry_unix_s;
+    group->head_is_empty = item.body.len == 0;
+    group->body = body;
+    group->stale_told = false;
+    timer_set_unix(group, TIMER_STALE, item.expiry_unix_s);
+    return true;
+}
+
+bool head_set(struct group *group, struct bytes value)
+{
+    if (!head_load(group, value))
+        return false;
+    actions_save(group);
+    return true;
+}
+
+/* One that somebody else wrote, or another device of ours. */
+static enum status take(struct group *group, struct bytes value, uint64_t seq)
+{
+    if (group->writing.step != WRITE_NOTHING && seq >= group->writing.seq)
+        writing_stop(group);
+    if (!head_set(group, value))
+        return STATUS_MALFORMED;
+    if (group->head_is_empty)
+        group_set_gone(group);
+    else
+        reading_begin(group);
+    return STATUS_OK;
+}
+
+static enum status take_fork(struct group *group, struct bytes value,
+                             const struct item_record *theirs)
+{
+    struct item_record ours;
+    fork_tell(group, theirs->seq);
+    if (!item_record_decode(buffer_bytes(&group->head), &ours) ||
+        item_record_compare(theirs, &ours) >= 0)
+        return STATUS_CONFLICT;
+    group->renew_due = group->standing == GROUP_OWNER;
+    return take(group, value, theirs->seq);
+}
+
+enum status head_offer(struct group *group, struct bytes value)
+{
+    struct item_record item;
+    if (!item_record_decode(value, &item))
+        return STATUS_MALFORMED;
+    if (group->head.len > 0 && item.seq < group->head_seq)
+        return STATUS_REFUSED;
+    if (bytes_equal(value, buffer_bytes(&group->head)))
+        return STATUS_EXISTS;
+    if (!item_record_verify(&item, &group->head_key))
+        return STATUS_MISMATCH;
+    if (group->head.len > 0 && item.seq == group->head_seq)
+        return take_fork(group, value, &item);
+    return take(group, value, item.seq);
+}
+
+enum status group_on_head(struct group *group, struct bytes value, uint64_t now_ms)
+{
+    group_begin(group, now_ms);
+    if (group->gone || group->standing == GROUP_REMOVED)
+        return STATUS_REFUSED;
+    enum status status = head_offer(group, value);
+    group_settle(group);
+    return status;
+}
+
+void head_check_stale(struct group *group)
+{
+    if (group->stale_told || group->head.len == 0 ||
+        group_unix_s(group) < group->head_expiry_unix_s)
+        return;
+    group->stale_told = true;
+    events_tell(group, GROUP_EVENT_STALE);
+}
+
+/* ---- asking ---- */
+
+void head_ask(struct group *group)
+{
+    uint64_t pause_ms = group->standing == GROUP_APPLYING ? applicant_gap_ms(group)
+                                                          : jittered(group, HEAD_POLL_MS, 20);
+    timer_set(group, TIMER_HEAD, pause_ms);
+    if (looking_for(group, LOOK_HEAD))
+        return;
+    group->head_asked_ms = group->now_ms;
+    looking_begin(group, LOOK_HEAD, &group->head_key, KIND_ITEM, 0);
+}
+
+void head_ask_soon(struct group *group)
+{
+    if (group->now_ms - group->head_asked_ms >= HEAD_HINT_MS)
+        head_ask(group);
+}
+
+void head_ask_done(struct group *group, struct looking *looking, uint32_t answered,
+                   uint32_t holding)
+{
+    struct bytes best = looking_best(looking);
+    if (best.len == 0) {
+        group->head_held_by_few = true;
+        return;
+    }
+    if (looking->forked)
+        fork_tell(group, looking->best_seq);
+    enum status status = head_offer(group, best);
+    group->head_held_by_few = status == STATUS_REFUSED || !held_by_half(answered, holding);
+    if (status == STATUS_EXISTS && group->standing == GROUP_APPLYING)
+        reading_last_pages(group);
+}

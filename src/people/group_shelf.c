@@ -1,0 +1,184 @@
+/* Our own shelf: sealed anew when something is added or taken away, when the epoch is a new one,
+ * and before it ends. Its seq is on disk before the world sees it. When the table has one of ours
+ * that we did not write (another device, or a keystore put back), we go above it, but not at once:
+ * two devices must not chase each other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "people/group_private.h"
+
+struct id shelf_key(const struct public_key *member)
+{
+    return key_of_item(member->bytes, bytes_of_string(ITEM_SALT_SHELF));
+}
+
+static struct shelf_entry *find(const struct group *group, const struct id *infohash)
+{
+    for (size_t i = 0; i < group->shelf.count; i++)
+        if (id_equal(&group->shelf.entries[i].infohash, infohash))
+            return &group->shelf.entries[i];
+    return NULL;
+}
+
+static bool grow(struct group *group)
+{
+    size_t cap = group->shelf_cap == 0 ? 8 : group->shelf_cap * 2;
+    struct shelf_entry *entries = realloc(group->shelf.entries, cap * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    group->shelf.entries = entries;
+    group->shelf_cap = cap;
+    return true;
+}
+
+enum status group_shelf_add(struct group *group, const struct shelf_entry *entry, uint64_t now_ms)
+{
+    group_begin(group, now_ms);
+    if (group->gone || group->standing == GROUP_LEAVING || group->standing == GROUP_REMOVED)
+        return STATUS_REFUSED;
+    if (find(group, &entry->infohash) != NULL)
+        return STATUS_EXISTS;
+    if (group->shelf.count == SHELF_ENTRIES_MAX)
+        return STATUS_FULL;
+    if (group->shelf.count == group->shelf_cap && !grow(group))
+        return STATUS_NO_MEMORY;
+    group->shelf.entries[group->shelf.count++] = *entry;
+    events_tell(group, GROUP_EVENT_FILES);
+    shelf_touch(group);
+    return STATUS_OK;
+}
+
+void group_shelf_remove(struct group *group, const struct id *infohash, uint64_t now_ms)
+{
+    group_begin(group, now_ms);
+    struct shelf_entry *entry = find(group, infohash);
+    if (entry == NULL)
+        return;
+    size_t at = (size_t)(entry - group->shelf.entries);
+    group->shelf.count--;
+    memmove(entry, entry + 1, (group->shelf.count - at) * sizeof *entry);
+    events_tell(group, GROUP_EVENT_FILES);
+    shelf_touch(group);
+}
+
+/* ---- writing it ---- */
+
+void shelf_touch(struct group *group)
+{
+    group->shelf_dirty = true;
+    uint64_t next_ms = group->shelf_written_ms == 0 ? 0 : group->shelf_written_ms + SHELF_GAP_MS;
+    if (group->timers[TIMER_SHELF] != UINT64_MAX && group->timers[TIMER_SHELF] <= next_ms)
+        return;
+    group->timers[TIMER_SHELF] = next_ms > group->now_ms ? next_ms : group->now_ms;
+}
+
+/* What we publish after a restart is what the caller gave us, even if that is nothing any more. */
+void shelf_begin(struct group *group)
+{
+    if (group_is_in(group) && group->shelf_seq > 0)
+        shelf_touch(group);
+}
+
+static void publish(struct group *group, struct bytes value)
+{
+    actions_save(group);
+    actions_push(group,
+                 (struct group_action){.type = GROUP_PUBLISH,
+                                       .key = shelf_key(&group->own.public_key),
+                                       .kind = KIND_ITEM},
+                 value);
+}
+
+static bool sign(struct group *group, struct bytes body)
+{
+    struct buffer value;
+    buffer_init(&value);
+    uint64_t expiry = plan_expiry(group, SHELF_LIFE_S, group->shelf_expiry_unix_s);
+    bool ok = item_record_make(group->own.seed, bytes_of_string(ITEM_SALT_SHELF),
+                               group->shelf_seq + 1, expiry, body, &value) == STATUS_OK;
+    if (ok) {
+        group->shelf_seq++;
+        group->shelf_expiry_unix_s = expiry;
+        group->shelf_written_ms = group->now_ms;
+        publish(group, buffer_bytes(&value));
+    }
+    buffer_dispose(&value);
+    return ok;
+}
+
+void shelf_write(struct group *group)
+{
+    struct buffer body, blob;
+    bool is_new =
+        group->shelf_dirty || group->shelf_expiry_unix_s < group_unix_s(group) + SHELF_RENEW_S;
+    if (!group_is_in(group) || group->live_count == 0 || !is_new ||
+        (group->shelf.count == 0 && group->shelf_seq == 0))
+        return;
+    buffer_init(&body);
+    buffer_init(&blob);
+    bool ok = shelf_seal(&group->shelf, &group->key, &group->own.public_key, &group->live[0],
+                         &group->rng, &body, &blob) == STATUS_OK &&
+              sign(group, buffer_bytes(&body));
+    if (ok) {
+        group->shelf_dirty = false;
+        buffer_dispose(&group->shelf_blob_before);
+        group->shelf_blob_before = group->shelf_blob;
+        group->shelf_blob = blob;
+        timer_set_unix(group, TIMER_SHELF, group->shelf_expiry_unix_s - SHELF_RENEW_S);
+    } else {
+        buffer_dispose(&blob);
+        timer_set(group, TIMER_SHELF, RETRY_MAX_MS);
+    }
+    buffer_dispose(&body);
+}
+
+/* Nobody lists us any more. */
+void shelf_withdraw(struct group *group)
+{
+    if (group->shelf_seq > 0)
+        sign(group, (struct bytes){0});
+}
+
+void shelf_seen(struct group *group, const struct looking *looking)
+{
+    bool ours = looking->best.len == 0 || looking->best_seq < group->shelf_seq ||
+                (looking->best_seq == group->shelf_seq && !looking->forked && !group->shelf_dirty);
+    if (ours)
+        return;
+    group->shelf_seq = looking->best_seq;
+    group->shelf_dirty = true;
+    timer_set(group, TIMER_SHELF,
+              group->shelf_written_ms == 0 ? 0 : jittered(group, SHELF_QUARREL_MS, 20));
+}
+
+/* ---- lists that did not fit into the record ---- */
+
+static bool is_blob(const struct buffer *blob, const uint8_t sha256[SHA256_BYTES])
+{
+    uint8_t digest[SHA256_BYTES];
+    struct bytes all = buffer_bytes(blob);
+    if (blob->len == 0)
+        return false;
+    sha256_of_parts(&all, 1, digest);
+    return memcmp(digest, sha256, SHA256_BYTES) == 0;
+}
+
+bool group_find_blob(const struct group *group, const uint8_t sha256[SHA256_BYTES],
+                     struct bytes *out)
+{
+    const struct buffer *blobs[] = {&group->shelf_blob, &group->shelf_blob_before};
+    for (size_t i = 0; i < 2; i++)
+        if (is_blob(blobs[i], sha256)) {
+            *out = buffer_bytes(blobs[i]);
+            return true;
+        }
+    return false;
+}
+
+void shelf_dispose_own(struct group *group)
+{
+    shelf_dispose(&group->shelf);
+    buffer_dispose(&group->shelf_blob);
+    buffer_dispose(&group->shelf_blob_before);
+    group->shelf_cap = 0;
+}

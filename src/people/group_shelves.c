@@ -1,0 +1,262 @@
+/* The other members' shelves. All of them are read when we come in and after a load, a few at a
+ * time; then one after the other for good, so that a large group costs no more than a small one:
+ * every member's within two minutes in a group of up to twelve, one every ten seconds in a larger
+ * one. What was read stays until a newer one of the same member can be read. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "people/group_private.h"
+
+/* ---- one for each member but us ---- */
+
+static struct member_shelf *find_shelf(const struct group *group, const struct public_key *member)
+{
+    for (size_t i = 0; i < group->shelf_count; i++)
+        if (public_key_equal(&group->shelves[i].member, member))
+            return &group->shelves[i];
+    return NULL;
+}
+
+void shelves_dispose(struct group *group)
+{
+    for (size_t i = 0; i < group->shelf_count; i++)
+        shelf_dispose(&group->shelves[i].shelf);
+    free(group->shelves);
+    group->shelves = NULL;
+    group->shelf_count = group->sweep_next = group->sweep_left = 0;
+}
+
+void shelves_match_roster(struct group *group)
+{
+    const struct roster *roster = &group->roster;
+    struct member_shelf *shelves = calloc(roster->member_count + 1, sizeof *shelves);
+    size_t count = 0, fresh = 0;
+    if (shelves == NULL)
+        return;
+    for (size_t i = 0; i < roster->member_count; i++) {
+        const struct public_key *member = &roster->members[i].key;
+        if (public_key_equal(member, &group->own.public_key))
+            continue;
+        struct member_shelf *before = find_shelf(group, member);
+        shelves[count].member = *member;
+        if (before != NULL) {
+            shelves[count] = *before;
+            before->shelf = (struct shelf){0};
+        }
+        fresh += before == NULL;
+        count++;
+    }
+    bool lost = count - fresh < group->shelf_count;
+    shelves_dispose(group);
+    group->shelves = shelves;
+    group->shelf_count = count;
+    if (lost)
+        events_tell(group, GROUP_EVENT_FILES);
+    if (fresh > 0)
+        shelves_sweep(group, count + 1);
+}
+
+/* ---- whose turn it is ---- */
+
+/* The place after the last is our own. */
+static const struct public_key *member_at(const struct group *group, size_t at)
+{
+    return at < group->shelf_count ? &group->shelves[at].member : &group->own.public_key;
+}
+
+static void look_at_next(struct group *group)
+{
+    size_t at = group->sweep_next++ % (group->shelf_count + 1);
+    group->sweep_left--;
+    const struct public_key *member = member_at(group, at);
+    struct id key = shelf_key(member);
+    if (looking_find(group, LOOK_SHELF, &key) != NULL)
+        return;
+    struct looking *looking = looking_begin(group, LOOK_SHELF, &key, KIND_ITEM, 0);
+    if (looking == NULL)
+        return;
+    looking->member = *member;
+    group->sweep_under_way++;
+}
+
+static void go_on(struct group *group)
+{
+    while (group->sweep_left > 0 && group->sweep_under_way < SHELVES_WINDOW)
+        look_at_next(group);
+}
+
+void shelves_sweep(struct group *group, size_t count)
+{
+    size_t most = group->shelf_count + 1;
+    group->sweep_left = count < most ? count : most;
+    go_on(group);
+}
+
+void shelves_due(struct group *group)
+{
+    uint64_t gap_ms = SHELVES_CYCLE_MS / (group->shelf_count + 1);
+    timer_set(group, TIMER_SHELVES,
+              jittered(group, gap_ms > SHELVES_GAP_MIN_MS ? gap_ms : SHELVES_GAP_MIN_MS, 20));
+    if (group_is_in(group) && group->sweep_left == 0)
+        shelves_sweep(group, 1);
+}
+
+/* ---- what they say ---- */
+
+static size_t count_entries(const struct group *group)
+{
+    size_t count = group->shelf.count;
+    for (size_t i = 0; i < group->shelf_count; i++)
+        count += group->shelves[i].shelf.count;
+    return count;
+}
+
+static void take_shelf(struct group *group, struct member_shelf *slot, struct shelf *shelf,
+                       uint64_t seq)
+{
+    size_t others = count_entries(group) - slot->shelf.count;
+    slot->seq = seq;
+    slot->has_pointer = false;
+    if (others + shelf->count > GROUP_ENTRIES_MAX) {
+        shelf_dispose(shelf);
+        return;
+    }
+    shelf_dispose(&slot->shelf);
+    slot->shelf = *shelf;
+    events_tell(group, GROUP_EVENT_FILES);
+}
+
+static void ask_for_list(struct group *group, struct member_shelf *slot,
+                         const struct shelf_pointer *pointer, uint64_t seq, uint32_t epoch)
+{
+    if (pointer->len == 0 || pointer->len > LIST_BLOB_MAX)
+        return;
+    slot->has_pointer = true;
+    slot->pointer = *pointer;
+    slot->pointer_seq = seq;
+    slot->pointer_epoch = epoch;
+    struct group_action action = {.type = GROUP_BLOB, .len = pointer->len, .member = slot->member};
+    memcpy(action.sha256, pointer->sha256, sizeof action.sha256);
+    actions_push(group, action, (struct bytes){0});
+}
+
+static void read_shelf(struct group *group, struct member_shelf *slot,
+                       const struct item_record *item)
+{
+    struct shelf shelf = {0};
+    struct shelf_pointer pointer;
+    struct epoch_keys keys;
+    uint32_t epoch;
+    bool has_pointer = false;
+    if (item->body.len == 0) {
+        take_shelf(group, slot, &shelf, item->seq);
+        return;
+    }
+    if (!shelf_epoch(item->body, &epoch))
+        return;
+    if (epoch > group->roster.epoch)
+        head_ask_soon(group);
+    if (!secrets_keys(group, epoch, &keys))
+        return;
+    enum status status =
+        shelf_open(item->body, &group->key, &slot->member, &keys, &shelf, &has_pointer, &pointer);
+    keys_wipe(&keys, sizeof keys);
+    if (status == STATUS_OK && has_pointer)
+        ask_for_list(group, slot, &pointer, item->seq, epoch);
+    else if (status == STATUS_OK)
+        take_shelf(group, slot, &shelf, item->seq);
+}
+
+void shelves_done(struct group *group, struct looking *looking)
+{
+    struct item_record item;
+    if (group->sweep_under_way > 0)
+        group->sweep_under_way--;
+    struct member_shelf *slot = find_shelf(group, &looking->member);
+    if (!group_is_in(group))
+        return;
+    if (public_key_equal(&looking->member, &group->own.public_key))
+        shelf_seen(group, looking);
+    else if (slot != NULL && looking->best.len > 0 && looking->best_seq > slot->seq &&
+             item_record_decode(looking_best(looking), &item))
+        read_shelf(group, slot, &item);
+    go_on(group);
+}
+
+static void read_list(struct group *group, struct member_shelf *slot, struct bytes blob)
+{
+    struct shelf shelf = {0};
+    struct epoch_keys keys;
+    slot->has_pointer = false; /* in vain: asked for again with the next look at the shelf */
+    if (blob.len != slot->pointer.len || !secrets_keys(group, slot->pointer_epoch, &keys))
+        return;
+    enum status status =
+        shelf_open_blob(blob, &slot->pointer, &group->key, &slot->member, &keys, &shelf);
+    keys_wipe(&keys, sizeof keys);
+    if (status == STATUS_OK)
+        take_shelf(group, slot, &shelf, slot->pointer_seq);
+}
+
+void group_on_blob(struct group *group, const uint8_t sha256[SHA256_BYTES], struct bytes blob,
+                   uint64_t now_ms)
+{
+    group_begin(group, now_ms);
+    for (size_t i = 0; i < group->shelf_count; i++) {
+        struct member_shelf *slot = &group->shelves[i];
+        if (slot->has_pointer && memcmp(slot->pointer.sha256, sha256, SHA256_BYTES) == 0)
+            read_list(group, slot, blob);
+    }
+}
+
+/* ---- all of them together ---- */
+
+static size_t gather(const struct group *group, const struct public_key *key,
+                     const struct shelf *shelf, struct group_file *out)
+{
+    const struct member *owner = roster_find(&group->roster, key);
+    for (size_t i = 0; owner != NULL && i < shelf->count; i++)
+        out[i] = (struct group_file){.entry = &shelf->entries[i], .owner = owner, .shelves = 1};
+    return owner != NULL ? shelf->count : 0;
+}
+
+/* By path, one file's copies side by side, in the order of the roster. */
+static int compare(const void *a, const void *b)
+{
+    const struct group_file *x = a, *y = b;
+    int order = strcmp(x->entry->path, y->entry->path);
+    if (order == 0)
+        order = id_compare(&x->entry->infohash, &y->entry->infohash);
+    if (order != 0)
+        return order;
+    return x->owner < y->owner ? -1 : x->owner > y->owner;
+}
+
+static bool is_same(const struct group_file *a, const struct group_file *b)
+{
+    return strcmp(a->entry->path, b->entry->path) == 0 &&
+           id_equal(&a->entry->infohash, &b->entry->infohash);
+}
+
+size_t group_files(const struct group *group, struct group_file out[], size_t cap)
+{
+    size_t all_count = count_entries(group), used = 0, count = 0;
+    if (!group->has_roster || all_count == 0)
+        return 0;
+    struct group_file *all = malloc(all_count * sizeof *all);
+    if (all == NULL)
+        return 0;
+    used = gather(group, &group->own.public_key, &group->shelf, all);
+    for (size_t i = 0; i < group->shelf_count; i++)
+        used += gather(group, &group->shelves[i].member, &group->shelves[i].shelf, all + used);
+    qsort(all, used, sizeof *all, compare);
+    for (size_t i = 0; i < used;) {
+        struct group_file file = all[i];
+        for (i++; i < used && is_same(&file, &all[i]); i++)
+            file.shelves++;
+        if (count < cap)
+            out[count] = file;
+        count++;
+    }
+    free(all);
+    return count;
+}
