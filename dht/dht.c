@@ -295,13 +295,13 @@ enum status dht_restore_record(struct dht *dht, const struct id *key, enum recor
 }
 
 size_t dht_next_record(const struct dht *dht, size_t cursor, struct id *key, enum record_kind *kind,
-                       struct bytes *value, uint32_t *left_s)
+                       struct bytes *value, uint64_t *ends_ms)
 {
     unsigned number = 0;
-    uint32_t ends_s = 0, now_s = (uint32_t)(dht->now_ms / 1000);
+    uint32_t ends_s = 0;
     size_t next = record_store_next(dht->store, cursor, key, &number, value, &ends_s);
     *kind = (enum record_kind)number;
-    *left_s = ends_s > now_s ? ends_s - now_s : 1;
+    *ends_ms = ends_s * 1000ull;
     return next;
 }
 

@@ -189,11 +189,10 @@ void dht_stats(const struct dht *dht, struct dht_stats *out);
 
 /* Stored records that prove themselves (kinds 3 to 6), to survive a restart. Pass 0 first; the
  * return is the cursor for the next call, 0 at the end. `*value` is borrowed until the next call.
- * The cursor is good as long as nothing else is called in between. `*left_s`: kept so long from
- * now.
- */
+ * The cursor is good as long as nothing else is called in between. `*ends_ms`: kept until
+ * then, monotonic. */
 size_t dht_next_record(const struct dht *dht, size_t cursor, struct id *key, enum record_kind *kind,
-                       struct bytes *value, uint32_t *left_s);
+                       struct bytes *value, uint64_t *ends_ms);
 /* Puts one back for at most `left_s`; checked like a stranger's. */
 enum status dht_restore_record(struct dht *dht, const struct id *key, enum record_kind kind,
                                struct bytes value, uint32_t left_s, uint64_t now_ms);

@@ -90,15 +90,15 @@ void node_save_contacts(struct node *node)
 
 /* ---- records ---- */
 
-static int64_t unix_now_s(const struct node *node)
+static int64_t unix_s(const struct node *node, uint64_t time_ms)
 {
-    return (int64_t)((node->unix_base_ms + node_now_ms(node)) / 1000);
+    return (int64_t)((node->unix_base_ms + time_ms) / 1000);
 }
 
 /* Seconds; 0: it has ended. What was saved without an end says itself when that is. */
 static uint32_t left_of(const struct node *node, const struct catalog_record *record)
 {
-    int64_t left_s = record->ends_unix_s - unix_now_s(node);
+    int64_t left_s = record->ends_unix_s - unix_s(node, node_now_ms(node));
     if (record->ends_unix_s == 0 || left_s > UINT32_MAX)
         return UINT32_MAX;
     return left_s > 0 ? (uint32_t)left_s : 0;
@@ -166,10 +166,10 @@ static void save_records(struct node *node, struct overlay *overlay)
     struct id key;
     enum record_kind kind;
     struct bytes value;
-    uint32_t left_s;
-    for (size_t at = dht_next_record(overlay->dht, 0, &key, &kind, &value, &left_s);
-         at != 0 && add_copy(&copies, &key, kind, value, unix_now_s(node) + left_s);
-         at = dht_next_record(overlay->dht, at, &key, &kind, &value, &left_s))
+    uint64_t ends_ms;
+    for (size_t at = dht_next_record(overlay->dht, 0, &key, &kind, &value, &ends_ms);
+         at != 0 && add_copy(&copies, &key, kind, value, unix_s(node, ends_ms));
+         at = dht_next_record(overlay->dht, at, &key, &kind, &value, &ends_ms))
         ;
     enum status status =
         catalog_save_records(node->setup.catalog, overlay->family, copies.records, copies.count);

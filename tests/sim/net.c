@@ -223,20 +223,18 @@ void net_forget(struct net *net, size_t number)
     node->id = (struct id){0};
 }
 
-static void save_records(struct node *node, uint64_t now_ms)
+static void save_records(struct node *node)
 {
     struct id key;
     enum record_kind kind;
     struct bytes value;
-    uint32_t left_s;
-    for (size_t at = 0; (at = dht_next_record(node->dht, at, &key, &kind, &value, &left_s)) != 0;) {
+    uint64_t ends_ms;
+    for (size_t at = 0;
+         (at = dht_next_record(node->dht, at, &key, &kind, &value, &ends_ms)) != 0;) {
         struct saved_record *record = malloc(sizeof *record + value.len);
         assert(record != NULL);
-        *record = (struct saved_record){.next = node->records,
-                                        .key = key,
-                                        .kind = kind,
-                                        .len = value.len,
-                                        .ends_ms = now_ms + left_s * 1000ull};
+        *record = (struct saved_record){
+            .next = node->records, .key = key, .kind = kind, .len = value.len, .ends_ms = ends_ms};
         memcpy(record->value, value.data, value.len);
         node->records = record;
     }
@@ -246,7 +244,7 @@ void net_stop(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
     net_forget(net, number);
-    save_records(node, net->now_ms);
+    save_records(node);
     struct dht_stats stats;
     dht_stats(node->dht, &stats);
     node->id = stats.id;

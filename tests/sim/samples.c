@@ -69,6 +69,53 @@ struct sample sample_entry(uint32_t number, uint64_t expiry_unix_s)
     return sample_entry_under(number, word, expiry_unix_s);
 }
 
+struct sample sample_item(uint32_t number, uint64_t seq, uint64_t expiry_unix_s)
+{
+    struct buffer value;
+    struct item_record record;
+    char body[64];
+    uint8_t seed[ED25519_SEED_BYTES] = {4};
+    write_u32(seed + 1, number);
+    snprintf(body, sizeof body, "sample %u, seq %llu", number, (unsigned long long)seq);
+    buffer_init(&value);
+    enum status made = item_record_make(seed, bytes_of_string("salt"), seq, expiry_unix_s,
+                                        bytes_of_string(body), &value);
+    bool decoded = item_record_decode(buffer_bytes(&value), &record);
+    assert(made == STATUS_OK && decoded);
+    (void)made, (void)decoded;
+    return sample_of(key_of_item(record.public_key, bytes_of_string("salt")), KIND_ITEM, &value);
+}
+
+struct sample sample_part(uint32_t number)
+{
+    struct buffer value;
+    buffer_init(&value);
+    buffer_add_format(&value, "part %u, as long as one may be: %0760u", number, number);
+    struct id key = key_of_part(buffer_bytes(&value));
+    return sample_of(key, KIND_PART, &value);
+}
+
+struct sample sample_drop(uint32_t number, uint64_t expiry_unix_s)
+{
+    return sample_drop_into(number, number, expiry_unix_s);
+}
+
+struct sample sample_drop_into(uint32_t mailbox, uint32_t number, uint64_t expiry_unix_s)
+{
+    struct buffer value;
+    struct drop_record record = {.mailbox = infohash_of(mailbox), .expiry_unix_s = expiry_unix_s};
+    char body[32];
+    uint64_t nonce = 0;
+    snprintf(body, sizeof body, "drop %u", number);
+    record.body = bytes_of_string(body);
+    bool found = drop_record_find_nonce(&record, DROP_WORK_BITS, &nonce, UINT32_MAX);
+    assert(found);
+    (void)found;
+    buffer_init(&value);
+    drop_record_encode(&record, &value);
+    return sample_of(record.mailbox, KIND_DROP, &value);
+}
+
 struct bytes sample_value(const struct sample *sample)
 {
     return bytes_of(sample->data, sample->len);
