@@ -68,6 +68,23 @@ static void answer(struct run *run, uint8_t nth, const uint8_t *bytes, size_t le
     dht_on_datagram(run->dht, &asked->to, bytes_of(datagram, len), run->now_ms);
 }
 
+/* A slot of ours, at a seq of the script's choice. */
+static void publish_item(struct run *run, uint8_t seq)
+{
+    uint8_t seed[ED25519_SEED_BYTES] = {7};
+    struct item_record item;
+    struct buffer value;
+    buffer_init(&value);
+    item_record_make(seed, (struct bytes){0}, seq, 1700000000 + 86400, bytes_of_string("body"),
+                     &value);
+    if (item_record_decode(buffer_bytes(&value), &item)) {
+        struct id key = key_of_item(item.public_key, (struct bytes){0});
+        dht_publish(run->dht, &key, KIND_ITEM, buffer_bytes(&value), run->now_ms);
+        dht_get(run->dht, &key, KIND_ITEM, run->now_ms);
+    }
+    buffer_dispose(&value);
+}
+
 static void request(struct run *run, uint8_t what, uint8_t byte)
 {
     struct id key = {{byte}};
@@ -76,7 +93,7 @@ static void request(struct run *run, uint8_t what, uint8_t byte)
     buffer_init(&value);
     peer_record_encode(&(struct peer_record){.tcp_port = byte, .seed = byte & 1}, &value);
     struct dht_contact saved = {.id = key, .endpoint = endpoint};
-    switch (what % 8) {
+    switch (what % 9) {
     case 0:
         dht_find(run->dht, &key, run->now_ms);
         break;
@@ -98,6 +115,9 @@ static void request(struct run *run, uint8_t what, uint8_t byte)
         break;
     case 6:
         dht_cancel(run->dht, byte);
+        break;
+    case 8:
+        publish_item(run, byte);
         break;
     default:
         dht_add_saved(run->dht, &saved, 1, run->now_ms);
