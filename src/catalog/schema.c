@@ -63,8 +63,8 @@ static const char *const steps[SCHEMA_VERSION] = {
     " value BLOB NOT NULL"
     ") STRICT;",
     /* What is shared in a private group, and the digest that its members know it by. */
-    "ALTER TABLE transfers ADD COLUMN group_key BLOB CHECK (length(group_key) = 32);"
-    "ALTER TABLE transfers ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);",
+    ("ALTER TABLE transfers ADD COLUMN group_key BLOB CHECK (length(group_key) = 32);"
+     "ALTER TABLE transfers ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"),
     /* Of a record that does not say itself when it ends. */
     "ALTER TABLE records ADD COLUMN ends_unix_s INTEGER NOT NULL DEFAULT 0;",
 };
