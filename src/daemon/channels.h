@@ -39,6 +39,8 @@ void channels_cancel(struct channel_dial *dial); /* nothing follows */
 
 /* Keeps in touch: announces our presence, and exchanges news with a few members that are found. */
 void channels_on_keys(struct channels *channels, struct membership *membership);
+/* Its HEAD is a newer one: those who are connected, and some who were seen, are told. */
+void channels_on_head(struct channels *channels, struct membership *membership);
 /* An applicant with an invite: says JOIN at those addresses. */
 void channels_join(struct channels *channels, struct membership *membership,
                    const struct invite *invite);

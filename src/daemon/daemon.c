@@ -105,6 +105,23 @@ void daemon_on_incoming(void *user, struct tcp *connection)
         engine_take_incoming(daemon->engine, connection);
 }
 
+const struct endpoint *daemon_dial_from(const struct daemon *daemon, const struct endpoint *to)
+{
+    static const uint8_t unspecified[16];
+    const struct endpoint *found = NULL;
+    for (size_t i = 0; i < daemon->bound_count; i++) {
+        const struct endpoint *bound = &daemon->bound[i];
+        if (bound->family != to->family ||
+            endpoint_is_loopback(bound) != endpoint_is_loopback(to) ||
+            memcmp(bound->addr, unspecified, 16) == 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = bound;
+    }
+    return found;
+}
+
 /* ---- the end ----
  *
  * The engine says good-bye to peers and writes what it has to; then, or when its time is over, the

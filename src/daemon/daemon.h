@@ -75,6 +75,9 @@ int daemon_run(struct daemon_options *options);
 /* Ends the daemon as a signal would, from the loop: within 5 s; `now`: within 1 s. */
 void daemon_stop(struct daemon *daemon, bool now);
 
+/* The address of ours that `to` should see: the one we listen on, where that is one; else NULL. */
+const struct endpoint *daemon_dial_from(const struct daemon *daemon, const struct endpoint *to);
+
 /* ---- the `events` stream: docs/control.md ---- */
 
 /* Opens one event's map (seq, time and what are in it already); NULL when nobody listens and none

@@ -74,7 +74,7 @@ static void search_peers(struct finder *finder)
     if (finder->peers_handle != 0 || finder->due_ms > now_ms)
         return;
     finder->peers_handle =
-        node_get(item->engine->daemon->node, &item->row.infohash, KIND_PEER, on_peers, finder);
+        node_get(item->engine->daemon->node, &item->discovery, KIND_PEER, on_peers, finder);
     if (finder->peers_handle == 0)
         finder->due_ms = now_ms + SEARCH_LONELY_MS;
 }
@@ -141,7 +141,7 @@ static bool start_segment(struct finder *finder, uint32_t segment)
         free(search);
         return false;
     }
-    struct id key = key_of_availability(&item->row.infohash, segment);
+    struct id key = key_of_availability(&item->discovery, segment);
     *search = (struct segment_search){.finder = finder, .segment = segment};
     search->handle =
         node_get(item->engine->daemon->node, &key, KIND_AVAILABILITY, on_availability, search);

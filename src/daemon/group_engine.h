@@ -17,7 +17,7 @@ struct membership;
 void group_engine_keys_changed(struct engine *engine, const struct public_key *group);
 /* Puts everything of that group that is complete here on our shelf: after group_load. */
 void group_engine_fill_shelf(struct engine *engine, struct membership *membership);
-/* That member is one no more: connections with it end now. */
+/* That member (NULL: all of them) is one no more: connections end now. */
 void group_engine_drop_member(struct engine *engine, const struct public_key *group,
                               const struct public_key *member);
 /* How many transfers of groups stand still because nobody, or somebody else, is logged in. */
@@ -26,10 +26,11 @@ size_t group_engine_waiting(const struct engine *engine);
 /* ---- for the engine ---- */
 
 bool item_is_grouped(const struct item *item);
-/* What others find it under: the infohash or, in a group, the blinded key of the newest epoch.
- * False: nobody who may know it is logged in. */
-bool item_discovery_id(const struct item *item, struct id *out);
-/* The transfer of a blinded key of any epoch that is still kept. NULL: none. */
+struct membership *item_membership(const struct item *item); /* NULL: none, or not logged in */
+/* Sets item->discovery, what others find it under (the infohash or, in a group, the blinded key of
+ * the newest epoch), and item->discoverable: somebody who may know it is logged in. */
+void item_find_discovery(struct item *item);
+/* The running transfer of a blinded key. NULL: none. */
 struct item *group_engine_find(struct engine *engine, const struct public_key *group,
                                const struct id *blinded);
 /* It is complete, or shared no more. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "daemon/group_engine.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
 #include "daemon/reshare.h"
@@ -93,6 +94,7 @@ struct item *item_new(struct engine *engine, struct catalog_transfer *row)
     item->row = *row;
     *row = (struct catalog_transfer){.id = item->row.id};
     item_options_parse(&item->options, item->row.options);
+    item_find_discovery(item);
     finder_init(&item->finder, item);
     load_metainfo(item);
     if (item->metainfo == NULL)
@@ -331,5 +333,6 @@ void item_complete(struct item *item, struct storage_stat *stats)
                  item->row.name);
         tell_done(item);
     }
+    group_engine_on_complete(item);
     item_mark(item);
 }

@@ -75,6 +75,8 @@ struct item {
 
     struct catalog_transfer row; /* its texts are ours; `have` and, with metainfo, `info` are views
                                     of those below */
+    struct id discovery;         /* see item_find_discovery */
+    bool discoverable;
     struct item_options options;
     struct metainfo *metainfo;    /* NULL: not known yet */
     uint8_t *have;                /* verified pieces, as BITFIELD; NULL without metainfo */

@@ -20,7 +20,8 @@ bool item_wants(const struct item *item, uint32_t piece)
 
 bool item_is_running(const struct item *item)
 {
-    if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN || item->changed)
+    if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN || item->changed ||
+        !item->discoverable)
         return false;
     return item->transfer != NULL ||
            (item->row.complete && item->placed && item->trouble == TROUBLE_NONE &&
@@ -172,6 +173,8 @@ enum item_state item_state(const struct item *item)
         return ITEM_PAUSED;
     if (item->row.wish == WISH_STOP)
         return ITEM_COMPLETE;
+    if (!item->discoverable)
+        return ITEM_PAUSED;
     if (item->metainfo == NULL)
         return item->by_peer != NULL || item->metadata_job != NULL ? ITEM_METADATA : ITEM_SEARCHING;
     if (item->row.complete)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/follow.h"
+#include "daemon/group_engine.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
 #include "daemon/remover.h"
@@ -108,6 +109,7 @@ void item_becomes(struct item *item, const struct id *infohash)
     item->row.expected_sha1 = item->row.infohash;
     item->row.has_expected_sha1 = true;
     item->row.infohash = *infohash;
+    item_find_discovery(item);
     item->options.sha1_too = false;
     HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
     item_save(item);

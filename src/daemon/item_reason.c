@@ -7,6 +7,8 @@
 #include <utlist.h>
 
 #include "content/names.h"
+#include "daemon/group_engine.h"
+#include "daemon/groups.h"
 #include "daemon/item_facts.h"
 #include "daemon/node.h"
 
@@ -111,10 +113,27 @@ static void describe_metadata(const struct item *item, char *out, size_t size)
                  stats.peers, stats.peers == 1 ? "" : "s");
 }
 
+/* Paused by no wish of anybody: nobody who may see the group is there. */
+static void describe_waiting(const struct item *item, char *out, size_t size)
+{
+    const struct membership *membership = item_membership(item);
+    if (item->discoverable)
+        return;
+    if (membership == NULL)
+        snprintf(out, size, "waits until a member of its group is logged in");
+    else if (group_standing(membership->group) == GROUP_REMOVED)
+        snprintf(out, size, "not a member of %s any more", group_name(membership->group));
+    else
+        snprintf(out, size, "waits for the keys of %s", group_name(membership->group));
+}
+
 void item_reason(const struct item *item, char *out, size_t size)
 {
     out[0] = 0;
     switch (item_state(item)) {
+    case ITEM_PAUSED:
+        describe_waiting(item, out, size);
+        break;
     case ITEM_NO_SPACE:
     case ITEM_MISSING_FILES:
     case ITEM_ERROR:

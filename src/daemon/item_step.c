@@ -164,7 +164,7 @@ static bool is_off(const struct item *item)
         return true;
     if (item->trouble != TROUBLE_NONE && item->trouble != TROUBLE_NO_SPACE)
         return true;
-    return item->row.wish != WISH_RUN;
+    return item->row.wish != WISH_RUN || !item->discoverable;
 }
 
 /* A verification somebody asked for is done for a paused one as well. */

@@ -88,9 +88,10 @@ static struct publisher_facts facts_of(struct item *item)
     struct publisher_facts facts = {
         .running = item_is_running(item) && item->trouble != TROUBLE_METADATA,
         .announce = !item_is_private(item) && !item->options.quiet && !item->options.metadata_only,
-        .named = item->row.origin == ORIGIN_SHARE && !item->row.unlisted && item->row.complete,
+        .named = item->row.origin == ORIGIN_SHARE && !item->row.unlisted && item->row.complete &&
+                 !item->row.has_group,
         .seed = item->metainfo != NULL && item->missing == 0,
-        .infohash = item->row.infohash,
+        .infohash = item->discovery,
         .name = item->row.name,
         .size = item->row.size,
         .file_sha1 = item->row.has_file_sha1 ? &item->row.file_sha1 : NULL,
@@ -104,7 +105,7 @@ static struct publisher_facts facts_of(struct item *item)
         facts.file_count = item->metainfo->file_count;
         facts.piece_count = item->metainfo->piece_count;
     }
-    if (item->row.origin == ORIGIN_SHARE && !item->row.unlisted)
+    if (facts.named)
         seed_key = engine_publisher_seed(item->engine);
     facts.seed_key = seed_key;
     return facts;

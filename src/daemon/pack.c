@@ -203,6 +203,19 @@ void pack_format(struct pack *pack, const char *key, const char *format, ...)
     pack_text(pack, key, text);
 }
 
+void pack_hex(struct pack *pack, const char *key, struct bytes value)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * 64 + 1];
+    assert(value.len <= 64);
+    for (size_t i = 0; i < value.len; i++) {
+        text[2 * i] = digits[value.data[i] >> 4];
+        text[2 * i + 1] = digits[value.data[i] & 15];
+    }
+    text[2 * value.len] = 0;
+    pack_text(pack, key, text);
+}
+
 void pack_id(struct pack *pack, const char *key, const struct id *value)
 {
     char hex[ID_HEX_SIZE];

@@ -39,6 +39,7 @@ void pack_text(struct pack *pack, const char *key,
 void pack_format(struct pack *pack, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void pack_id(struct pack *pack, const char *key, const struct id *value); /* hex text */
+void pack_hex(struct pack *pack, const char *key, struct bytes value);    /* at most 64 bytes */
 void pack_endpoint(struct pack *pack, const char *key,
                    const struct endpoint *value);                   /* text; family 0: nil */
 void pack_time(struct pack *pack, const char *key, int64_t unix_s); /* RFC 3339; 0: nil */

@@ -6,10 +6,14 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/channels.h"
+#include "daemon/group_engine.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "daemon/upload.h"
 #include "io/tcp.h"
+
+#define TLS_RECORD_HANDSHAKE 0x16 /* first byte of a TLS session [RFC 8446 5.1] */
 
 static const struct tcp_owner owner;
 
@@ -90,6 +94,8 @@ void peer_connection_close(struct peer_connection *connection, enum peer_outcome
     DL_DELETE2(engine->connections, connection, prev_all, next_all);
     engine->connection_count--;
     engine->half_open -= connection->dialling;
+    if (connection->channel != NULL)
+        channels_cancel(connection->channel);
     tcp_close(connection->tcp);
     timer_free(connection->timer);
     outbox_dispose(&connection->outbox, engine);
@@ -247,7 +253,7 @@ static void on_sent(void *user)
 static void say_hello(struct peer_connection *connection)
 {
     struct item *item = connection->item;
-    struct handshake ours = {.extension = true, .fast = true, .infohash = item->row.infohash};
+    struct handshake ours = {.extension = true, .fast = true, .infohash = connection->swarm};
     memcpy(ours.peer_id, item->peer_id, sizeof ours.peer_id);
     handshake_encode(&ours, connection->handshake_out);
     struct bytes run = bytes_of(connection->handshake_out, HANDSHAKE_BYTES);
@@ -265,10 +271,11 @@ static bool find_item(struct peer_connection *connection, const struct handshake
 {
     struct engine *engine = connection->engine;
     struct item *item = engine_find(engine, &theirs->infohash);
-    if (item == NULL || !item_wake(item)) {
+    if (item == NULL || item_is_grouped(item) || !item_wake(item)) {
         engine->refused_unknown++;
         return false;
     }
+    connection->swarm = theirs->infohash;
     enter_item(connection, item);
     say_hello(connection);
     return true;
@@ -310,8 +317,7 @@ static void on_hello(struct peer_connection *connection)
     if (good && connection->item == NULL)
         good = find_item(connection, &theirs);
     else if (good)
-        good = id_equal(&theirs.infohash, &connection->item->row.infohash) &&
-               connection->item->transfer != NULL;
+        good = id_equal(&theirs.infohash, &connection->swarm) && connection->item->transfer != NULL;
     if (good)
         open_connection(connection, &theirs);
     else
@@ -331,12 +337,28 @@ static void give_space(void *user, uint8_t **space, size_t *len)
     *len = HANDSHAKE_BYTES - connection->handshake_len;
 }
 
+/* Not BitTorrent but TLS: a group's channel. */
+static void go_to_channels(struct peer_connection *connection)
+{
+    struct channels *channels = connection->engine->daemon->channels;
+    struct tcp *tcp = connection->tcp;
+    uint8_t so_far[HANDSHAKE_BYTES];
+    size_t len = connection->handshake_len;
+    memcpy(so_far, connection->handshake_in, len);
+    connection->tcp = NULL;
+    peer_connection_close(connection, PEER_LOST, "a group's channel");
+    channels_accept(channels, tcp, bytes_of(so_far, len));
+}
+
 static void on_received(void *user, size_t len)
 {
     struct peer_connection *connection = user;
     if (!connection->open) {
         connection->handshake_len += len;
-        on_hello(connection);
+        if (connection->item == NULL && connection->handshake_in[0] == TLS_RECORD_HANDSHAKE)
+            go_to_channels(connection);
+        else
+            on_hello(connection);
         return;
     }
     struct item *item = connection->item;
@@ -385,22 +407,41 @@ static struct peer_connection *peer_connection_new(struct engine *engine)
     return connection;
 }
 
-/* The address of ours that `to` should see: the one we listen on, where that is one. */
-static const struct endpoint *dial_from(const struct daemon *daemon, const struct endpoint *to)
+/* ---- over a group's channel ---- */
+
+static void on_channel_ready(void *user, struct tcp *tcp, const struct public_key *member)
 {
-    static const uint8_t unspecified[16];
-    const struct endpoint *found = NULL;
-    for (size_t i = 0; i < daemon->bound_count; i++) {
-        const struct endpoint *bound = &daemon->bound[i];
-        if (bound->family != to->family ||
-            endpoint_is_loopback(bound) != endpoint_is_loopback(to) ||
-            memcmp(bound->addr, unspecified, 16) == 0)
-            continue;
-        if (found != NULL)
-            return NULL;
-        found = bound;
+    struct peer_connection *connection = user;
+    connection->channel = NULL;
+    connection->tcp = tcp;
+    connection->member = *member;
+    tcp_set_owner(tcp, &owner, connection);
+    on_connected(connection);
+}
+
+static void on_channel_failed(void *user, enum status why)
+{
+    struct peer_connection *connection = user;
+    connection->channel = NULL;
+    on_failed(connection, why);
+}
+
+static const struct channel_dialled channel_callbacks = {on_channel_ready, on_channel_failed};
+
+static bool begin_dial(struct peer_connection *connection, struct item *item,
+                       const struct endpoint *to)
+{
+    struct daemon *daemon = item->engine->daemon;
+    struct membership *membership = item_membership(item);
+    if (!item_is_grouped(item)) {
+        connection->tcp = tcp_connect(daemon->loop, to, daemon_dial_from(daemon, to),
+                                      DIAL_TIMEOUT_MS, &owner, connection);
+        return connection->tcp != NULL;
     }
-    return found;
+    if (membership != NULL)
+        connection->channel = channels_dial_transfer(
+            daemon->channels, membership, to, &item->discovery, &channel_callbacks, connection);
+    return connection->channel != NULL;
 }
 
 void peer_connection_dial(struct item *item, const struct endpoint *to)
@@ -413,12 +454,11 @@ void peer_connection_dial(struct item *item, const struct endpoint *to)
     }
     connection->listen = connection->remote = *to;
     connection->claimed = connection->dialling = true;
+    connection->swarm = item->discovery;
     engine->half_open++;
     item->dialling++;
     enter_item(connection, item);
-    connection->tcp = tcp_connect(engine->daemon->loop, to, dial_from(engine->daemon, to),
-                                  DIAL_TIMEOUT_MS, &owner, connection);
-    if (connection->tcp == NULL)
+    if (!begin_dial(connection, item, to))
         peer_connection_close(connection, PEER_FAILED, "out of memory");
 }
 
@@ -485,6 +525,31 @@ void peer_connection_accept(struct engine *engine, struct tcp *tcp)
     connection->since_ms = engine_now(engine);
     timer_set(connection->timer, engine_now(engine) + HANDSHAKE_TIMEOUT_MS);
     tcp_start(tcp, &owner, connection);
+}
+
+void peer_connection_accept_member(struct item *item, struct tcp *tcp, const struct id *blinded,
+                                   const struct public_key *member)
+{
+    struct engine *engine = item->engine;
+    struct endpoint remote = tcp_remote(tcp);
+    struct peer_connection *connection = NULL;
+    if (has_room_for(engine, &remote) && item_wake(item))
+        connection = peer_connection_new(engine);
+    if (connection == NULL) {
+        tcp_close(tcp);
+        return;
+    }
+    connection->tcp = tcp;
+    connection->remote = remote;
+    connection->incoming = true;
+    connection->since_ms = engine_now(engine);
+    connection->swarm = *blinded;
+    connection->member = *member;
+    enter_item(connection, item);
+    timer_set(connection->timer, engine_now(engine) + HANDSHAKE_TIMEOUT_MS);
+    tcp_set_owner(tcp, &owner, connection);
+    tcp_pause(tcp, false);
+    say_hello(connection);
 }
 
 void peer_connection_listens(struct peer_connection *connection, const struct endpoint *endpoint)

@@ -7,10 +7,12 @@
 #include "daemon/outbox.h"
 #include "kadpeer/endpoint.h"
 #include "kadpeer/status.h"
+#include "people/keys.h"
 #include "swarm/handshake.h"
 #include "swarm/peer_list.h"
 #include "swarm/transfer.h"
 
+struct channel_dial;
 struct engine;
 struct item;
 struct tcp;
@@ -21,12 +23,15 @@ struct peer_connection {
     struct peer_connection *prev_all, *next_all; /* engine->connections */
     UT_hash_handle hh;                           /* item->by_peer */
     struct engine *engine;
-    struct item *item; /* NULL: accepted, and not known yet what for */
-    struct tcp *tcp;
-    struct timer *timer;    /* handshake, later the last flush; NULL: none runs */
-    struct endpoint remote; /* family 0: not connected yet */
-    struct endpoint listen; /* where it can be dialled; family 0: not known */
-    bool claimed;           /* `listen` is marked as in use in the item's peer list */
+    struct item *item;            /* NULL: accepted, and not known yet what for */
+    struct tcp *tcp;              /* NULL: its group's channel is being dialled */
+    struct channel_dial *channel; /* that */
+    struct public_key member;     /* who it is, in a group; else zero */
+    struct id swarm;              /* what both sides call it in their handshakes */
+    struct timer *timer;          /* handshake, later the last flush; NULL: none runs */
+    struct endpoint remote;       /* family 0: not connected yet */
+    struct endpoint listen;       /* where it can be dialled; family 0: not known */
+    bool claimed;                 /* `listen` is marked as in use in the item's peer list */
     bool incoming, dialling, open, ending;
     bool has_output;      /* transfer_next_output has something */
     uint32_t peer;        /* handle in item->transfer; 0: none */
@@ -41,6 +46,9 @@ struct peer_connection {
 /* The endpoint must be marked as in use in the item's peer list. */
 void peer_connection_dial(struct item *item, const struct endpoint *to);
 void peer_connection_accept(struct engine *engine, struct tcp *tcp); /* taken */
+/* A member's, over a group's channel that was switched to this transfer; taken. */
+void peer_connection_accept_member(struct item *item, struct tcp *tcp, const struct id *blinded,
+                                   const struct public_key *member);
 
 /* Takes what the transfer has to send and writes what can be written. May end it. */
 void peer_connection_flush(struct peer_connection *connection);

@@ -6,6 +6,7 @@
 #include "daemon/control.h"
 #include "daemon/first_peer.h"
 #include "daemon/follow.h"
+#include "daemon/group_engine.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "daemon/verify_call.h"
@@ -123,6 +124,7 @@ void remover_start(struct item *item, bool with_data, struct call *call)
         call_on_cancel(call, on_cancel, remover);
     item->remover = remover;
     item->removing = true;
+    group_engine_on_removed(item);
     followers_end(item);
     verify_calls_end(item);
     first_peer_end(item);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/group_engine.h"
+#include "daemon/groups.h"
 #include "daemon/item_facts.h"
 #include "daemon/link.h"
 
@@ -69,11 +71,21 @@ static void pack_state(struct pack *pack, const struct item *item)
     pack_u64(pack, "done", item_done_bytes(item));
 }
 
+static void pack_group(struct pack *pack, const struct item *item)
+{
+    const struct membership *membership = item_membership(item);
+    pack_text(pack, "group", membership != NULL ? group_name(membership->group) : NULL);
+    if (item->row.has_group)
+        pack_hex(pack, "group_key", bytes_of(item->row.group, sizeof item->row.group));
+    else
+        pack_nil(pack, "group_key");
+}
+
 static void pack_rest(struct pack *pack, const struct item *item)
 {
     struct buffer link;
     bool failed = item->trouble != TROUBLE_NONE && item->trouble != TROUBLE_NO_SPACE;
-    pack_nil(pack, "group");
+    pack_group(pack, item);
     pack_path(pack, item);
     pack_time(pack, "added", item->row.added_unix_s);
     pack_time(pack, "completed", item->row.completed_unix_s);
@@ -81,14 +93,15 @@ static void pack_rest(struct pack *pack, const struct item *item)
     pack_text(pack, "origin", item->row.origin == ORIGIN_SHARE ? "share" : "fetch");
     pack_bool(pack, "listed",
               item->row.origin == ORIGIN_SHARE && !item->row.unlisted && !item->options.quiet &&
-                  !item_is_private(item));
+                  !item_is_private(item) && !item_is_grouped(item));
     pack_bool(pack, "private", item_is_private(item));
     if (item->metainfo != NULL)
         pack_u64(pack, "files", item->metainfo->file_count);
     else
         pack_nil(pack, "files");
     buffer_init(&link);
-    link_of_item(item, &link);
+    if (!item_is_grouped(item)) /* a group's members find it in the group, others not at all */
+        link_of_item(item, &link);
     pack_text(pack, "link", link.failed ? NULL : (const char *)link.data);
     buffer_dispose(&link);
 }

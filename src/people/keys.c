@@ -172,6 +172,11 @@ enum status invite_psk(const uint8_t token[16], const struct public_key *group, 
     return hkdf(bytes_of(token, 16), bytes_of_key(group), bytes_of_string("grp1/join"), out);
 }
 
+enum status invite_pskid(const uint8_t token[16], const struct public_key *group, uint8_t out[32])
+{
+    return hkdf(bytes_of(token, 16), bytes_of_key(group), bytes_of_string("grp1/join-id"), out);
+}
+
 /* ---- mailboxes ---- */
 
 struct id mailbox_of_user(const struct public_key *user)

@@ -85,6 +85,8 @@ enum status keypage_tag(const uint8_t private_key[X25519_BYTES],
 
 /* PSK of the channel on which an invited newcomer may say JOIN and ask for HEAD. */
 enum status invite_psk(const uint8_t token[16], const struct public_key *group, uint8_t out[32]);
+/* The key of its identities there (channel_auth.h), in place of an epoch's USE_PSKID. */
+enum status invite_pskid(const uint8_t token[16], const struct public_key *group, uint8_t out[32]);
 
 /* Mailboxes of the table [groups-design 2]. */
 struct id mailbox_of_user(const struct public_key *user);

@@ -1,0 +1,149 @@
+#include "daemon/group_engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "daemon/channels.h"
+#include "daemon/engine_private.h"
+#include "daemon/groups.h"
+#include "daemon/item.h"
+#include "daemon/item_facts.h"
+#include "daemon/peer_connection.h"
+#include "kadpeer/sha256.h"
+
+static struct public_key key_of(const struct item *item)
+{
+    struct public_key key;
+    memcpy(key.bytes, item->row.group, sizeof key.bytes);
+    return key;
+}
+
+static bool is_of(const struct item *item, const struct public_key *group)
+{
+    return item->row.has_group && memcmp(item->row.group, group->bytes, PUBLIC_BYTES) == 0;
+}
+
+bool item_is_grouped(const struct item *item)
+{
+    return item->row.has_group;
+}
+
+struct membership *item_membership(const struct item *item)
+{
+    struct public_key key = key_of(item);
+    return item->row.has_group ? groups_find(item->engine->daemon->groups, &key) : NULL;
+}
+
+/* ---- under which key ---- */
+
+void item_find_discovery(struct item *item)
+{
+    struct membership *membership = item_membership(item);
+    const struct epoch_keys *keys = membership != NULL ? group_epoch(membership->group, 0) : NULL;
+    item->discoverable = !item->row.has_group || (keys != NULL && item->row.has_sha256);
+    item->discovery = item->row.infohash;
+    if (item->row.has_group && item->discoverable)
+        item->discovery = epoch_file_key(keys, item->row.sha256);
+}
+
+void group_engine_keys_changed(struct engine *engine, const struct public_key *group)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    {
+        if (!is_of(item, group))
+            continue;
+        item_find_discovery(item);
+        finder_again(&item->finder);
+        item_mark(item);
+    }
+}
+
+struct item *group_engine_find(struct engine *engine, const struct public_key *group,
+                               const struct id *blinded)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    if (is_of(item, group) && item->discoverable && id_equal(&item->discovery, blinded) &&
+        !item->removing && item_is_running(item))
+        return item;
+    return NULL;
+}
+
+size_t group_engine_waiting(const struct engine *engine)
+{
+    const struct item *item;
+    size_t count = 0;
+    DL_FOREACH(engine->items, item)
+    count += item->row.has_group && !item->discoverable && item->row.wish == WISH_RUN;
+    return count;
+}
+
+/* ---- our shelf ---- */
+
+static bool make_entry(const struct item *item, struct shelf_entry *out)
+{
+    const struct metainfo *metainfo = item->metainfo;
+    if (!item->row.complete || metainfo == NULL || !item->row.has_sha256 ||
+        strlen(item->row.name) > SHELF_PATH_MAX)
+        return false;
+    *out = (struct shelf_entry){.infohash = item->row.infohash,
+                                .size = metainfo->total_length,
+                                .piece_size = metainfo->piece_length};
+    snprintf(out->path, sizeof out->path, "%s", item->row.name);
+    memcpy(out->sha256, item->row.sha256, sizeof out->sha256);
+    if (item->row.has_file_sha1)
+        out->sha1 = item->row.file_sha1;
+    struct bytes pieces = bytes_of(metainfo->pieces, (size_t)metainfo->piece_count * ID_BYTES);
+    sha256_of_parts(&pieces, 1, out->pieces_sha256);
+    return true;
+}
+
+void group_engine_fill_shelf(struct engine *engine, struct membership *membership)
+{
+    struct item *item;
+    struct shelf_entry entry;
+    DL_FOREACH(engine->items, item)
+    if (is_of(item, group_key(membership->group)) && item->row.wish == WISH_RUN &&
+        make_entry(item, &entry))
+        group_shelf_add(membership->group, &entry, engine_now(engine));
+}
+
+void group_engine_on_complete(struct item *item)
+{
+    struct membership *membership = item_membership(item);
+    struct shelf_entry entry;
+    if (membership == NULL || item->row.wish != WISH_RUN || !make_entry(item, &entry))
+        return;
+    group_shelf_add(membership->group, &entry, engine_now(item->engine));
+    membership_drain(membership);
+}
+
+void group_engine_on_removed(struct item *item)
+{
+    struct membership *membership = item_membership(item);
+    if (membership == NULL)
+        return;
+    group_shelf_remove(membership->group, &item->row.infohash, engine_now(item->engine));
+    membership_drain(membership);
+}
+
+/* ---- connections ---- */
+
+void group_engine_drop_member(struct engine *engine, const struct public_key *group,
+                              const struct public_key *member)
+{
+    struct peer_connection *connection = engine->connections;
+    while (connection != NULL) {
+        bool meant = connection->item != NULL && is_of(connection->item, group) &&
+                     (member == NULL || public_key_equal(&connection->member, member));
+        if (!meant) {
+            connection = connection->next_all;
+            continue;
+        }
+        peer_connection_close(connection, PEER_BANNED, "is no member any more");
+        connection = engine->connections;
+    }
+}
