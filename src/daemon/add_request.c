@@ -230,7 +230,7 @@ static enum attached attach(struct add_request *request, struct item *item)
         item_set_metainfo(item, request->metainfo);
         request->metainfo = NULL;
     }
-    if (!request->options.sha1_too) /* named by its infohash: this is what is wanted */
+    if (!request->options.sha1_too && !request->has_group) /* named by its infohash: it is wanted */
         item->row.has_expected_sha1 = false;
     item->row.force = item->row.force || request->force;
     item->row.no_seed = item->row.no_seed || request->no_seed;
@@ -273,7 +273,13 @@ static bool fill_row(const struct add_request *request, struct catalog_transfer 
         .force = request->force,
         .size = request->size,
         .added_unix_s = (int64_t)time(NULL),
+        .has_group = request->has_group,
+        .has_sha256 = request->has_group,
+        .has_expected_sha1 = request->has_sha1,
+        .expected_sha1 = request->sha1,
     };
+    memcpy(row->group, request->group.bytes, sizeof row->group);
+    memcpy(row->sha256, request->sha256, sizeof row->sha256);
     return row->name != NULL && row->dir != NULL && row->target != NULL && row->peers != NULL &&
            row->options != NULL;
 }
@@ -320,6 +326,13 @@ static struct item *add_new(struct add_request *request, enum status *status)
     return item;
 }
 
+/* One transfer is public, or of one group. */
+static bool is_for_others(const struct add_request *request, const struct item *item)
+{
+    return item->row.has_group != request->has_group ||
+           memcmp(item->row.group, request->group.bytes, sizeof item->row.group) != 0;
+}
+
 void add_request_do(struct add_request *request, struct call *call)
 {
     struct item *item = engine_find(request->engine, &request->infohash);
@@ -327,6 +340,13 @@ void add_request_do(struct add_request *request, struct call *call)
     enum attached attached = ATTACHED_NEW;
     if (item != NULL && item->removing) {
         call_fail(call, "busy", 1, NULL, "%s is being removed", item->row.name);
+        return;
+    }
+    if (item != NULL && is_for_others(request, item)) {
+        call_fail(call, "conflict", 8, NULL,
+                  item->row.has_group ? "%s is here as a file of a group already (transfer %lld)"
+                                      : "%s is here as a public file already (transfer %lld)",
+                  item->row.name, (long long)item->row.id);
         return;
     }
     if (item == NULL)

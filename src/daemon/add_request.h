@@ -6,6 +6,7 @@
 #include "daemon/control.h"
 #include "daemon/engine_private.h"
 #include "daemon/item_options.h"
+#include "people/keys.h"
 
 #define ADD_PEERS_MAX 32
 
@@ -18,6 +19,11 @@ struct add_request {
     char *dir, *out;                /* out NULL: its own name */
     bool place_given;               /* dir or out were said, not taken from the config */
     bool force, no_seed, paused;
+    bool has_group; /* found on a shelf of `group`, with this digest */
+    struct public_key group;
+    uint8_t sha256[SHA256_BYTES];
+    bool has_sha1; /* what the whole file must have */
+    struct id sha1;
     struct item_options options;
     uint64_t wait_ms; /* of metadata_only: without any source */
     struct magnet_peer *peers;

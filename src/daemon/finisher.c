@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "content/hasher.h"
@@ -14,9 +15,12 @@ struct finisher {
     bool force;
     bool with_sha1; /* the whole file's SHA-1 must be `sha1` */
     struct id sha1, found;
+    bool with_sha256; /* and the SHA-256 of all of it, this: a group's file */
+    uint8_t sha256[SHA256_BYTES];
+    struct id file_sha1; /* of it, where its group's list has one; else zero */
     atomic_bool cancelled;
     enum status status;
-    bool sha1_differs, deleted;
+    bool sha1_differs, sha256_differs, deleted;
     struct storage_error error;
     struct storage_stat *stats;
 };
@@ -31,22 +35,35 @@ static bool any_is(const struct finisher *finisher, const struct id *sums, uint3
     return false;
 }
 
-/* Of a folder, one of its files must have it. */
-static void check_sha1(struct finisher *finisher)
+/* Of a folder, one of its files must have the SHA-1. */
+static void compare(struct finisher *finisher, struct hasher_files *files)
 {
-    struct storage *storage = finisher->item->storage;
-    struct hasher_files *files = hasher_files_new(storage);
+    const struct id *sums = hasher_files_sums(files);
+    uint32_t count = storage_metainfo(finisher->item->storage)->file_count;
+    uint8_t sha256[SHA256_BYTES];
+    finisher->found = sums[0];
+    finisher->sha1_differs = finisher->with_sha1 && !any_is(finisher, sums, count);
+    if (!finisher->with_sha256)
+        return;
+    hasher_files_sha256(files, sha256);
+    finisher->sha256_differs =
+        memcmp(sha256, finisher->sha256, sizeof sha256) != 0 ||
+        (!id_is_zero(&finisher->file_sha1) && !id_equal(&sums[0], &finisher->file_sha1));
+}
+
+static void check_digests(struct finisher *finisher)
+{
+    struct hasher_files *files = hasher_files_new(finisher->item->storage);
     bool done = false;
-    finisher->status = files != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    finisher->status = STATUS_OK;
+    if (files == NULL || (finisher->with_sha256 && !hasher_files_want_sha256(files)))
+        finisher->status = STATUS_NO_MEMORY;
     while (finisher->status == STATUS_OK && !done && !finisher->cancelled)
         finisher->status = hasher_files_step(files, VERIFY_BYTES, &done, &finisher->error);
     if (finisher->cancelled)
         finisher->status = STATUS_CANCELLED;
-    if (finisher->status == STATUS_OK) {
-        const struct id *sums = hasher_files_sums(files);
-        finisher->sha1_differs = !any_is(finisher, sums, storage_metainfo(storage)->file_count);
-        finisher->found = sums[0];
-    }
+    if (finisher->status == STATUS_OK)
+        compare(finisher, files);
     hasher_files_free(files);
 }
 
@@ -54,12 +71,12 @@ static void run_finish(void *user)
 {
     struct finisher *finisher = user;
     struct storage *storage = finisher->item->storage;
-    if (finisher->with_sha1)
-        check_sha1(finisher);
+    if (finisher->with_sha1 || finisher->with_sha256)
+        check_digests(finisher);
     /* With force it may have begun as the file that was there. */
     if (finisher->sha1_differs && !finisher->force)
         finisher->deleted = storage_delete(storage, &finisher->error) == STATUS_OK;
-    if (finisher->status != STATUS_OK || finisher->sha1_differs)
+    if (finisher->status != STATUS_OK || finisher->sha1_differs || finisher->sha256_differs)
         return;
     finisher->status = storage_finish(storage, finisher->force, &finisher->error);
     if (finisher->status == STATUS_OK)
@@ -86,6 +103,13 @@ static void on_mismatch(struct finisher *finisher)
     item_set_trouble(finisher->item, TROUBLE_MISMATCH, STATUS_MISMATCH,
                      "what was fetched has the SHA-1 %s, not %s: whoever published it was wrong",
                      found, wanted);
+}
+
+static void on_other_content(struct finisher *finisher)
+{
+    item_set_trouble(finisher->item, TROUBLE_MISMATCH, STATUS_MISMATCH,
+                     "what was fetched has not the digests that its group's list names: who put it "
+                     "there was wrong");
 }
 
 static void on_failed(struct finisher *finisher)
@@ -133,6 +157,8 @@ static void finish_done(void *user, bool cancelled)
         /* nobody wants to know */
     } else if (finisher->sha1_differs) {
         on_mismatch(finisher);
+    } else if (finisher->sha256_differs) {
+        on_other_content(finisher);
     } else if (finisher->status != STATUS_OK) {
         on_failed(finisher);
     } else {
@@ -159,6 +185,10 @@ void finisher_start(struct item *item)
     finisher->force = item->row.force;
     finisher->with_sha1 = item->row.has_expected_sha1;
     finisher->sha1 = item->row.expected_sha1;
+    finisher->with_sha256 = item->row.has_sha256;
+    memcpy(finisher->sha256, item->row.sha256, sizeof finisher->sha256);
+    if (item->row.has_file_sha1)
+        finisher->file_sha1 = item->row.file_sha1;
     item->finisher = finisher;
     item->jobs++;
     engine_job_begins(item->engine);

@@ -1,11 +1,13 @@
 #include "daemon/group_engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <utlist.h>
 
 #include "daemon/channels.h"
+#include "daemon/control.h"
 #include "daemon/engine_private.h"
 #include "daemon/groups.h"
 #include "daemon/item.h"
@@ -96,10 +98,95 @@ static bool make_entry(const struct item *item, struct shelf_entry *out)
     memcpy(out->sha256, item->row.sha256, sizeof out->sha256);
     if (item->row.has_file_sha1)
         out->sha1 = item->row.file_sha1;
+    else if (item->row.has_expected_sha1 && metainfo->single_file)
+        out->sha1 = item->row.expected_sha1;
     struct bytes pieces = bytes_of(metainfo->pieces, (size_t)metainfo->piece_count * ID_BYTES);
     sha256_of_parts(&pieces, 1, out->pieces_sha256);
     return true;
 }
+
+/* ---- by what a person types ---- */
+
+struct item *group_engine_named(struct engine *engine, const struct public_key *group,
+                                const char *name)
+{
+    struct item *item;
+    char hex[ID_HEX_SIZE];
+    DL_FOREACH(engine->items, item)
+    {
+        id_to_hex(&item->row.infohash, hex);
+        if (is_of(item, group) && !item->removing &&
+            (strcmp(item->row.name, name) == 0 || strcmp(hex, name) == 0))
+            return item;
+    }
+    return NULL;
+}
+
+/* A path on several shelves with different content is not chosen from silently. */
+static size_t count_matches(const struct group_file files[], size_t count, const char *name,
+                            const struct group_file **found)
+{
+    char hex[ID_HEX_SIZE];
+    size_t matches = 0;
+    *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        id_to_hex(&files[i].entry->infohash, hex);
+        if (strcmp(hex, name) == 0) {
+            *found = &files[i];
+            return 1;
+        }
+        if (strcmp(files[i].entry->path, name) != 0)
+            continue;
+        *found = &files[i];
+        matches++;
+    }
+    return matches;
+}
+
+static void fail_ambiguous(struct call *call, const struct group_file files[], size_t count,
+                           const char *name)
+{
+    struct pack *pack = call_fail_begin(call, "ambiguous", 8, "take one of them by its hash",
+                                        "several files of the group have this name");
+    pack_begin_array(pack, "candidates");
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(files[i].entry->path, name) != 0)
+            continue;
+        pack_begin_map(pack, NULL);
+        pack_id(pack, "hash", &files[i].entry->infohash);
+        pack_text(pack, "name", files[i].entry->path);
+        pack_u64(pack, "size", files[i].entry->size);
+        pack_text(pack, "owner", files[i].owner->name);
+        pack_end(pack);
+    }
+    pack_end(pack);
+    call_finish(call);
+}
+
+bool group_engine_listed(struct membership *membership, struct call *call, const char *name,
+                         struct shelf_entry *out)
+{
+    size_t count = group_files(membership->group, NULL, 0);
+    struct group_file *files = calloc(count + 1, sizeof *files);
+    const struct group_file *found = NULL;
+    if (files == NULL) {
+        call_fail(call, "no_memory", 1, NULL, "out of memory");
+        return false;
+    }
+    group_files(membership->group, files, count);
+    size_t matches = count_matches(files, count, name, &found);
+    if (matches == 1)
+        *out = *found->entry;
+    else if (matches > 1)
+        fail_ambiguous(call, files, count, name);
+    else
+        call_fail(call, "no_file", 3, "kadpeer group files GROUP lists them",
+                  "%s has no file \"%s\"", group_name(membership->group), name);
+    free(files);
+    return matches == 1;
+}
+
+/* ---- our shelf, filled ---- */
 
 void group_engine_fill_shelf(struct engine *engine, struct membership *membership)
 {

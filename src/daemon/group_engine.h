@@ -23,6 +23,15 @@ void group_engine_drop_member(struct engine *engine, const struct public_key *gr
 /* How many transfers of groups stand still because nobody, or somebody else, is logged in. */
 size_t group_engine_waiting(const struct engine *engine);
 
+/* A transfer of ours in that group, by name or infohash. NULL: none. */
+struct item *group_engine_named(struct engine *engine, const struct public_key *group,
+                                const char *name);
+/* What the group's list has under that path or infohash. False: none or several, and the call has
+ * been failed. */
+struct call;
+bool group_engine_listed(struct membership *membership, struct call *call, const char *name,
+                         struct shelf_entry *out);
+
 /* ---- for the engine ---- */
 
 bool item_is_grouped(const struct item *item);

@@ -35,11 +35,15 @@ void groups_on_published(struct groups *groups, const struct dht_event *event);
 /* NULL: none of ours, or nobody is logged in. */
 struct membership *groups_find(const struct groups *groups, const struct public_key *key);
 struct membership *groups_first(const struct groups *groups); /* then ->next */
-/* To be called after anything that went into membership->group: does what it wants done. */
+/* To be called after anything that went into membership->group: does what it wants done. From
+ * inside of itself too: then the outer one goes on with it. */
 void membership_drain(struct membership *membership);
 
 /* By what a person types (docs/control.md): name, name#hex, hex. NULL: the call has been failed. */
 struct membership *groups_target(struct groups *groups, struct call *call, const char *text);
+
+/* The same, and we are a member or its owner (else error not_a_member). */
+struct membership *groups_member(struct groups *groups, struct call *call, const char *text);
 
 /* `group` map of docs/control.md, into an open map or array; key NULL in an array. */
 void membership_pack(const struct membership *membership, struct pack *pack, const char *key);

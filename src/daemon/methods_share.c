@@ -2,6 +2,8 @@
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/first_peer.h"
+#include "daemon/group_engine.h"
+#include "daemon/groups.h"
 #include "daemon/item.h"
 #include "daemon/remover.h"
 #include "daemon/share_job.h"
@@ -20,9 +22,25 @@ static void add(struct daemon *daemon, struct call *call)
         share_job_start(daemon->engine, call);
 }
 
+/* By `id`, or by `file` in `group`. NULL: the call has been failed. */
+static struct item *share_target(struct daemon *daemon, struct call *call)
+{
+    const char *group = call_text(call, "group", NULL), *file = call_text(call, "file", "");
+    if (group == NULL)
+        return transfer_target(daemon->engine, call);
+    struct membership *membership = groups_target(daemon->groups, call, group);
+    if (membership == NULL)
+        return NULL;
+    struct item *item = group_engine_named(daemon->engine, group_key(membership->group), file);
+    if (item == NULL)
+        call_fail(call, "no_file", 3, NULL, "\"%s\" is not shared from here in %s", file,
+                  group_name(membership->group));
+    return item;
+}
+
 static void remove_share(struct daemon *daemon, struct call *call)
 {
-    struct item *item = is_stopping(daemon, call) ? NULL : transfer_target(daemon->engine, call);
+    struct item *item = is_stopping(daemon, call) ? NULL : share_target(daemon, call);
     if (item == NULL)
         return;
     if (item->removing)
@@ -37,7 +55,7 @@ static void remove_share(struct daemon *daemon, struct call *call)
 /* Until a first peer has fetched all of it. */
 static void wait_for_peer(struct daemon *daemon, struct call *call)
 {
-    struct item *item = is_stopping(daemon, call) ? NULL : transfer_target(daemon->engine, call);
+    struct item *item = is_stopping(daemon, call) ? NULL : share_target(daemon, call);
     if (item == NULL)
         return;
     if (item->removing)

@@ -1,4 +1,5 @@
 /* A hashed path becomes a transfer: a new one, or the one with that infohash, renewed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,15 +24,21 @@ static bool fill_row(const struct share_job *job, struct catalog_transfer *row)
         .options = strdup(job->announce ? "" : "quiet"),
         .complete = true,
         .unlisted = job->unlisted,
-        .has_file_sha1 = job->files != NULL,
+        .has_file_sha1 = job->tree->single_file && job->files != NULL,
+        .has_group = job->has_group,
+        .has_sha256 = job->has_group,
         .size = metainfo->total_length,
         .added_unix_s = (int64_t)time(NULL),
         .completed_unix_s = (int64_t)time(NULL),
         .info = bytes_of(info, metainfo->info_len),
         .have = bytes_of(have, have_len),
     };
-    if (job->files != NULL)
+    if (row->has_file_sha1)
         row->file_sha1 = hasher_files_sums(job->files)[0];
+    if (job->has_group) {
+        memcpy(row->group, job->group.bytes, sizeof row->group);
+        hasher_files_sha256(job->files, row->sha256);
+    }
     if (info == NULL || have == NULL || row->name == NULL || row->dir == NULL ||
         row->target == NULL || row->peers == NULL || row->options == NULL)
         return false;
@@ -83,10 +90,26 @@ static enum status add_new(struct share_job *job)
     return STATUS_OK;
 }
 
+/* One transfer is for everybody, or for one group. */
+static bool is_for_others(struct share_job *job, const struct item *item)
+{
+    bool same = item->row.has_group == job->has_group &&
+                memcmp(item->row.group, job->group.bytes, sizeof item->row.group) == 0;
+    if (same)
+        return false;
+    snprintf(job->error, sizeof job->error,
+             item->row.has_group ? "%s is shared in a group already (transfer %lld)"
+                                 : "%s is shared with everybody already (transfer %lld)",
+             item->row.name, (long long)item->row.id);
+    return true;
+}
+
 static enum status renew(struct share_job *job, struct item *item)
 {
     if (item->removing)
         return STATUS_BUSY;
+    if (is_for_others(job, item))
+        return STATUS_CONFLICT;
     struct reshare *reshare = calloc(1, sizeof *reshare);
     if (reshare == NULL)
         return STATUS_NO_MEMORY;
@@ -96,8 +119,8 @@ static enum status renew(struct share_job *job, struct item *item)
     reshare->metainfo = job->metainfo;
     reshare->unlisted = job->unlisted;
     reshare->quiet = !job->announce;
-    reshare->has_file_sha1 = job->files != NULL;
-    if (job->files != NULL)
+    reshare->has_file_sha1 = job->tree->single_file && job->files != NULL;
+    if (reshare->has_file_sha1)
         reshare->file_sha1 = hasher_files_sums(job->files)[0];
     job->stats = NULL;
     job->metainfo = NULL;
@@ -115,6 +138,8 @@ static enum status renew(struct share_job *job, struct item *item)
 enum status share_add(struct share_job *job)
 {
     struct item *item = engine_find(job->engine, &job->metainfo->infohash);
-    job->infohash = job->metainfo->infohash;
-    return item != NULL ? renew(job, item) : add_new(job);
+    enum status status = item != NULL ? renew(job, item) : add_new(job);
+    if (status == STATUS_OK && (item = engine_find_id(job->engine, job->id)) != NULL)
+        job->discovery = item->discovery;
+    return status;
 }

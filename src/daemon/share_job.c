@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/group_engine.h"
+#include "daemon/groups.h"
 #include "daemon/item_facts.h"
 #include "daemon/link.h"
 #include "daemon/share_private.h"
@@ -85,7 +87,8 @@ static void finish(struct share_job *job)
         return;
     }
     buffer_init(&link);
-    link_of_item(item, &link);
+    if (!item_is_grouped(item))
+        link_of_item(item, &link);
     describe_skipped(job->tree, &note);
     struct pack *pack = call_result(job->call);
     transfer_map_pack(pack, "transfer", item);
@@ -133,9 +136,11 @@ static void run_scan(void *user)
     if (job->status != STATUS_OK)
         return;
     job->hashes = calloc(job->layout->piece_count + 1, sizeof *job->hashes);
-    if (job->tree->single_file)
+    bool whole = job->tree->single_file || job->has_group;
+    if (whole)
         job->files = hasher_files_new(job->storage);
-    if (job->hashes == NULL || (job->tree->single_file && job->files == NULL))
+    if (job->hashes == NULL || (whole && job->files == NULL) ||
+        (job->has_group && !hasher_files_want_sha256(job->files)))
         job->status = STATUS_NO_MEMORY;
 }
 
@@ -209,7 +214,7 @@ static void build_done(void *user, bool cancelled)
     if (!ended_well(job, cancelled))
         return;
     job->status = share_add(job);
-    if (job->status != STATUS_OK && job->status != STATUS_BUSY)
+    if (job->status != STATUS_OK && job->status != STATUS_BUSY && job->status != STATUS_CONFLICT)
         snprintf(job->error, sizeof job->error, "cannot write the database: %s",
                  status_text(job->status));
     if (job->status != STATUS_OK)
@@ -349,6 +354,19 @@ static bool is_piece_length(int64_t bytes)
            (bytes & (bytes - 1)) == 0;
 }
 
+static bool read_group(struct share_job *job, struct call *call)
+{
+    const char *text = call_text(call, "group", NULL);
+    if (text == NULL)
+        return true;
+    struct membership *membership = groups_member(job->engine->daemon->groups, call, text);
+    if (membership == NULL)
+        return false;
+    job->has_group = job->unlisted = true;
+    job->group = *group_key(membership->group);
+    return true;
+}
+
 static bool read_params(struct share_job *job, struct call *call)
 {
     const char *exclude[SHARE_EXCLUDES_MAX], *path = call_text(call, "path", NULL);
@@ -375,7 +393,7 @@ static bool read_params(struct share_job *job, struct call *call)
     job->announce = call_bool(call, "announce", true);
     job->is_private = call_bool(call, "private", false);
     job->wait_ms = call_ms(call, "wait_announce", 3);
-    return true;
+    return read_group(job, call);
 }
 
 void share_job_start(struct engine *engine, struct call *call)
@@ -420,7 +438,7 @@ void share_jobs_note(struct engine *engine, const struct id *key, enum record_ki
     DL_FOREACH_SAFE(engine->share_jobs, job, next)
     {
         if (job->id == 0 || job->call == NULL || kind != KIND_PEER ||
-            !id_equal(&job->infohash, key))
+            !id_equal(&job->discovery, key))
             continue;
         job->announced = nodes > job->announced ? nodes : job->announced;
         struct pack *pack = call_notify(job->call, "announced");

@@ -9,6 +9,7 @@
 #include "daemon/item.h"
 #include "daemon/share_job.h"
 #include "io/work.h"
+#include "people/keys.h"
 
 #define SHARE_EXCLUDES_MAX 64
 
@@ -34,6 +35,8 @@ struct share_job {
     size_t exclude_count;
     uint32_t piece_length; /* 0: by the size */
     bool unlisted, announce, is_private;
+    bool has_group; /* for the members of `group` alone */
+    struct public_key group;
     uint64_t wait_ms;
 
     struct tree *tree;
@@ -41,7 +44,7 @@ struct share_job {
     struct storage *storage;
     struct id *hashes;
     uint32_t next_piece;
-    struct hasher_files *files; /* of a single file: its own SHA-1 */
+    struct hasher_files *files; /* of a single file: its own SHA-1; in a group: SHA-256 of all */
     bool files_done;
 
     struct work work;                       /* one stage after the other */
@@ -56,10 +59,11 @@ struct share_job {
 
     struct metainfo *metainfo; /* what it came to be; taken by the item */
     struct storage_stat *stats;
-    int64_t id; /* of the transfer, once there is one */
-    struct id infohash;
+    int64_t id;          /* of the transfer, once there is one */
+    struct id discovery; /* what it is announced under */
     uint32_t announced;
 };
 
-/* Makes the row and the item, or renews those that are there. OK: job->id and infohash are set. */
+/* Makes the row and the item, or renews those that are there. OK: job->id and discovery are set.
+ * CONFLICT: it is offered to others already; job->error says so. */
 enum status share_add(struct share_job *job);

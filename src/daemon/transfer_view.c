@@ -5,20 +5,32 @@
 #include <utlist.h>
 
 #include "daemon/daemon.h"
+#include "daemon/group_engine.h"
+#include "daemon/groups.h"
 #include "daemon/item_facts.h"
 #include "daemon/methods_transfer.h"
 #include "daemon/seeding.h"
 #include "daemon/transfer_map.h"
 #include "daemon/transfer_target.h"
 
+static bool is_listed(const struct item *item, const char *state, const struct membership *of)
+{
+    if (item->removing || (of != NULL && item_membership(item) != of))
+        return false;
+    return state == NULL || strcmp(state, item_state_name(item_state(item))) == 0;
+}
+
 void transfer_list(struct daemon *daemon, struct call *call)
 {
-    const char *state = call_text(call, "state", NULL);
+    const char *state = call_text(call, "state", NULL), *group = call_text(call, "group", NULL);
+    const struct membership *of = NULL;
     const struct item *item;
+    if (group != NULL && (of = groups_target(daemon->groups, call, group)) == NULL)
+        return;
     struct pack *pack = call_result(call);
     pack_begin_array(pack, "transfers");
     DL_FOREACH(daemon->engine->items, item)
-    if (!item->removing && (state == NULL || strcmp(state, item_state_name(item_state(item))) == 0))
+    if (is_listed(item, state, of))
         transfer_map_pack(pack, NULL, item);
     pack_end(pack);
     call_finish(call);
