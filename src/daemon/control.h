@@ -25,10 +25,12 @@ struct control_method {
 /* One table per file of methods, ended by a NULL name; joined in daemon.c. */
 extern const struct control_method
     methods_daemon[]; /* hello status stop logs.level config.get events */
+extern const struct control_method methods_group[];    /* group.* */
 extern const struct control_method methods_node[];     /* node.* */
 extern const struct control_method methods_search[];   /* search */
 extern const struct control_method methods_share[];    /* share.* */
 extern const struct control_method methods_transfer[]; /* transfer.* */
+extern const struct control_method methods_user[];     /* user.* login logout whoami */
 
 /* ---- params: borrowed for the life of the call; a wrong type counts as absent ---- */
 const msgpack_object *call_param(const struct call *call,

@@ -12,6 +12,7 @@
 #include "daemon/daemon_private.h"
 #include "daemon/engine.h"
 #include "daemon/events.h"
+#include "daemon/groups.h"
 #include "daemon/node.h"
 #include "daemon/params.h"
 
@@ -81,6 +82,7 @@ static void on_published(struct daemon *daemon, const struct dht_event *publishe
     pack_u64(event, "asked", published->asked);
     daemon_event_end(daemon);
     engine_on_published(daemon->engine, published);
+    groups_on_published(daemon->groups, published);
 }
 
 void daemon_on_node_event(void *user, uint8_t family, const struct dht_event *event)

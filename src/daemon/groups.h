@@ -42,6 +42,8 @@ void membership_drain(struct membership *membership);
 /* By what a person types (docs/control.md): name, name#hex, hex. NULL: the call has been failed. */
 struct membership *groups_target(struct groups *groups, struct call *call, const char *text);
 
+/* Does `text` name who or what has that name and key? */
+bool groups_text_fits(const char *text, const char *name, const struct public_key *key);
 /* The same, and we are a member or its owner (else error not_a_member). */
 struct membership *groups_member(struct groups *groups, struct call *call, const char *text);
 

@@ -11,16 +11,19 @@
 
 #include "base/log.h"
 #include "daemon/bootstrap.h"
+#include "daemon/channels.h"
 #include "daemon/control.h"
 #include "daemon/daemon_private.h"
 #include "daemon/engine.h"
 #include "daemon/events.h"
+#include "daemon/groups.h"
 #include "daemon/lock.h"
 #include "daemon/node.h"
 #include "daemon/params.h"
+#include "daemon/session.h"
 
 static const struct control_method *const method_tables[] = {
-    methods_daemon, methods_node, methods_search, methods_share, methods_transfer, NULL};
+    methods_daemon, methods_group, methods_node, methods_search, methods_share, methods_transfer, NULL};
 
 /* ---- the process ---- */
 
@@ -149,9 +152,13 @@ static bool make_parts(struct running *running)
     daemon->engine = engine_new(daemon);
     daemon->control = control_new(daemon, method_tables);
     daemon->events = events_new();
+    daemon->session = session_new(daemon);
+    daemon->groups = groups_new(daemon);
+    daemon->channels = channels_new(daemon);
     running->engine_idle = true;
     return (daemon->bootstrap != NULL && daemon->engine != NULL && daemon->control != NULL &&
-            daemon->events != NULL) ||
+            daemon->events != NULL && daemon->session != NULL && daemon->groups != NULL &&
+            daemon->channels != NULL) ||
            ready_fail(running, "no_memory", DAEMON_EXIT_FAILED, NULL, "out of memory");
 }
 
@@ -197,6 +204,7 @@ bool start(struct running *running)
     umask(old);
     if (!good)
         return false;
+    session_start(running->daemon.session);
     bootstrap_start(running->daemon.bootstrap);
     say_alone(running);
     return true;
@@ -207,8 +215,12 @@ bool start_undo(struct running *running)
     struct daemon *daemon = &running->daemon;
     control_free(daemon->control); /* calls are cancelled while their owners still live */
     bootstrap_free(daemon->bootstrap);
-    if (daemon->engine != NULL && running->engine_idle)
+    if (daemon->engine != NULL && running->engine_idle) {
+        groups_free(daemon->groups);
+        channels_free(daemon->channels);
+        session_free(daemon->session);
         engine_free(daemon->engine);
+    }
     node_free(daemon->node);
     ports_close(&running->ports);
     signals_free(running->signals);

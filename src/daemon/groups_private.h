@@ -1,0 +1,61 @@
+/* What groups.c (which there are), membership.c (driving one) and group_wait.c (calls that wait for
+ * what becomes of one) share. */
+#pragma once
+
+#include <utlist.h>
+
+#include "daemon/groups.h"
+#include "daemon/node.h"
+#include "io/timer.h"
+
+#define SAVE_AGAIN_MS 5000                  /* the keystore could not be written */
+#define LIST_EVERY_MS (24ull * 3600 * 1000) /* entries of a listed group are signed anew */
+#define WORK_TRIES    (1u << 20)            /* nonces between two looks at `cancelled` */
+
+struct group_wait;
+
+/* What is kept in the table for a group, to be let go of when the user logs out. */
+struct kept_record {
+    struct kept_record *prev, *next;
+    struct id key;
+    enum record_kind kind;
+    uint8_t *value;
+    size_t len;
+};
+
+struct group_lookup {
+    struct group_lookup *prev, *next;
+    struct membership *membership;
+    uint32_t handle;      /* of the group */
+    uint32_t node_handle; /* 0: ended */
+};
+
+struct membership_private {
+    struct timer *timer, *list_timer;
+    bool draining, again, saving, gone;
+    struct timer *save_timer;
+    uint64_t told_head_seq;
+    struct kept_record *kept;
+    struct group_lookup *lookups;
+};
+
+struct groups {
+    struct daemon *daemon;
+    struct membership *memberships; /* utlist */
+    struct group_wait *waits;       /* utlist */
+};
+
+/* ---- membership.c ---- */
+
+/* Takes the group; NULL: no memory, and it is freed. Stands in the list. */
+struct membership *membership_new(struct groups *groups, struct group *group);
+/* Lets go of what it keeps in the table; drops its channels; its transfers stand still. */
+void membership_free(struct membership *membership);
+void membership_on_published(struct membership *membership, const struct dht_event *event);
+struct group_config groups_config(const struct groups *groups);
+
+/* ---- group_wait.c ---- */
+
+void group_wait_on_event(struct membership *membership, const struct group_event *event);
+void group_wait_on_gone(struct membership *membership);
+void group_wait_free_all(struct groups *groups);
