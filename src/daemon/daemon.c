@@ -15,6 +15,7 @@
 #include "daemon/groups.h"
 #include "daemon/node.h"
 #include "daemon/params.h"
+#include "daemon/session.h"
 
 struct pack *daemon_event(struct daemon *daemon, const char *what)
 {
@@ -171,6 +172,7 @@ void daemon_stop(struct daemon *daemon, bool now)
     simple_event(daemon, "stopping");
     ports_close_listeners(&running->ports);
     timer_set(running->stop_timer, now_ms + engine_ms + STOP_GRACE_MS);
+    session_stop(daemon->session);
     engine_stop(daemon->engine, engine_ms, on_engine_stopped, running);
 }
 

@@ -74,13 +74,24 @@ struct item *group_engine_find(struct engine *engine, const struct public_key *g
     return NULL;
 }
 
-size_t group_engine_waiting(const struct engine *engine)
+static size_t count_grouped(const struct engine *engine, bool discoverable)
 {
     const struct item *item;
     size_t count = 0;
     DL_FOREACH(engine->items, item)
-    count += item->row.has_group && !item->discoverable && item->row.wish == WISH_RUN;
+    count +=
+        item->row.has_group && item->discoverable == discoverable && item->row.wish == WISH_RUN;
     return count;
+}
+
+size_t group_engine_waiting(const struct engine *engine)
+{
+    return count_grouped(engine, false);
+}
+
+size_t group_engine_running(const struct engine *engine)
+{
+    return count_grouped(engine, true);
 }
 
 /* ---- our shelf ---- */

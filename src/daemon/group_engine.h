@@ -22,6 +22,7 @@ void group_engine_drop_member(struct engine *engine, const struct public_key *gr
                               const struct public_key *member);
 /* How many transfers of groups stand still because nobody, or somebody else, is logged in. */
 size_t group_engine_waiting(const struct engine *engine);
+size_t group_engine_running(const struct engine *engine); /* those that do not */
 
 /* A transfer of ours in that group, by name or infohash. NULL: none. */
 struct item *group_engine_named(struct engine *engine, const struct public_key *group,

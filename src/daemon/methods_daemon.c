@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/engine.h"
 #include "daemon/events.h"
+#include "daemon/group_engine.h"
 #include "daemon/node.h"
 
 #define SCHEMA_VERSION 1 /* docs/control.md */
@@ -150,6 +151,9 @@ static void status(struct daemon *daemon, struct call *call)
     pack_bool(result, "joined", node_joined(daemon->node));
     pack_bootstrap(result, daemon);
     engine_pack_status(daemon->engine, result);
+    const struct keystore *keystore = session_keystore(daemon->session);
+    pack_text(result, "user", keystore != NULL ? keystore->name : NULL);
+    pack_u64(result, "waiting", group_engine_waiting(daemon->engine));
     pack_u64(result, "memory", resident_bytes());
     pack_u64(result, "descriptors", descriptor_count());
     pack_text(result, "data_dir", daemon->paths.data_dir);

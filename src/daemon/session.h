@@ -19,6 +19,8 @@ struct session;
 struct session *session_new(struct daemon *daemon); /* NULL: no memory */
 /* Logs in who asked to be remembered. */
 void session_start(struct session *session);
+/* Begins to save what is not saved yet; with the engine's jobs, which engine_stop waits for. */
+void session_stop(struct session *session);
 /* Nothing follows; what was to be saved is with the engine's jobs, which engine_stop waits for. */
 void session_free(struct session *session); /* NULL is allowed */
 

@@ -23,7 +23,8 @@
 #include "daemon/session.h"
 
 static const struct control_method *const method_tables[] = {
-    methods_daemon, methods_group, methods_node, methods_search, methods_share, methods_transfer, NULL};
+    methods_daemon, methods_group,    methods_node, methods_search,
+    methods_share,  methods_transfer, NULL};
 
 /* ---- the process ---- */
 
