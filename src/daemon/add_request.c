@@ -275,8 +275,8 @@ static bool fill_row(const struct add_request *request, struct catalog_transfer 
         .added_unix_s = (int64_t)time(NULL),
         .has_group = request->has_group,
         .has_sha256 = request->has_group,
-        .has_expected_sha1 = request->has_sha1,
-        .expected_sha1 = request->sha1,
+        .has_file_sha1 = request->has_sha1,
+        .file_sha1 = request->sha1,
     };
     memcpy(row->group, request->group.bytes, sizeof row->group);
     memcpy(row->sha256, request->sha256, sizeof row->sha256);

@@ -109,8 +109,6 @@ static bool make_entry(const struct item *item, struct shelf_entry *out)
     memcpy(out->sha256, item->row.sha256, sizeof out->sha256);
     if (item->row.has_file_sha1)
         out->sha1 = item->row.file_sha1;
-    else if (item->row.has_expected_sha1 && metainfo->single_file)
-        out->sha1 = item->row.expected_sha1;
     struct bytes pieces = bytes_of(metainfo->pieces, (size_t)metainfo->piece_count * ID_BYTES);
     sha256_of_parts(&pieces, 1, out->pieces_sha256);
     return true;

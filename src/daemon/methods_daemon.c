@@ -11,6 +11,7 @@
 #include "daemon/events.h"
 #include "daemon/group_engine.h"
 #include "daemon/node.h"
+#include "daemon/session.h"
 
 #define SCHEMA_VERSION 1 /* docs/control.md */
 #define OWN_MAX        8 /* addresses shown */

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kadpeer/msgpack_reader.h"
-#include "kadpeer/msgpack_writer.h"
+#include "people/fields.h"
 
 #define FRAME_HEAD_BYTES 5  /* u32 length of the map, u8 type */
 #define MAP_OVERHEAD     64 /* bytes of a map's keys, numbers and lengths: fewer */
@@ -63,61 +62,45 @@ bool channel_is_authenticated(const struct channel *channel)
 
 /* ---- out ---- */
 
-/* A map of `pairs` whose values have `bytes` in all, to be written straight into `out`. */
-static struct msgpack_writer begin(struct channel *channel, size_t pairs, size_t bytes)
+/* A frame's head, to be filled in by `end`; the map is added to `out` in between. */
+static size_t begin(struct channel *channel)
 {
-    struct msgpack_writer map;
-    bool room = buffer_reserve(&channel->out, FRAME_HEAD_BYTES + MAP_OVERHEAD + bytes);
-    msgpack_writer_init(&map, room ? channel->out.data + channel->out.len + FRAME_HEAD_BYTES : NULL,
-                        room ? MAP_OVERHEAD + bytes : 0);
-    msgpack_write_map(&map, pairs);
-    return map;
+    static const uint8_t empty[FRAME_HEAD_BYTES];
+    size_t start = channel->out.len;
+    buffer_add(&channel->out, empty, sizeof empty);
+    return start;
 }
 
-static void end(struct channel *channel, enum channel_frame type, const struct msgpack_writer *map)
+static void end(struct channel *channel, enum channel_frame type, size_t start)
 {
-    if (map->failed) {
-        channel->out.failed = true;
+    if (channel->out.failed)
         return;
-    }
-    uint8_t *head = channel->out.data + channel->out.len;
-    write_u32(head, (uint32_t)map->len);
+    uint8_t *head = channel->out.data + start;
+    write_u32(head, (uint32_t)(channel->out.len - start - FRAME_HEAD_BYTES));
     head[4] = (uint8_t)type;
-    channel->out.len += FRAME_HEAD_BYTES + map->len;
 }
 
-static void add_bin(struct msgpack_writer *map, const char *key, struct bytes value)
-{
-    msgpack_write_string(map, key);
-    msgpack_write_bin(map, value);
-}
-
-static void add_uint(struct msgpack_writer *map, const char *key, uint64_t value)
-{
-    msgpack_write_string(map, key);
-    msgpack_write_uint(map, value);
-}
-
-/* {v: value} */
+/* {b: value} */
 static void send_value(struct channel *channel, enum channel_frame type, struct bytes value)
 {
-    struct msgpack_writer map = begin(channel, 1, value.len);
-    add_bin(&map, "v", value);
-    end(channel, type, &map);
+    size_t start = begin(channel);
+    struct msgpack_writer map = fields_begin(&channel->out, MAP_OVERHEAD + value.len, 2);
+    fields_write_bin(&map, 'b', value.data, value.len);
+    fields_end(&map, &channel->out);
+    end(channel, type, start);
 }
 
 static void send_auth(struct channel *channel)
 {
-    uint8_t signature[ED25519_SIGNATURE_BYTES];
-    if (channel_auth_sign(&channel->member, channel->role, channel->exported, signature) !=
+    struct channel_auth auth = {.member = channel->member.public_key};
+    if (channel_auth_sign(&channel->member, channel->role, channel->exported, auth.signature) !=
         STATUS_OK) {
         channel->out.failed = true;
         return;
     }
-    struct msgpack_writer map = begin(channel, 2, PUBLIC_BYTES + sizeof signature);
-    add_bin(&map, "k", bytes_of(channel->member.public_key.bytes, PUBLIC_BYTES));
-    add_bin(&map, "g", bytes_of(signature, sizeof signature));
-    end(channel, FRAME_AUTH, &map);
+    size_t start = begin(channel);
+    channel_auth_encode(&auth, &channel->out);
+    end(channel, FRAME_AUTH, start);
 }
 
 void channel_send_head(struct channel *channel, struct bytes item)
@@ -138,39 +121,37 @@ void channel_send_join(struct channel *channel, struct bytes request)
 void channel_want_parts(struct channel *channel, const struct id keys[], size_t count)
 {
     assert(count > 0 && count <= CHANNEL_KEYS_MAX);
-    struct msgpack_writer map = begin(channel, 1, count * ID_BYTES);
-    msgpack_write_string(&map, "k");
-    msgpack_write_bin_head(&map, count * ID_BYTES);
-    for (size_t i = 0; i < count; i++)
-        msgpack_write_raw(&map, keys[i].bytes, ID_BYTES);
-    end(channel, FRAME_PARTS_WANTED, &map);
+    send_value(channel, FRAME_PARTS_WANTED, bytes_of(keys, count * sizeof keys[0]));
 }
 
 void channel_want_blob(struct channel *channel, const uint8_t sha256[SHA256_BYTES], uint32_t at)
 {
-    struct msgpack_writer map = begin(channel, 2, SHA256_BYTES);
-    add_bin(&map, "s", bytes_of(sha256, SHA256_BYTES));
-    add_uint(&map, "a", at);
-    end(channel, FRAME_BLOB_WANTED, &map);
+    size_t start = begin(channel);
+    struct msgpack_writer map = fields_begin(&channel->out, MAP_OVERHEAD + SHA256_BYTES, 3);
+    fields_write_bin(&map, 's', sha256, SHA256_BYTES);
+    fields_write_uint(&map, 'a', at);
+    fields_end(&map, &channel->out);
+    end(channel, FRAME_BLOB_WANTED, start);
 }
 
 void channel_send_blob(struct channel *channel, const uint8_t sha256[SHA256_BYTES],
                        struct bytes bytes, uint32_t at, uint32_t total)
 {
     assert(bytes.len <= CHANNEL_BLOB_BYTES);
-    struct msgpack_writer map = begin(channel, 4, SHA256_BYTES + bytes.len);
-    add_bin(&map, "s", bytes_of(sha256, SHA256_BYTES));
-    add_uint(&map, "a", at);
-    add_uint(&map, "t", total);
-    add_bin(&map, "v", bytes);
-    end(channel, FRAME_BLOB, &map);
+    size_t start = begin(channel);
+    struct msgpack_writer map =
+        fields_begin(&channel->out, MAP_OVERHEAD + SHA256_BYTES + bytes.len, 5);
+    fields_write_bin(&map, 's', sha256, SHA256_BYTES);
+    fields_write_uint(&map, 'a', at);
+    fields_write_uint(&map, 't', total);
+    fields_write_bin(&map, 'b', bytes.data, bytes.len);
+    fields_end(&map, &channel->out);
+    end(channel, FRAME_BLOB, start);
 }
 
 void channel_send_transfer(struct channel *channel, const struct id *key)
 {
-    struct msgpack_writer map = begin(channel, 1, ID_BYTES);
-    add_bin(&map, "k", bytes_of(key->bytes, ID_BYTES));
-    end(channel, FRAME_TRANSFER, &map);
+    send_value(channel, FRAME_TRANSFER, bytes_of(key->bytes, ID_BYTES));
 }
 
 size_t channel_waiting(const struct channel *channel)
@@ -231,121 +212,102 @@ static enum status count_request(struct channel *channel)
     return too_many ? STATUS_REFUSED : STATUS_OK;
 }
 
-/* ---- in: the maps; one form each, keys in this order ---- */
+/* ---- in: the maps ---- */
 
-static bool is_key(struct msgpack_reader *reader, const char *key)
+static enum status on_auth(struct channel *channel, struct bytes map)
 {
-    struct bytes text;
-    return msgpack_read_str(reader, &text) && bytes_equal(text, bytes_of_string(key));
-}
-
-static bool read_map(struct msgpack_reader *reader, uint32_t pairs)
-{
-    uint32_t count;
-    return msgpack_read_map(reader, &count) && count == pairs;
-}
-
-static bool read_fixed(struct msgpack_reader *reader, const char *key, void *out, size_t len)
-{
-    return is_key(reader, key) && msgpack_read_fixed(reader, out, len);
-}
-
-static bool read_u32_of(struct msgpack_reader *reader, const char *key, uint32_t *out)
-{
-    uint64_t number;
-    if (!is_key(reader, key) || !msgpack_read_uint(reader, UINT32_MAX, &number))
-        return false;
-    *out = (uint32_t)number;
-    return true;
-}
-
-static bool read_value(struct msgpack_reader *reader, struct bytes *out)
-{
-    return is_key(reader, "v") && msgpack_read_bin(reader, out);
-}
-
-static enum status on_auth(struct channel *channel, struct msgpack_reader *reader)
-{
-    struct public_key *peer = &channel->event.peer;
-    uint8_t signature[ED25519_SIGNATURE_BYTES];
     enum channel_role theirs = channel->role == CHANNEL_CLIENT ? CHANNEL_SERVER : CHANNEL_CLIENT;
-    if (!read_map(reader, 2) || !read_fixed(reader, "k", peer->bytes, PUBLIC_BYTES) ||
-        !read_fixed(reader, "g", signature, sizeof signature))
+    struct channel_auth auth;
+    if (!channel_auth_decode(map, &auth))
         return STATUS_MALFORMED;
-    if (public_key_equal(peer, &channel->member.public_key) ||
-        !channel_auth_verify(peer, theirs, channel->exported, signature))
+    if (public_key_equal(&auth.member, &channel->member.public_key) ||
+        !channel_auth_verify(&auth.member, theirs, channel->exported, auth.signature))
         return STATUS_REFUSED;
+    channel->event.peer = auth.member;
     channel->authenticated = true;
     return STATUS_OK;
 }
 
-static enum status on_parts_wanted(struct channel *channel, struct msgpack_reader *reader)
+static enum status on_value(struct channel *channel, struct bytes map)
 {
-    struct bytes keys;
-    if (!read_map(reader, 1) || !is_key(reader, "k") || !msgpack_read_bin(reader, &keys) ||
-        keys.len == 0 || keys.len % ID_BYTES != 0 || keys.len > sizeof channel->keys)
+    struct msgpack_reader reader = msgpack_reader_shortest(map);
+    bool good = fields_read_begin(&reader, 2) &&
+                fields_read_bin(&reader, 'b', CHANNEL_FRAME_MAX, &channel->event.value) &&
+                msgpack_at_end(&reader);
+    return good ? STATUS_OK : STATUS_MALFORMED;
+}
+
+static enum status on_parts_wanted(struct channel *channel, struct bytes map)
+{
+    struct bytes *keys = &channel->event.value;
+    if (on_value(channel, map) != STATUS_OK || keys->len == 0 || keys->len % ID_BYTES != 0 ||
+        keys->len > sizeof channel->keys)
         return STATUS_MALFORMED;
-    memcpy(channel->keys, keys.data, keys.len);
+    memcpy(channel->keys, keys->data, keys->len);
     channel->event.keys = channel->keys;
-    channel->event.key_count = keys.len / ID_BYTES;
+    channel->event.key_count = keys->len / ID_BYTES;
     return count_request(channel);
 }
 
-static enum status on_blob_wanted(struct channel *channel, struct msgpack_reader *reader)
+static enum status on_blob_wanted(struct channel *channel, struct bytes map)
 {
-    if (!read_map(reader, 2) || !read_fixed(reader, "s", channel->event.sha256, SHA256_BYTES) ||
-        !read_u32_of(reader, "a", &channel->event.at))
+    struct channel_event *event = &channel->event;
+    struct msgpack_reader reader = msgpack_reader_shortest(map);
+    if (!fields_read_begin(&reader, 3) ||
+        !fields_read_fixed(&reader, 's', event->sha256, SHA256_BYTES) ||
+        !fields_read_u32(&reader, 'a', &event->at) || !msgpack_at_end(&reader))
         return STATUS_MALFORMED;
     return count_request(channel);
 }
 
-static bool read_blob(struct channel_event *event, struct msgpack_reader *reader)
+static enum status on_blob(struct channel *channel, struct bytes map)
 {
-    return read_map(reader, 4) && read_fixed(reader, "s", event->sha256, SHA256_BYTES) &&
-           read_u32_of(reader, "a", &event->at) && read_u32_of(reader, "t", &event->total) &&
-           read_value(reader, &event->value) && event->value.len <= CHANNEL_BLOB_BYTES &&
-           event->at <= event->total && event->value.len <= event->total - event->at;
+    struct channel_event *event = &channel->event;
+    struct msgpack_reader reader = msgpack_reader_shortest(map);
+    bool good = fields_read_begin(&reader, 5) &&
+                fields_read_fixed(&reader, 's', event->sha256, SHA256_BYTES) &&
+                fields_read_u32(&reader, 'a', &event->at) &&
+                fields_read_u32(&reader, 't', &event->total) &&
+                fields_read_bin(&reader, 'b', CHANNEL_BLOB_BYTES, &event->value) &&
+                msgpack_at_end(&reader) && event->at <= event->total &&
+                event->value.len <= event->total - event->at;
+    return good ? STATUS_OK : STATUS_MALFORMED;
 }
 
-static enum status on_transfer(struct channel *channel, struct msgpack_reader *reader)
+static enum status on_transfer(struct channel *channel, struct bytes map)
 {
-    if (!read_map(reader, 1) || !read_fixed(reader, "k", channel->event.key.bytes, ID_BYTES))
+    if (on_value(channel, map) != STATUS_OK || channel->event.value.len != ID_BYTES)
         return STATUS_MALFORMED;
+    memcpy(channel->event.key.bytes, channel->event.value.data, ID_BYTES);
     channel->switched = true;
     return STATUS_OK;
 }
 
-static enum status on_frame(struct channel *channel)
+static enum status read_frame(struct channel *channel, struct bytes map)
 {
-    struct bytes map = bytes_of(channel->body, channel->body_len);
-    struct msgpack_reader reader = msgpack_reader_shortest(map);
-    channel->event = (struct channel_event){.type = channel->head[4]};
-    enum status status = STATUS_MALFORMED;
     switch (channel->event.type) {
     case FRAME_AUTH:
-        status = on_auth(channel, &reader);
-        break;
+        return on_auth(channel, map);
     case FRAME_PARTS_WANTED:
-        status = on_parts_wanted(channel, &reader);
-        break;
+        return on_parts_wanted(channel, map);
     case FRAME_BLOB_WANTED:
-        status = on_blob_wanted(channel, &reader);
-        break;
+        return on_blob_wanted(channel, map);
     case FRAME_BLOB:
-        status = read_blob(&channel->event, &reader) ? STATUS_OK : STATUS_MALFORMED;
-        break;
+        return on_blob(channel, map);
     case FRAME_TRANSFER:
-        status = on_transfer(channel, &reader);
-        break;
+        return on_transfer(channel, map);
     case FRAME_HEAD:
     case FRAME_PART:
     case FRAME_JOIN:
-        if (read_map(&reader, 1) && read_value(&reader, &channel->event.value))
-            status = STATUS_OK;
-        break;
+        return on_value(channel, map);
     }
-    if (status == STATUS_OK && !msgpack_at_end(&reader))
-        status = STATUS_MALFORMED;
+    return STATUS_MALFORMED;
+}
+
+static enum status on_frame(struct channel *channel)
+{
+    channel->event = (struct channel_event){.type = channel->head[4]};
+    enum status status = read_frame(channel, bytes_of(channel->body, channel->body_len));
     channel->has_event = status == STATUS_OK;
     return status;
 }
