@@ -42,7 +42,7 @@ static void on_lookup(void *user, const struct dht_event *event)
         group_on_value(membership->group, handle, event->value, now_of(membership));
     } else {
         end_lookup(lookup);
-        group_on_lookup_done(membership->group, handle, event->status, event->answered,
+        group_on_lookup_done(membership->group, handle, event->status, event->nearest,
                              event->holding, now_of(membership));
     }
     membership_drain(membership);

@@ -64,7 +64,7 @@ static struct session_job *job_for(struct daemon *daemon, struct call *call,
         return NULL;
     }
     if (job != NULL)
-        snprintf(job->keystore.name, sizeof job->keystore.name, "%s", name);
+        snprintf(job->name, sizeof job->name, "%s", name);
     return job;
 }
 
@@ -102,7 +102,7 @@ static void pack_self(struct pack *pack, const char *key, const struct session *
 static void fail_wrong(struct session_job *job)
 {
     struct session *session = job->session;
-    struct tries *tries = session_tries(session, job->keystore.name);
+    struct tries *tries = session_tries(session, job->name);
     uint64_t wait_s = 0;
     tries->wrong++;
     if (tries->wrong >= TRIES_FREE)
@@ -120,7 +120,7 @@ static void fail_damaged(struct session_job *job)
 {
     char message[PATHS_SIZE + 128], hint[KEYSTORE_NAME_MAX + 64];
     snprintf(message, sizeof message, "the keystore %s is damaged; nothing was changed", job->path);
-    snprintf(hint, sizeof hint, "kadpeer login %s --use-backup", job->keystore.name);
+    snprintf(hint, sizeof hint, "kadpeer login %s --use-backup", job->name);
     struct pack *pack = call_fail_begin(job->call, "damaged_keystore", EXIT_BAD,
                                         job->backup ? hint : NULL, message);
     if (job->backup)
@@ -132,7 +132,7 @@ static void fail_damaged(struct session_job *job)
 
 static void fail_job(struct session_job *job)
 {
-    const char *name = job->keystore.name;
+    const char *name = job->name;
     if (job->status == STATUS_REFUSED) {
         fail_wrong(job);
         return;
@@ -227,6 +227,16 @@ static void answer_list(struct session_job *job)
     call_finish(job->call);
 }
 
+static void answer_logout(struct session_job *job)
+{
+    if (job->call == NULL)
+        return;
+    struct pack *pack = call_result(job->call);
+    pack_user(pack, "user", job->session, job->user.name, &job->user.key);
+    pack_u64(pack, "paused", job->paused);
+    call_finish(job->call);
+}
+
 void session_job_done(struct session_job *job)
 {
     if (job->kind == JOB_SAVE) {
@@ -258,6 +268,9 @@ void session_job_done(struct session_job *job)
     case JOB_LIST:
         answer_list(job);
         break;
+    case JOB_LOGOUT:
+        answer_logout(job);
+        break;
     case JOB_SAVE:
         break;
     }
@@ -275,6 +288,7 @@ static void create(struct daemon *daemon, struct call *call)
         return;
     }
     job->remember = call_bool(call, "remember", false);
+    snprintf(job->keystore.name, sizeof job->keystore.name, "%s", job->name);
     job->keystore.created_unix_s = (uint64_t)time(NULL);
     rng_fill(&daemon->rng, job->keystore.root, sizeof job->keystore.root);
     session_job_add(job);
@@ -299,7 +313,7 @@ static void log_in(struct daemon *daemon, struct call *call)
     struct session_job *job = job_for(daemon, call, JOB_LOGIN);
     if (job == NULL)
         return;
-    if (!read_secret(call, "password", &job->old) || !may_try(daemon, call, job->keystore.name)) {
+    if (!read_secret(call, "password", &job->old) || !may_try(daemon, call, job->name)) {
         drop_job(job);
         return;
     }
@@ -313,10 +327,13 @@ static void log_out(struct daemon *daemon, struct call *call)
     struct session *session = daemon->session;
     if (!session_need_user(session, call))
         return;
-    struct pack *pack = call_result(call);
-    pack_self(pack, "user", session);
-    pack_u64(pack, "paused", session_logout(session, true));
-    call_finish(call);
+    struct session_job *job = session_job_new(session, JOB_LOGOUT, call);
+    if (job == NULL)
+        return;
+    snprintf(job->user.name, sizeof job->user.name, "%s", session->keystore.name);
+    job->user.key = session->keys.public_key;
+    job->paused = session_logout(session, true);
+    session_job_add(job);
 }
 
 static void whoami(struct daemon *daemon, struct call *call)
@@ -336,13 +353,13 @@ static void change_password(struct daemon *daemon, struct call *call)
     if (job == NULL)
         return;
     if (!read_secret(call, "password", &job->old) || !read_secret(call, "new", &job->new) ||
-        !may_try(daemon, call, job->keystore.name)) {
+        !may_try(daemon, call, job->name)) {
         drop_job(job);
         return;
     }
     const struct session *session = daemon->session;
-    job->remember = session->logged_in && session->remembered &&
-                    strcmp(session->keystore.name, job->keystore.name) == 0;
+    job->remember =
+        session->logged_in && session->remembered && strcmp(session->keystore.name, job->name) == 0;
     session_job_add(job);
 }
 

@@ -281,6 +281,8 @@ void session_job_run(struct session_job *job)
         if (job->status == STATUS_OK)
             job->status = keystore_write(job->path, buffer_bytes(&job->file));
         break;
+    case JOB_LOGOUT:
+        break;
     }
 }
 

@@ -20,6 +20,7 @@ enum session_job_kind {
     JOB_IMPORT,
     JOB_LIST,
     JOB_SAVE,
+    JOB_LOGOUT, /* nothing to be done: those before it are on disk */
     JOB_RESUME, /* who asked to be remembered */
 };
 
@@ -39,7 +40,8 @@ struct session_job {
     struct session *session;
     struct work work;
     enum session_job_kind kind;
-    struct call *call; /* NULL: nobody waits */
+    struct call *call;                /* NULL: nobody waits */
+    char name[KEYSTORE_NAME_MAX + 1]; /* as asked for; may be empty */
     char path[PATHS_SIZE];
     struct password old, new; /* `old` is the one there is */
     bool remember, use_backup, replace;
@@ -51,6 +53,8 @@ struct session_job {
     bool backup;                /* what failed to open has one that opens */
     struct session_user *users; /* of JOB_LIST */
     size_t user_count;
+    struct session_user user; /* of JOB_LOGOUT, and how many … */
+    size_t paused;            /* … transfers stand still now */
 };
 
 struct waiting_save {

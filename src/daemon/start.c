@@ -24,7 +24,7 @@
 
 static const struct control_method *const method_tables[] = {
     methods_daemon, methods_group,    methods_node, methods_search,
-    methods_share,  methods_transfer, NULL};
+    methods_share,  methods_transfer, methods_user, NULL};
 
 /* ---- the process ---- */
 

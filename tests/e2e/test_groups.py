@@ -53,6 +53,14 @@ def members_share_among_themselves_and_an_outsider_gets_nothing(net):
         who.stop()
 
 
+def heard(door):
+    """What came before the end of the connection, however that ended."""
+    try:
+        return door.recv(1)
+    except ConnectionResetError:
+        return b''
+
+
 @test
 def strangers_at_the_door_hear_nothing_but_the_door_closing(net):
     ada, bob = make_circle(net, 'study', 'ada', 'bob')
@@ -60,7 +68,7 @@ def strangers_at_the_door_hear_nothing_but_the_door_closing(net):
                  b'\x16\x03\x03\xff\xff' + bytes(100)):
         with socket.create_connection((ada.address, ada.port), timeout=20 * net.slow) as door:
             door.sendall(data)
-            assert door.recv(1) == b'', 'it said something'
+            assert heard(door) == b'', 'it said something'
     assert members(ada, 'study') == ['ada', 'bob']
 
 
