@@ -203,7 +203,7 @@ void group_forget_keys(struct group *group)
     if (!group->has_root)
         held_dispose(&group->held);
     if (had_keys)
-        actions_push(group, (struct group_action){.type = GROUP_KEYS}, (struct bytes){0});
+        group_actions_push(group, (struct group_action){.type = GROUP_KEYS}, (struct bytes){0});
 }
 
 void group_free(struct group *group)

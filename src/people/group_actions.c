@@ -26,7 +26,7 @@ static bool grow_actions(struct group *group)
     return true;
 }
 
-void actions_push(struct group *group, struct group_action action, struct bytes value)
+void group_actions_push(struct group *group, struct group_action action, struct bytes value)
 {
     uint8_t *copy = NULL;
     if (group->action_count == group->action_cap && !grow_actions(group))
@@ -46,12 +46,12 @@ void actions_save(struct group *group)
     for (size_t i = 0; i < group->action_count; i++)
         if (action_at(group, i)->action.type == GROUP_SAVE)
             return;
-    actions_push(group, (struct group_action){.type = GROUP_SAVE}, (struct bytes){0});
+    group_actions_push(group, (struct group_action){.type = GROUP_SAVE}, (struct bytes){0});
 }
 
 void actions_publish(struct group *group, const struct held_record *record)
 {
-    actions_push(
+    group_actions_push(
         group,
         (struct group_action){.type = GROUP_PUBLISH, .key = record->key, .kind = record->kind},
         held_value(record));
@@ -59,7 +59,7 @@ void actions_publish(struct group *group, const struct held_record *record)
 
 void actions_withdraw(struct group *group, const struct held_record *record)
 {
-    actions_push(
+    group_actions_push(
         group,
         (struct group_action){.type = GROUP_WITHDRAW, .key = record->key, .kind = record->kind},
         held_value(record));

@@ -45,7 +45,7 @@ static void ask_for_work(struct group *group)
     if (++group->last_handle == 0)
         group->last_handle = 1;
     group->work = group->last_handle;
-    actions_push(
+    group_actions_push(
         group,
         (struct group_action){.type = GROUP_WORK, .handle = group->work, .bits = group->drop_bits},
         buffer_bytes(&group->drop));
@@ -56,7 +56,7 @@ static void withdraw_drop(struct group *group)
     if (!group->drop_published)
         return;
     group->drop_published = false;
-    actions_push(
+    group_actions_push(
         group,
         (struct group_action){.type = GROUP_WITHDRAW, .key = group->drop_key, .kind = KIND_DROP},
         buffer_bytes(&group->drop));
@@ -66,7 +66,7 @@ static void make_drop(struct group *group)
 {
     struct buffer boxed;
     buffer_init(&boxed);
-    timer_set(group, TIMER_POST, POST_RENEW_S * 1000);
+    group_timer_set(group, TIMER_POST, POST_RENEW_S * 1000);
     if (make_box(group, &boxed) == STATUS_OK && !boxed.failed) {
         withdraw_drop(group);
         group->drop_key = mailbox(group);
@@ -126,7 +126,7 @@ void group_on_worked(struct group *group, uint32_t work, bool done, struct bytes
     if (group->post == POST_NOTHING || work == 0 || work != group->work)
         return;
     if (!done || !drop_record_decode(drop, &record)) {
-        timer_set(group, TIMER_POST, RETRY_FIRST_MS);
+        group_timer_set(group, TIMER_POST, RETRY_FIRST_MS);
         return;
     }
     struct buffer worked;
@@ -136,7 +136,7 @@ void group_on_worked(struct group *group, uint32_t work, bool done, struct bytes
     group->drop = worked;
     group->work = 0;
     group->drop_published = true;
-    actions_push(
+    group_actions_push(
         group,
         (struct group_action){.type = GROUP_PUBLISH, .key = record.mailbox, .kind = KIND_DROP},
         drop);

@@ -96,7 +96,7 @@ bool secrets_refresh_live(struct group *group)
 void epochs_due(struct group *group)
 {
     if (secrets_refresh_live(group))
-        actions_push(group, (struct group_action){.type = GROUP_KEYS}, (struct bytes){0});
+        group_actions_push(group, (struct group_action){.type = GROUP_KEYS}, (struct bytes){0});
     if (group->live_count < 2)
         return;
     const struct epoch_secret *oldest =

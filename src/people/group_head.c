@@ -113,7 +113,7 @@ void head_ask(struct group *group)
 {
     uint64_t pause_ms = group->standing == GROUP_APPLYING ? applicant_gap_ms(group)
                                                           : jittered(group, HEAD_POLL_MS, 20);
-    timer_set(group, TIMER_HEAD, pause_ms);
+    group_timer_set(group, TIMER_HEAD, pause_ms);
     if (looking_for(group, LOOK_HEAD))
         return;
     group->head_asked_ms = group->now_ms;

@@ -110,7 +110,7 @@ enum status group_invite(struct group *group, uint32_t uses, uint32_t expires_s,
     invite_format(&invite, text);
     keys_wipe(&invite, sizeof invite);
     actions_save(group);
-    timer_set(group, TIMER_INVITES, INVITE_POLL_MS);
+    group_timer_set(group, TIMER_INVITES, INVITE_POLL_MS);
     return text->failed ? STATUS_NO_MEMORY : STATUS_OK;
 }
 

@@ -21,10 +21,11 @@ struct looking *looking_begin(struct group *group, enum look_for what, const str
     looking->number = number;
     looking->next = group->looking;
     group->looking = looking;
-    actions_push(group,
-                 (struct group_action){
-                     .type = GROUP_LOOKUP, .handle = looking->handle, .key = *key, .kind = kind},
-                 (struct bytes){0});
+    group_actions_push(
+        group,
+        (struct group_action){
+            .type = GROUP_LOOKUP, .handle = looking->handle, .key = *key, .kind = kind},
+        (struct bytes){0});
     return looking;
 }
 
@@ -45,8 +46,9 @@ static struct looking **find(struct group *group, uint32_t handle)
 void looking_cancel_one(struct group *group, struct looking *looking)
 {
     *find(group, looking->handle) = looking->next;
-    actions_push(group, (struct group_action){.type = GROUP_CANCEL, .handle = looking->handle},
-                 (struct bytes){0});
+    group_actions_push(group,
+                       (struct group_action){.type = GROUP_CANCEL, .handle = looking->handle},
+                       (struct bytes){0});
     end(looking);
 }
 

@@ -73,7 +73,8 @@ void mail_ask(struct group *group)
     if (group->standing != GROUP_OWNER)
         return;
     bool quiet = group->policy == JOIN_INVITE_ONLY;
-    timer_set(group, TIMER_MAIL, jittered(group, quiet ? MAIL_POLL_QUIET_MS : MAIL_POLL_MS, 20));
+    group_timer_set(group, TIMER_MAIL,
+                    jittered(group, quiet ? MAIL_POLL_QUIET_MS : MAIL_POLL_MS, 20));
     struct id mailbox = mailbox_of_group(&group->key);
     if (!looking_for(group, LOOK_MAIL))
         looking_begin(group, LOOK_MAIL, &mailbox, KIND_DROP, 0);
@@ -92,7 +93,8 @@ void mail_set_timers(struct group *group)
     if (group->invite_count == 0 || group->standing != GROUP_OWNER)
         timer_stop(group, TIMER_INVITES);
     else
-        timer_set(group, TIMER_INVITES, any_is_fresh(group) ? INVITE_POLL_MS : INVITE_POLL_SLOW_MS);
+        group_timer_set(group, TIMER_INVITES,
+                        any_is_fresh(group) ? INVITE_POLL_MS : INVITE_POLL_SLOW_MS);
 }
 
 void mail_ask_invites(struct group *group)

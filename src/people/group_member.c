@@ -88,7 +88,7 @@ void reading_again(struct group *group)
         owner_soon(group);
         return;
     }
-    timer_set(group, TIMER_READ, retry_ms(group, group->reading.tries++));
+    group_timer_set(group, TIMER_READ, retry_ms(group, group->reading.tries++));
 }
 
 /* A HEAD that was only signed anew. */

@@ -125,7 +125,7 @@ enum status group_rotate(struct group *group, uint64_t now_ms)
 
 void owner_soon(struct group *group)
 {
-    timer_set(group, TIMER_OWNER, 0);
+    group_timer_set(group, TIMER_OWNER, 0);
 }
 
 void owner_set_timer(struct group *group)

@@ -293,7 +293,7 @@ void group_forget_root(struct group *group);
 
 /* ---- group_actions.c ---- */
 
-void actions_push(struct group *group, struct group_action action, struct bytes value);
+void group_actions_push(struct group *group, struct group_action action, struct bytes value);
 void actions_save(struct group *group);
 void actions_publish(struct group *group, const struct held_record *record);
 void actions_withdraw(struct group *group, const struct held_record *record);
@@ -318,7 +318,7 @@ bool held_by_half(uint32_t answered, uint32_t holding);
 
 /* ---- group_time.c ---- */
 
-void timer_set(struct group *group, enum group_timer timer, uint64_t pause_ms);
+void group_timer_set(struct group *group, enum group_timer timer, uint64_t pause_ms);
 void timer_set_unix(struct group *group, enum group_timer timer, uint64_t unix_s);
 void timer_stop(struct group *group, enum group_timer timer);
 uint64_t jittered(struct group *group, uint64_t ms, unsigned percent);
@@ -426,7 +426,7 @@ void writing_dispose(struct writing *writing);
 
 /* OK: kept, or accepted at once. EXISTS: a member. REFUSED. FULL. */
 enum status requests_offer(struct group *group, const struct join_request *request);
-void requests_remove(struct group *group, size_t index);
+void group_requests_remove(struct group *group, size_t index);
 void requests_leave(struct group *group, const struct leave_notice *notice);
 uint64_t times_of(const struct group *group, const struct public_key *member);
 void times_set(struct group *group, const struct public_key *member, uint64_t unix_s);

@@ -60,7 +60,7 @@ void times_forget_old(struct group *group)
 
 /* ---- requests ---- */
 
-void requests_remove(struct group *group, size_t index)
+void group_requests_remove(struct group *group, size_t index)
 {
     group->request_count--;
     memmove(&group->requests[index], &group->requests[index + 1],
@@ -127,7 +127,7 @@ static enum status keep(struct group *group, const struct join_request *request)
     if (group->requests == NULL)
         return STATUS_NO_MEMORY;
     if (group->request_count == REQUESTS_MAX)
-        requests_remove(group, 0);
+        group_requests_remove(group, 0);
     group->requests[group->request_count++] = *request;
     tell(group, request);
     actions_save(group);
@@ -144,7 +144,7 @@ static enum status accept_by_token(struct group *group, const struct join_reques
         return STATUS_NO_MEMORY;
     invites_use(group, invite, &request->member);
     if (find_user(group, &request->user, &at) != NULL)
-        requests_remove(group, at);
+        group_requests_remove(group, at);
     return STATUS_OK;
 }
 
@@ -204,7 +204,7 @@ enum status group_accept(struct group *group, const struct public_key *user, uin
         return STATUS_FULL;
     if (!is_member(group, request) && !owner_add(group, request))
         return STATUS_NO_MEMORY;
-    requests_remove(group, at);
+    group_requests_remove(group, at);
     return STATUS_OK;
 }
 
@@ -228,7 +228,7 @@ enum status group_reject(struct group *group, const struct public_key *user, uin
         return STATUS_REFUSED;
     if (find_user(group, user, &at) == NULL)
         return STATUS_NOT_FOUND;
-    requests_remove(group, at);
+    group_requests_remove(group, at);
     remember_rejected(group, user);
     actions_save(group);
     return STATUS_OK;

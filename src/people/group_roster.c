@@ -18,8 +18,9 @@ static void drop_absent(struct group *group, const struct roster *now, bool tell
         const struct member *member = &group->roster.members[i];
         if (roster_find(now, &member->key) != NULL)
             continue;
-        actions_push(group, (struct group_action){.type = GROUP_DROP_PEER, .member = member->key},
-                     (struct bytes){0});
+        group_actions_push(group,
+                           (struct group_action){.type = GROUP_DROP_PEER, .member = member->key},
+                           (struct bytes){0});
         if (tell)
             tell_of_member(group, GROUP_EVENT_LEFT, member);
     }

@@ -82,11 +82,11 @@ void shelf_begin(struct group *group)
 static void publish(struct group *group, struct bytes value)
 {
     actions_save(group);
-    actions_push(group,
-                 (struct group_action){.type = GROUP_PUBLISH,
-                                       .key = shelf_key(&group->own.public_key),
-                                       .kind = KIND_ITEM},
-                 value);
+    group_actions_push(group,
+                       (struct group_action){.type = GROUP_PUBLISH,
+                                             .key = shelf_key(&group->own.public_key),
+                                             .kind = KIND_ITEM},
+                       value);
 }
 
 static bool sign(struct group *group, struct bytes body)
@@ -127,7 +127,7 @@ void shelf_write(struct group *group)
         timer_set_unix(group, TIMER_SHELF, group->shelf_expiry_unix_s - SHELF_RENEW_S);
     } else {
         buffer_dispose(&blob);
-        timer_set(group, TIMER_SHELF, RETRY_MAX_MS);
+        group_timer_set(group, TIMER_SHELF, RETRY_MAX_MS);
     }
     buffer_dispose(&body);
 }
@@ -147,8 +147,8 @@ void shelf_seen(struct group *group, const struct looking *looking)
         return;
     group->shelf_seq = looking->best_seq;
     group->shelf_dirty = true;
-    timer_set(group, TIMER_SHELF,
-              group->shelf_written_ms == 0 ? 0 : jittered(group, SHELF_QUARREL_MS, 20));
+    group_timer_set(group, TIMER_SHELF,
+                    group->shelf_written_ms == 0 ? 0 : jittered(group, SHELF_QUARREL_MS, 20));
 }
 
 /* ---- lists that did not fit into the record ---- */

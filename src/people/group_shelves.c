@@ -95,8 +95,8 @@ void shelves_sweep(struct group *group, size_t count)
 void shelves_due(struct group *group)
 {
     uint64_t gap_ms = SHELVES_CYCLE_MS / (group->shelf_count + 1);
-    timer_set(group, TIMER_SHELVES,
-              jittered(group, gap_ms > SHELVES_GAP_MIN_MS ? gap_ms : SHELVES_GAP_MIN_MS, 20));
+    group_timer_set(group, TIMER_SHELVES,
+                    jittered(group, gap_ms > SHELVES_GAP_MIN_MS ? gap_ms : SHELVES_GAP_MIN_MS, 20));
     if (group_is_in(group) && group->sweep_left == 0)
         shelves_sweep(group, 1);
 }
@@ -137,7 +137,7 @@ static void ask_for_list(struct group *group, struct member_shelf *slot,
     slot->pointer_epoch = epoch;
     struct group_action action = {.type = GROUP_BLOB, .len = pointer->len, .member = slot->member};
     memcpy(action.sha256, pointer->sha256, sizeof action.sha256);
-    actions_push(group, action, (struct bytes){0});
+    group_actions_push(group, action, (struct bytes){0});
 }
 
 static void read_shelf(struct group *group, struct member_shelf *slot,

@@ -1,7 +1,7 @@
 /* What is due when. */
 #include "people/group_private.h"
 
-void timer_set(struct group *group, enum group_timer timer, uint64_t pause_ms)
+void group_timer_set(struct group *group, enum group_timer timer, uint64_t pause_ms)
 {
     group->timers[timer] = group->now_ms + pause_ms;
 }
@@ -11,7 +11,7 @@ void timer_set_unix(struct group *group, enum group_timer timer, uint64_t unix_s
     uint64_t now_ms = group->unix_base_ms + group->now_ms;
     uint64_t longest_s = UINT64_MAX / 4000;
     uint64_t at_ms = (unix_s < longest_s ? unix_s : longest_s) * 1000;
-    timer_set(group, timer, at_ms > now_ms ? at_ms - now_ms : 0);
+    group_timer_set(group, timer, at_ms > now_ms ? at_ms - now_ms : 0);
 }
 
 void timer_stop(struct group *group, enum group_timer timer)
@@ -44,20 +44,20 @@ void timers_begin(struct group *group)
     timers_stop(group);
     if (group->gone || group->standing == GROUP_REMOVED)
         return;
-    timer_set(group, TIMER_HEAD, 0);
+    group_timer_set(group, TIMER_HEAD, 0);
     group->apply_started_ms = group->now_ms;
     group->apply_gap_ms = APPLY_FIRST_MS;
     if (group->head.len > 0)
         timer_set_unix(group, TIMER_STALE, group->head_expiry_unix_s);
     if (group->standing == GROUP_OWNER) {
         owner_set_timer(group);
-        timer_set(group, TIMER_MAIL, 0);
+        group_timer_set(group, TIMER_MAIL, 0);
         mail_set_timers(group);
     }
     if (!group_is_in(group))
         return;
-    timer_set(group, TIMER_UPKEEP, jittered(group, UPKEEP_MS, 30));
-    timer_set(group, TIMER_SHELVES, 0);
+    group_timer_set(group, TIMER_UPKEEP, jittered(group, UPKEEP_MS, 30));
+    group_timer_set(group, TIMER_SHELVES, 0);
     epochs_due(group);
 }
 

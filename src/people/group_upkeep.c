@@ -52,7 +52,7 @@ static void list_all(const struct group *group, struct upkeep_choice *choice)
 void upkeep_due(struct group *group)
 {
     struct upkeep_choice choice = {0};
-    timer_set(group, TIMER_UPKEEP, jittered(group, UPKEEP_MS, 30));
+    group_timer_set(group, TIMER_UPKEEP, jittered(group, UPKEEP_MS, 30));
     if (!group_is_in(group) || group->has_root || group->settled_seq != group->head_seq)
         return;
     if (group->head_held_by_few)

@@ -120,7 +120,7 @@ void writing_begin(struct group *group, const struct plan *plan)
     struct writing *writing = &group->writing;
     if (!plan_make(group, plan)) {
         writing_dispose(writing);
-        timer_set(group, TIMER_OWNER, RETRY_MAX_MS);
+        group_timer_set(group, TIMER_OWNER, RETRY_MAX_MS);
         return;
     }
     group->pending.count = 0; /* they are in writing->changes */
@@ -266,7 +266,7 @@ void writing_back(struct group *group, struct looking *looking, uint32_t answere
     if (!record->checked) {
         record->stored = false; /* it is put once more before it is looked for again */
         if (group->timers[TIMER_WRITE] == UINT64_MAX)
-            timer_set(group, TIMER_WRITE, retry_ms(group, group->writing.tries++));
+            group_timer_set(group, TIMER_WRITE, retry_ms(group, group->writing.tries++));
     }
     read_back(group);
     next_step(group);
