@@ -39,6 +39,7 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "bad_values", stats->bad_values);
     pack_u64(pack, "bad_signatures", stats->bad_signatures);
     pack_u64(pack, "over_quota", stats->over_quota);
+    pack_u64(pack, "unchecked", stats->unchecked);
     pack_u64(pack, "too_far", stats->too_far);
     pack_u64(pack, "older", stats->older);
     pack_u64(pack, "queue_dropped", stats->queue_dropped);
@@ -53,6 +54,8 @@ static void pack_stored(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "keys", stats->stored_keys);
     pack_u64(pack, "evicted", stats->evicted);
     pack_u64(pack, "expired", stats->expired);
+    pack_u64(pack, "checked", stats->checked);
+    pack_u64(pack, "repaired", stats->repaired);
     pack_end(pack);
 }
 

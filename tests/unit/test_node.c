@@ -348,46 +348,78 @@ static void the_next_run_has_the_id_and_finds_the_others_again(void **state)
     rmdir(path);
 }
 
-/* An entry is kept by whoever stores it, over its restart too. */
+/* A value that proves itself, to be found by somebody else's restarted node. */
+struct held {
+    struct id key;
+    enum record_kind kind;
+    struct buffer value;
+};
+
+static void make_held(struct held held[3])
+{
+    static const char text[] = "what a part says";
+    uint8_t seed[ED25519_SEED_BYTES] = {1}, public_key[ED25519_PUBLIC_BYTES];
+    uint64_t expiry_unix_s = (uint64_t)time(NULL) + 3600;
+    struct entry_body entry = {.infohash = key_of(7), .name = "a name", .size = 1, .files = 1};
+    struct buffer body;
+    for (int i = 0; i < 3; i++)
+        buffer_init(&held[i].value);
+    held[0].kind = KIND_ENTRY;
+    held[0].key = key_of_name("a name");
+    buffer_init(&body);
+    entry_body_encode(&entry, &body);
+    assert_int_equal(entry_record_make(&held[0].key, seed, 1, expiry_unix_s, buffer_bytes(&body),
+                                       &held[0].value),
+                     STATUS_OK);
+    buffer_dispose(&body);
+    held[1].kind = KIND_ITEM;
+    ed25519_public_of(seed, public_key);
+    held[1].key = key_of_item(public_key, bytes_of_string("salt"));
+    assert_int_equal(item_record_make(seed, bytes_of_string("salt"), 1, expiry_unix_s,
+                                      bytes_of_string(text), &held[1].value),
+                     STATUS_OK);
+    held[2].kind = KIND_PART;
+    held[2].key = key_of_part(bytes_of_string(text));
+    buffer_add_string(&held[2].value, text);
+}
+
+/* Records are kept by whoever stores them, over its restart too. */
 static void held_records_outlive_a_restart(void **state)
 {
     struct fixture *f = *state;
     char path[] = "/tmp/kadpeer-node-XXXXXX", error[CATALOG_ERROR_SIZE], file[64];
     struct catalog *catalog;
-    struct buffer body, value;
-    struct answer answer = {.fixture = f};
-    struct entry_body entry = {.infohash = key_of(7), .name = "a name", .size = 1, .files = 1};
-    struct id key = key_of_name("a name");
-    uint8_t seed[ED25519_SEED_BYTES] = {1};
+    struct held held[3];
+    make_held(held);
     assert_non_null(mkdtemp(path));
     snprintf(file, sizeof file, "%s/db", path);
     assert_int_equal(catalog_open(file, &catalog, error), STATUS_OK);
-    buffer_init(&body);
-    buffer_init(&value);
-    entry_body_encode(&entry, &body);
-    assert_int_equal(
-        entry_record_make(&key, seed, 1, (uint64_t)time(NULL) + 3600, buffer_bytes(&body), &value),
-        STATUS_OK);
     start(f, 0, NULL, "127.0.0.1");
     struct peer *peer = start(f, 1, catalog, "127.0.0.1");
     node_bootstrap(peer->node, &f->peers[0].address, 1);
     wait_for(f, &peer->joined);
-    assert_int_equal(node_publish(f->peers[0].node, &key, KIND_ENTRY, buffer_bytes(&value)),
-                     STATUS_OK);
-    wait_for(f, &f->peers[0].published);
+    for (int i = 0; i < 3; i++) {
+        f->peers[0].published = 0;
+        assert_int_equal(node_publish(f->peers[0].node, &held[i].key, held[i].kind,
+                                      buffer_bytes(&held[i].value)),
+                         STATUS_OK);
+        wait_for(f, &f->peers[0].published);
+    }
     stop(&f->peers[0]);
     stop(peer);
     start(f, 1, catalog, "127.0.0.1");
-    node_get(peer->node, &key, KIND_ENTRY, on_event, &answer);
-    wait_for(f, &answer.done);
-    assert_int_equal(answer.values, 1);
-    assert_true(bytes_equal(answer.last, buffer_bytes(&value)));
+    for (int i = 0; i < 3; i++) {
+        struct answer answer = {.fixture = f};
+        node_get(peer->node, &held[i].key, held[i].kind, on_event, &answer);
+        wait_for(f, &answer.done);
+        assert_int_equal(answer.values, 1);
+        assert_true(bytes_equal(answer.last, buffer_bytes(&held[i].value)));
+        buffer_dispose(&held[i].value);
+    }
     stop(peer);
     catalog_close(catalog);
     unlink(file);
     rmdir(path);
-    buffer_dispose(&body);
-    buffer_dispose(&value);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
