@@ -96,6 +96,8 @@ static bool begin_roster(struct group *group, const struct group_options *option
         return false;
     memcpy(roster->name, options->name, sizeof roster->name);
     memcpy(roster->about, options->about, sizeof roster->about);
+    roster->epoch = 1;
+    roster->time_unix_s = group_unix_s(group);
     roster->history = options->history;
     struct member *owner = &roster->members[roster->member_count++];
     *owner = (struct member){

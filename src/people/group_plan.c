@@ -357,7 +357,7 @@ static bool choose_epoch(struct group *group, const struct plan *plan)
     if (fresh) {
         uint32_t newest =
             group->body.epoch > group->roster.epoch ? group->body.epoch : group->roster.epoch;
-        writing->epoch = newest + 1;
+        writing->epoch = group->head.len > 0 ? newest + 1 : 1;
         group_fill_random(group, writing->secret, ROOT_BYTES);
     } else {
         writing->epoch = group->roster.epoch;

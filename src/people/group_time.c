@@ -50,7 +50,7 @@ void timers_begin(struct group *group)
     if (group->head.len > 0)
         timer_set_unix(group, TIMER_STALE, group->head_expiry_unix_s);
     if (group->standing == GROUP_OWNER) {
-        owner_set_timer(group);
+        owner_soon(group);
         group_timer_set(group, TIMER_MAIL, 0);
         mail_set_timers(group);
     }

@@ -308,6 +308,7 @@ static void restart(struct world *world, size_t number)
     struct person *person = &world->people[number];
     group_free(person->group);
     person->life++;
+    person->crashes = false;
     rng_init_seed(&person->config.rng, rng_u64(&world->rng));
     person->group = group_load(&person->config, buffer_bytes(&person->saved), world->now_ms);
     assert(person->group != NULL);
@@ -325,8 +326,8 @@ static bool drain(struct world *world, size_t number)
         if (person->crashes && person->crash_after-- == 0) {
             person->crashes = false;
             person->crashed = true;
-            restart(world, number);
-            continue;
+            world_stop(world, number);
+            break;
         }
         take_action(world, number, &action);
     }
@@ -490,6 +491,11 @@ struct public_key world_user(struct world *world, size_t person)
     enum status status = keys_of_user(world->people[person].config.user_root, &pairs);
     assert(status == STATUS_OK);
     return pairs.public_key;
+}
+
+const struct group_config *world_config(const struct world *world, size_t person)
+{
+    return &world->people[person].config;
 }
 
 struct group *world_group(struct world *world, size_t person)

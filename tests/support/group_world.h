@@ -22,6 +22,7 @@ size_t world_add(struct world *world, const char *name);
 /* Another device of the same user, with the group's state as it is. */
 size_t world_add_device(struct world *world, size_t person);
 struct public_key world_user(struct world *world, size_t person);
+const struct group_config *world_config(const struct world *world, size_t person);
 struct group *world_group(struct world *world, size_t person);
 void world_create(struct world *world, size_t person, const struct group_options *options);
 void world_apply(struct world *world, size_t person, const struct public_key *key,
@@ -33,7 +34,7 @@ void world_join_directly(struct world *world, size_t owner, size_t person);
 
 void world_stop(struct world *world, size_t person);  /* offline; what was saved stays */
 void world_start(struct world *world, size_t person); /* from what was saved */
-/* Ends as in a crash when `actions` further actions have been given out, and starts again. */
+/* Ends as in a crash when `actions` further actions have been done; down until world_start. */
 void world_crash_after(struct world *world, size_t person, size_t actions);
 bool world_has_crashed(const struct world *world, size_t person);
 

@@ -1,67 +1,12 @@
 /* One group from its making to its end, with everybody around one perfect table. */
-#include "support/unit.h"
-
-#include <string.h>
-
-#include "support/group_world.h"
-
-#define SECOND 1000ull
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-
-static const struct group_options study = {
-    .name = "study", .about = "of old books", .policy = JOIN_ON_REQUEST, .listed = true};
-
-struct fixture {
-    struct world *world;
-    size_t owner;
-};
-
-static struct fixture with_owner(const struct group_options *options)
-{
-    struct fixture fixture = {.world = world_new(test_seed(7))};
-    fixture.owner = world_add(fixture.world, "owner");
-    world_create(fixture.world, fixture.owner, options);
-    world_run(fixture.world, SECOND);
-    return fixture;
-}
-
-static size_t with_member(struct fixture *fixture, const char *name)
-{
-    size_t person = world_add(fixture->world, name);
-    world_join_directly(fixture->world, fixture->owner, person);
-    world_run(fixture->world, 30 * SECOND);
-    assert_int_equal(group_standing(world_group(fixture->world, person)), GROUP_MEMBER);
-    return person;
-}
-
-static struct group *group_of(const struct fixture *fixture, size_t person)
-{
-    return world_group(fixture->world, person);
-}
-
-static struct group_facts facts_of(const struct fixture *fixture, size_t person)
-{
-    struct group_facts facts;
-    group_facts(group_of(fixture, person), &facts);
-    return facts;
-}
-
-static struct shelf_entry entry_of(const char *path, uint8_t number)
-{
-    struct shelf_entry entry = {
-        .infohash = {{number}}, .size = 1000u + number, .piece_size = 16384};
-    snprintf(entry.path, sizeof entry.path, "%s", path);
-    return entry;
-}
+#include "support/group_stage.h"
 
 /* ---- making, joining ---- */
 
 static void new_group_stands_in_the_table(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     assert_int_equal(world_events(f.world, f.owner, GROUP_EVENT_READY), 1);
     assert_int_equal(group_standing(group_of(&f, f.owner)), GROUP_OWNER);
     struct group_facts facts = facts_of(&f, f.owner);
@@ -79,7 +24,7 @@ static void new_group_stands_in_the_table(void **state)
 static void invited_one_is_in_without_a_person(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t guest = world_add(f.world, "guest");
     world_invite(f.world, f.owner, guest);
     assert_int_equal(group_standing(group_of(&f, guest)), GROUP_APPLYING);
@@ -102,7 +47,7 @@ static void invited_one_is_in_without_a_person(void **state)
 static void who_asks_by_name_waits_for_a_person(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t asker = world_add(f.world, "asker");
     world_apply(f.world, asker, group_key(group_of(&f, f.owner)), NULL);
     world_run(f.world, 2 * MINUTE);
@@ -128,7 +73,7 @@ static void who_asks_by_name_waits_for_a_person(void **state)
 static void rejected_one_is_not_heard_again(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t asker = world_add(f.world, "asker");
     world_apply(f.world, asker, group_key(group_of(&f, f.owner)), NULL);
     world_run(f.world, 2 * MINUTE);
@@ -148,7 +93,7 @@ static void requests_to_a_group_by_invite_only_are_not_kept(void **state)
     (void)state;
     struct group_options closed = study;
     closed.policy = JOIN_INVITE_ONLY;
-    struct fixture f = with_owner(&closed);
+    struct stage f = with_owner(&closed);
     size_t asker = world_add(f.world, "asker"), guest = world_add(f.world, "guest");
     world_apply(f.world, asker, group_key(group_of(&f, f.owner)), NULL);
     world_invite(f.world, f.owner, guest);
@@ -162,7 +107,7 @@ static void requests_to_a_group_by_invite_only_are_not_kept(void **state)
 static void owner_and_applicant_need_not_meet(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t guest = world_add(f.world, "guest");
     world_invite(f.world, f.owner, guest);
     world_run(f.world, SECOND);
@@ -184,7 +129,7 @@ static void owner_and_applicant_need_not_meet(void **state)
 static void removed_one_reads_nothing_new(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t bad = with_member(&f, "bad"), good = with_member(&f, "good");
     struct public_key user = world_user(f.world, bad);
     struct public_key pseudonym = group_own_keys(group_of(&f, bad))->public_key;
@@ -210,7 +155,7 @@ static void removed_one_reads_nothing_new(void **state)
 static void removed_one_may_come_back_when_asked(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t person = with_member(&f, "person");
     struct public_key user = world_user(f.world, person);
     group_remove(group_of(&f, f.owner), &user, world_now_ms(f.world));
@@ -226,7 +171,7 @@ static void removed_one_may_come_back_when_asked(void **state)
 static void rotation_changes_the_secret_and_nobody(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t member = with_member(&f, "member");
     assert_int_equal(group_rotate(group_of(&f, member), world_now_ms(f.world)), STATUS_REFUSED);
     assert_int_equal(group_rotate(group_of(&f, f.owner), world_now_ms(f.world)), STATUS_OK);
@@ -242,7 +187,7 @@ static void rotation_changes_the_secret_and_nobody(void **state)
 static void owner_signs_daily_and_rotates_monthly(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t member = with_member(&f, "member");
     uint64_t seq = facts_of(&f, f.owner).head_seq,
              expiry = facts_of(&f, f.owner).head_expiry_unix_s;
@@ -261,7 +206,7 @@ static void head_past_its_expiry_is_told_once(void **state)
     (void)state;
     struct group_options week = study;
     week.expires_s = 1; /* the least is seven days */
-    struct fixture f = with_owner(&week);
+    struct stage f = with_owner(&week);
     size_t member = with_member(&f, "member");
     world_stop(f.world, f.owner);
     world_run(f.world, 6 * DAY);
@@ -281,7 +226,7 @@ static void head_past_its_expiry_is_told_once(void **state)
 static void leaver_is_forgotten_once_the_owner_has_read_it(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t leaver = with_member(&f, "leaver"), other = with_member(&f, "other");
     assert_int_equal(group_leave(group_of(&f, leaver), world_now_ms(f.world)), STATUS_OK);
     assert_null(group_epoch(group_of(&f, leaver), 0));
@@ -296,7 +241,7 @@ static void leaver_is_forgotten_once_the_owner_has_read_it(void **state)
 static void owner_leaves_only_an_empty_group(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t member = with_member(&f, "member");
     assert_int_equal(group_leave(group_of(&f, f.owner), world_now_ms(f.world)), STATUS_CONFLICT);
     struct public_key user = world_user(f.world, member);
@@ -315,7 +260,7 @@ static void owner_leaves_only_an_empty_group(void **state)
 static void group_is_handed_over(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t heir = with_member(&f, "heir"), third = with_member(&f, "third");
     struct public_key user = world_user(f.world, heir);
     assert_int_equal(group_transfer(group_of(&f, f.owner), &user, world_now_ms(f.world)),
@@ -340,7 +285,7 @@ static void group_is_handed_over(void **state)
 static void former_owner_leaves_after_the_hand_over(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t heir = with_member(&f, "heir");
     struct public_key user = world_user(f.world, heir);
     group_transfer(group_of(&f, f.owner), &user, world_now_ms(f.world));
@@ -355,7 +300,7 @@ static void former_owner_leaves_after_the_hand_over(void **state)
 static void heir_may_come_long_after_the_owner_has_gone(void **state)
 {
     (void)state;
-    struct fixture f = with_owner(&study);
+    struct stage f = with_owner(&study);
     size_t heir = with_member(&f, "heir");
     struct public_key user = world_user(f.world, heir);
     world_stop(f.world, heir);
@@ -381,7 +326,7 @@ static void newcomer_reads_old_epochs_only_with_history(void **state)
     for (int history = 0; history < 2; history++) {
         struct group_options options = study;
         options.history = history;
-        struct fixture f = with_owner(&options);
+        struct stage f = with_owner(&options);
         size_t away = with_member(&f, "away");
         struct shelf_entry entry = entry_of("old.pdf", 1);
         group_shelf_add(group_of(&f, away), &entry, world_now_ms(f.world));
