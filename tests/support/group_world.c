@@ -54,6 +54,7 @@ struct world {
     struct rng rng;
     uint64_t now_ms;
     uint32_t holding;
+    unsigned least_work;
     struct person people[PEOPLE_MAX];
     size_t count;
     struct record *records;
@@ -236,6 +237,11 @@ bool world_record_at(const struct world *world, size_t index, struct id *key,
     return true;
 }
 
+void world_set_least_work(struct world *world, unsigned bits)
+{
+    world->least_work = bits;
+}
+
 void world_set_holding(struct world *world, uint32_t nodes)
 {
     world->holding = nodes;
@@ -271,6 +277,16 @@ static void save(struct world *world, struct person *person)
     group_on_saved(person->group, world->now_ms);
 }
 
+static uint32_t store(struct world *world, const struct group_action *action)
+{
+    struct drop_record drop;
+    if (action->kind == KIND_DROP && drop_record_decode(action->value, &drop) &&
+        drop_record_work(&drop) < world->least_work)
+        return 0;
+    world_put(world, &action->key, action->kind, action->value);
+    return world->holding;
+}
+
 static void take_action(struct world *world, size_t number, const struct group_action *action)
 {
     struct person *person = &world->people[number];
@@ -280,8 +296,7 @@ static void take_action(struct world *world, size_t number, const struct group_a
         push(world, number, TASK_LOOKUP, action);
         break;
     case GROUP_PUBLISH:
-        world_put(world, &action->key, action->kind, action->value);
-        push(world, number, TASK_PUBLISHED, action)->stored = world->holding;
+        push(world, number, TASK_PUBLISHED, action)->stored = store(world, action);
         break;
     case GROUP_SAVE:
         save(world, person);

@@ -68,3 +68,5 @@ bool world_record_at(const struct world *world, size_t index, struct id *key,
                      enum record_kind *kind, struct bytes *value);
 /* Puts are kept by `nodes` of the nodes from now on. */
 void world_set_holding(struct world *world, uint32_t nodes);
+/* Mailboxes are so full that drops of less work are refused. */
+void world_set_least_work(struct world *world, unsigned bits);

@@ -1,0 +1,240 @@
+/* Old records, two records of one seq, two devices of one owner; records that get lost. */
+#include "support/group_stage.h"
+
+#include "kadpeer/records.h"
+
+static struct id head_id(const struct stage *stage)
+{
+    return key_of_item(group_key(group_of(stage, stage->owner))->bytes,
+                       bytes_of_string(ITEM_SALT_HEAD));
+}
+
+static struct buffer copy_of(struct bytes value)
+{
+    struct buffer copy;
+    buffer_init(&copy);
+    buffer_add(&copy, value.data, value.len);
+    return copy;
+}
+
+/* ---- old ones ---- */
+
+static void old_head_is_never_taken(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member"), bad = with_member(&stage, "bad");
+    struct id id = head_id(&stage);
+    struct buffer old = copy_of(world_value(stage.world, &id, KIND_ITEM));
+    remove_person(&stage, bad);
+    world_run(stage.world, 15 * MINUTE);
+    assert_int_equal(facts_of(&stage, member).epoch, 2);
+    uint64_t seq = facts_of(&stage, member).head_seq;
+
+    world_stop(stage.world, stage.owner);
+    world_force(stage.world, &id, KIND_ITEM, buffer_bytes(&old));
+    assert_int_equal(
+        group_on_head(group_of(&stage, member), buffer_bytes(&old), world_now_ms(stage.world)),
+        STATUS_REFUSED);
+    world_run(stage.world, HOUR);
+    assert_int_equal(facts_of(&stage, member).epoch, 2);
+    assert_int_equal(facts_of(&stage, member).head_seq, seq);
+    world_stop(stage.world, member); /* a restart is no way back either */
+    world_force(stage.world, &id, KIND_ITEM, buffer_bytes(&old));
+    world_start(stage.world, member);
+    world_run(stage.world, 15 * MINUTE);
+    assert_int_equal(facts_of(&stage, member).epoch, 2);
+    assert_int_equal(facts_of(&stage, member).head_seq, seq);
+    buffer_dispose(&old);
+    world_free(stage.world);
+}
+
+static void member_puts_the_newest_back(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    struct id id = head_id(&stage);
+    struct buffer newest = copy_of(group_head_value(group_of(&stage, member)));
+    world_stop(stage.world, stage.owner);
+    world_run(stage.world, 3 * HOUR); /* pages that it has not read yet are read meanwhile */
+    struct id key;
+    enum record_kind kind;
+    struct bytes value;
+    while (world_record_at(stage.world, 0, &key, &kind, &value))
+        world_lose(stage.world, &key);
+    world_run(stage.world, 3 * HOUR);
+    assert_true(bytes_equal(world_value(stage.world, &id, KIND_ITEM), buffer_bytes(&newest)));
+    assert_int_equal(world_records(stage.world), 3); /* and a page, and the roster's part */
+    buffer_dispose(&newest);
+    world_free(stage.world);
+}
+
+static void what_is_no_head_is_refused(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    struct buffer head = copy_of(group_head_value(group_of(&stage, member)));
+    uint64_t now_ms = world_now_ms(stage.world), seq = facts_of(&stage, member).head_seq;
+    assert_int_equal(group_on_head(group_of(&stage, member), buffer_bytes(&head), now_ms),
+                     STATUS_EXISTS);
+    for (size_t i = 0; i < head.len; i++) {
+        head.data[i] ^= 1 << i % 8;
+        assert_int_not_equal(group_on_head(group_of(&stage, member), buffer_bytes(&head), now_ms),
+                             STATUS_OK);
+        head.data[i] ^= 1 << i % 8;
+    }
+    assert_int_equal(facts_of(&stage, member).head_seq, seq);
+    assert_true(group_valid(group_of(&stage, member)));
+    buffer_dispose(&head);
+    world_free(stage.world);
+}
+
+/* A peer brings HEAD and the parts before the table is asked. */
+static void news_come_over_a_channel(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    world_join_directly(stage.world, stage.owner, world_add(stage.world, "new"));
+    world_run(stage.world, SECOND);
+    struct group *giver = group_of(&stage, stage.owner), *taker = group_of(&stage, member);
+    uint64_t now_ms = world_now_ms(stage.world);
+    assert_int_equal(facts_of(&stage, member).members, 2);
+    assert_int_equal(group_on_head(taker, group_head_value(giver), now_ms), STATUS_OK);
+    struct item_record item;
+    struct head_body body;
+    struct bytes part;
+    assert_true(item_record_decode(group_head_value(giver), &item));
+    assert_true(head_body_decode(item.body, &body));
+    for (size_t i = 0; i < body.part_count; i++) {
+        assert_true(group_find_part(giver, &body.parts[i], &part));
+        group_on_part(taker, part, now_ms);
+    }
+    assert_int_equal(facts_of(&stage, member).members, 3);
+    world_free(stage.world);
+}
+
+/* ---- two devices of one owner ---- */
+
+static void two_devices_agree_in_the_end(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    size_t device = world_add_device(stage.world, stage.owner);
+    world_run(stage.world, MINUTE);
+
+    /* Each accepts somebody before it has heard of the other. */
+    size_t x = world_add(stage.world, "x"), y = world_add(stage.world, "y");
+    world_join_directly(stage.world, stage.owner, x);
+    world_join_directly(stage.world, device, y);
+    world_run(stage.world, 2 * HOUR);
+    size_t all[] = {stage.owner, device, member, x, y};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(facts_of(&stage, all[i]).members, 4);
+        assert_int_equal(facts_of(&stage, all[i]).head_seq, facts_of(&stage, member).head_seq);
+    }
+    world_free(stage.world);
+}
+
+static void two_devices_removing_at_once_remove_both(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t good = with_member(&stage, "good");
+    size_t x = with_member(&stage, "x"), y = with_member(&stage, "y");
+    size_t device = world_add_device(stage.world, stage.owner);
+    world_run(stage.world, MINUTE);
+    struct stage other = {.world = stage.world, .owner = device};
+    remove_person(&stage, x);
+    remove_person(&other, y);
+    world_run(stage.world, 3 * HOUR);
+    assert_int_equal(group_standing(group_of(&stage, x)), GROUP_REMOVED);
+    assert_int_equal(group_standing(group_of(&stage, y)), GROUP_REMOVED);
+    assert_int_equal(facts_of(&stage, good).members, 2);
+    assert_int_equal(facts_of(&stage, good).epoch, facts_of(&stage, device).epoch);
+    assert_int_equal(facts_of(&stage, good).epoch, facts_of(&stage, stage.owner).epoch);
+    world_free(stage.world);
+}
+
+static void member_tells_of_a_fork(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    size_t device = world_add_device(stage.world, stage.owner);
+    world_run(stage.world, MINUTE);
+    world_stop(stage.world, member);
+    world_stop(stage.world, device);
+    struct id id = head_id(&stage);
+    struct buffer before = copy_of(world_value(stage.world, &id, KIND_ITEM));
+    group_rotate(group_of(&stage, stage.owner), world_now_ms(stage.world));
+    world_run(stage.world, MINUTE);
+    struct buffer one = copy_of(world_value(stage.world, &id, KIND_ITEM));
+    world_stop(stage.world, stage.owner);
+    world_force(stage.world, &id, KIND_ITEM, buffer_bytes(&before));
+    world_start(stage.world, device); /* an old state, as from a backup */
+    world_join_directly(stage.world, device, world_add(stage.world, "new"));
+    world_run(stage.world, MINUTE);
+    struct buffer two = copy_of(world_value(stage.world, &id, KIND_ITEM));
+    world_stop(stage.world, device);
+    assert_false(bytes_equal(buffer_bytes(&before), buffer_bytes(&two)));
+
+    world_start(stage.world, member);
+    group_on_head(group_of(&stage, member), buffer_bytes(&one), world_now_ms(stage.world));
+    group_on_head(group_of(&stage, member), buffer_bytes(&two), world_now_ms(stage.world));
+    group_on_head(group_of(&stage, member), buffer_bytes(&one), world_now_ms(stage.world));
+    world_run(stage.world, 0);
+    assert_int_equal(world_events(stage.world, member, GROUP_EVENT_FORK), 1);
+    buffer_dispose(&before);
+    buffer_dispose(&one);
+    buffer_dispose(&two);
+    world_free(stage.world);
+}
+
+/* ---- nodes that do not keep what they are given ---- */
+
+static void head_waits_until_half_of_the_nodes_have_the_rest(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t bad = with_member(&stage, "bad");
+    world_set_holding(stage.world, WORLD_NODES / 2 - 1);
+    remove_person(&stage, bad);
+    world_run(stage.world, 20 * SECOND);
+    assert_int_equal(facts_of(&stage, stage.owner).epoch, 1);
+    world_set_holding(stage.world, WORLD_NODES / 2);
+    world_run(stage.world, 2 * MINUTE);
+    assert_int_equal(facts_of(&stage, stage.owner).epoch, 2);
+    world_free(stage.world);
+}
+
+static void nobody_near_one_key_stops_a_removal(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t bad = with_member(&stage, "bad");
+    world_set_holding(stage.world, 1);
+    remove_person(&stage, bad);
+    world_run(stage.world, 10 * MINUTE);
+    assert_int_equal(facts_of(&stage, stage.owner).epoch, 2);
+    world_free(stage.world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(old_head_is_never_taken),
+        cmocka_unit_test(member_puts_the_newest_back),
+        cmocka_unit_test(what_is_no_head_is_refused),
+        cmocka_unit_test(news_come_over_a_channel),
+        cmocka_unit_test(two_devices_agree_in_the_end),
+        cmocka_unit_test(two_devices_removing_at_once_remove_both),
+        cmocka_unit_test(member_tells_of_a_fork),
+        cmocka_unit_test(head_waits_until_half_of_the_nodes_have_the_rest),
+        cmocka_unit_test(nobody_near_one_key_stops_a_removal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
