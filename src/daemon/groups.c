@@ -60,8 +60,11 @@ static void load(struct groups *groups, const struct keystore_group *kept)
 void groups_on_login(struct groups *groups)
 {
     const struct keystore *keystore = session_keystore(groups->daemon->session);
-    for (size_t i = 0; i < keystore->group_count; i++)
+    for (size_t i = 0; i < keystore->group_count;) {
+        size_t before = keystore->group_count;
         load(groups, &keystore->groups[i]);
+        i += keystore->group_count == before; /* one that is over is forgotten */
+    }
 }
 
 void groups_on_logout(struct groups *groups)
