@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/errors.h"
+
 #define NAME_SIZE 96 /* "kadpeer-" and a profile */
 
 static const char *home(void)
@@ -108,13 +110,6 @@ enum status paths_init(struct paths *paths, const char *profile, const char *soc
     return STATUS_OK;
 }
 
-static enum status status_of_errno(void)
-{
-    return errno == EACCES || errno == EPERM || errno == EROFS ? STATUS_PERMISSION
-           : errno == ENOSPC || errno == EDQUOT                ? STATUS_NO_SPACE
-                                                               : STATUS_IO;
-}
-
 /* Makes `path` and the folders above it. */
 static enum status make_folder(const char *path)
 {
@@ -123,14 +118,14 @@ static enum status make_folder(const char *path)
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         if (mkdir(copy, 0700) != 0 && errno != EEXIST && access(copy, F_OK) != 0)
-            return status_of_errno();
+            return status_of_errno(errno);
         *slash = '/';
     }
     if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-        return status_of_errno();
+        return status_of_errno(errno);
     struct stat info;
     if (stat(copy, &info) != 0)
-        return status_of_errno();
+        return status_of_errno(errno);
     errno = ENOTDIR;
     return S_ISDIR(info.st_mode) ? STATUS_OK : STATUS_IO;
 }
@@ -140,7 +135,7 @@ static enum status check_ours(const char *path)
 {
     struct stat info;
     if (lstat(path, &info) != 0)
-        return status_of_errno();
+        return status_of_errno(errno);
     errno = EPERM;
     return S_ISDIR(info.st_mode) && info.st_uid == getuid() && (info.st_mode & 077) == 0
                ? STATUS_OK

@@ -13,7 +13,6 @@ struct catalog {
 
 /* Statuses from SQLite's codes; `db`, which may be NULL, tells the system's error behind one. */
 enum status catalog_status(sqlite3 *db, int code);
-enum status catalog_status_of_errno(int error);
 
 /* A transaction of its own, unless the caller is in one already; `*own` goes to catalog_leave,
  * which keeps what was done when `status` is OK. */

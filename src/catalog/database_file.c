@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errors.h"
 #include "catalog/catalog_private.h"
 #include "catalog/schema.h"
 #include "kadpeer/bytes.h"
@@ -63,7 +64,7 @@ static enum status check_open_file(const char *path, int fd, bool *empty, const 
 {
     struct stat info;
     if (fstat(fd, &info) != 0)
-        return catalog_status_of_errno(errno);
+        return status_of_errno(errno);
     if (!S_ISREG(info.st_mode)) {
         *why = "it is not a file";
         return STATUS_MALFORMED;
@@ -73,14 +74,14 @@ static enum status check_open_file(const char *path, int fd, bool *empty, const 
         uint8_t header[HEADER_BYTES] = {0};
         ssize_t got = pread(fd, header, sizeof header, 0);
         if (got < 0)
-            return catalog_status_of_errno(errno);
+            return status_of_errno(errno);
         *why = judge(path, header, (size_t)got, (uint64_t)info.st_size);
         if (*why != NULL)
             return STATUS_MALFORMED;
     }
     /* SQLite gives the log and the index beside it the same mode. */
     if ((info.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
-        return catalog_status_of_errno(errno);
+        return status_of_errno(errno);
     return STATUS_OK;
 }
 
@@ -93,7 +94,7 @@ enum status database_file_check(const char *path, bool *empty, const char **why)
         return STATUS_MALFORMED;
     }
     if (fd < 0)
-        return catalog_status_of_errno(errno);
+        return status_of_errno(errno);
     enum status status = check_open_file(path, fd, empty, why);
     close(fd);
     return status;

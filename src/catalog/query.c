@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/errors.h"
 #include "catalog/catalog_private.h"
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -164,25 +165,6 @@ enum status query_grow(void **rows, size_t *room, size_t used, size_t row_bytes)
     return STATUS_OK;
 }
 
-enum status catalog_status_of_errno(int error)
-{
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return STATUS_NO_SPACE;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return STATUS_PERMISSION;
-    case ENOENT:
-    case ENOTDIR:
-        return STATUS_NOT_FOUND;
-    default:
-        return STATUS_IO;
-    }
-}
-
 /* What the system said when SQLite last failed to read or write: its own sqlite3_system_errno is
  * often overwritten by what it did to clean up; each of its files remembers better. */
 static int errno_behind(sqlite3 *db)
@@ -212,7 +194,7 @@ enum status catalog_status(sqlite3 *db, int code)
         return STATUS_NO_SPACE;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        return catalog_status_of_errno(errno_behind(db));
+        return status_of_errno(errno_behind(db));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:

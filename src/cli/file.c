@@ -9,16 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errors.h"
 #include "base/paths.h"
-
-static enum status status_of_errno(void)
-{
-    return errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND
-           : errno == EACCES || errno == EPERM ? STATUS_PERMISSION
-           : errno == EEXIST                   ? STATUS_EXISTS
-           : errno == ENOSPC                   ? STATUS_NO_SPACE
-                                               : STATUS_IO;
-}
 
 static enum status read_all(int fd, size_t most, struct buffer *out)
 {
@@ -29,7 +21,7 @@ static enum status read_all(int fd, size_t most, struct buffer *out)
         if (got == 0)
             return STATUS_OK;
         if (got < 0 && errno != EINTR)
-            return status_of_errno();
+            return status_of_errno(errno);
         out->len += got > 0 ? (size_t)got : 0;
         if (out->len > most)
             return STATUS_TOO_BIG;
@@ -42,7 +34,7 @@ enum status file_read(const char *path, size_t most, struct buffer *out)
         return read_all(STDIN_FILENO, most, out);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return status_of_errno();
+        return status_of_errno(errno);
     enum status status = read_all(fd, most, out);
     int saved = errno;
     close(fd);
@@ -122,14 +114,14 @@ bool file_replace(const char *path, struct bytes data, unsigned mode)
 enum status file_write_new(const char *path, struct bytes data, bool force)
 {
     if (force)
-        return file_replace(path, data, 0644) ? STATUS_OK : status_of_errno();
+        return file_replace(path, data, 0644) ? STATUS_OK : status_of_errno(errno);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
-        return status_of_errno();
+        return status_of_errno(errno);
     if (fill_and_close(fd, data))
         return STATUS_OK;
     int saved = errno;
     unlink(path);
     errno = saved;
-    return status_of_errno();
+    return status_of_errno(errno);
 }

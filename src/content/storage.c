@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errors.h"
 #include "content/names.h"
 #include "content/params.h"
 #include "content/storage_private.h"
@@ -19,18 +20,10 @@ static const char PARTIAL_ENDING[] = ".part";
 
 /* ---- errors ---- */
 
-static enum status status_of_errno(int error)
+/* What stands in the way of a file is told apart from a disk that fails. */
+static enum status status_of_failure(int error)
 {
     switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-        return STATUS_NO_SPACE;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return STATUS_PERMISSION;
-    case ENOENT:
-        return STATUS_NOT_FOUND;
     case ELOOP:
     case ENOTDIR:
     case EISDIR:
@@ -38,16 +31,13 @@ static enum status status_of_errno(int error)
         return STATUS_REFUSED;
     case EWOULDBLOCK:
         return STATUS_CONFLICT;
-    case EEXIST:
     case ENOTEMPTY:
         return STATUS_EXISTS;
     case EMFILE:
     case ENFILE:
         return STATUS_BUSY;
-    case ENOMEM:
-        return STATUS_NO_MEMORY;
     default:
-        return STATUS_IO;
+        return status_of_errno(error);
     }
 }
 
@@ -57,7 +47,7 @@ enum status storage_fail(struct storage_error *error, int error_number, const ch
         error->error = error_number;
         snprintf(error->path, sizeof error->path, "%s", path);
     }
-    return status_of_errno(error_number);
+    return status_of_failure(error_number);
 }
 
 static const char *reason_of(enum status status, int error, char *space, size_t size)

@@ -1,14 +1,13 @@
 /* What takes long: scrypt and the files of keystores, in the pool, one after the other. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utlist.h>
 
+#include "base/errors.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/engine_private.h"
@@ -20,53 +19,17 @@
 
 /* ---- files ---- */
 
-static enum status status_of_errno(void)
-{
-    switch (errno) {
-    case ENOSPC:
-    case EDQUOT:
-        return STATUS_NO_SPACE;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return STATUS_PERMISSION;
-    case ENOENT:
-        return STATUS_NOT_FOUND;
-    default:
-        return STATUS_IO;
-    }
-}
-
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static enum status remember(const struct session_job *job)
 {
     uint8_t file[REMEMBER_BYTES] = REMEMBER_MAGIC;
-    char path[PATHS_SIZE], temporary[PATHS_SIZE + 8];
+    char path[PATHS_SIZE];
     size_t at = sizeof REMEMBER_MAGIC - 1;
     memcpy(file + at, job->keystore.name, strlen(job->keystore.name));
     memcpy(file + at + KEYSTORE_NAME_MAX, &job->key, sizeof job->key);
     session_remember_path(job->session, path);
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool good = fd >= 0 && write_all(fd, file, sizeof file) && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    good = good && rename(temporary, path) == 0;
+    enum status status = keystore_replace(path, bytes_of(file, sizeof file));
     keys_wipe(file, sizeof file);
-    return good ? STATUS_OK : status_of_errno();
+    return status;
 }
 
 /* ---- opening ---- */
@@ -113,7 +76,7 @@ static enum status restore_backup(struct session_job *job)
     char damaged[PATHS_SIZE + 16];
     snprintf(damaged, sizeof damaged, "%s.damaged", job->path);
     if (rename(job->path, damaged) != 0 && errno != ENOENT)
-        return status_of_errno();
+        return status_of_errno(errno);
     return keystore_write(job->path, buffer_bytes(&job->file));
 }
 

@@ -75,5 +75,7 @@ enum status keystore_decode_secrets(struct bytes plain, struct keystore *out);
  * nothing behind. One caller per path at a time. After a change of the password write twice, or the
  * backup still opens with the old one. PERMISSION, NO_SPACE, NOT_FOUND (the folder), IO. */
 enum status keystore_write(const char *path, struct bytes file);
+/* The same without a backup: of what must not be kept twice. */
+enum status keystore_replace(const char *path, struct bytes file);
 /* Appends. NOT_FOUND, TOO_BIG, IO (no regular file, too), PERMISSION, NO_MEMORY. */
 enum status keystore_read(const char *path, struct buffer *out);

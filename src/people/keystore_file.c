@@ -7,25 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status status_of_errno(void)
-{
-    switch (errno) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return STATUS_PERMISSION;
-    case ENOENT:
-    case ENOTDIR:
-        return STATUS_NOT_FOUND;
-    case ENOSPC:
-    case EDQUOT:
-        return STATUS_NO_SPACE;
-    case ENOMEM:
-        return STATUS_NO_MEMORY;
-    default:
-        return STATUS_IO;
-    }
-}
+#include "base/errors.h"
 
 /* ---- reading ---- */
 
@@ -42,7 +24,7 @@ static enum status read_all(int fd, size_t size, struct buffer *out)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return status_of_errno();
+            return status_of_errno(errno);
         if (got == 0)
             return STATUS_OK;
         out->len += (size_t)got;
@@ -55,12 +37,12 @@ enum status keystore_read(const char *path, struct buffer *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return status_of_errno();
+        return status_of_errno(errno);
     struct stat stat;
     size_t before = out->len;
     enum status status;
     if (fstat(fd, &stat) != 0)
-        status = status_of_errno();
+        status = status_of_errno(errno);
     else if (!S_ISREG(stat.st_mode))
         status = STATUS_IO;
     else if (stat.st_size > KEYSTORE_FILE_MAX)
@@ -82,10 +64,10 @@ static enum status write_all(int fd, struct bytes data)
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0)
-            return status_of_errno();
+            return status_of_errno(errno);
         data = bytes_of(data.data + wrote, data.len - (size_t)wrote);
     }
-    return fsync(fd) == 0 ? STATUS_OK : status_of_errno();
+    return fsync(fd) == 0 ? STATUS_OK : status_of_errno(errno);
 }
 
 /* A file of ours alone, all of it on the disk; nothing is left of it on failure. One of that name
@@ -93,13 +75,13 @@ static enum status write_all(int fd, struct bytes data)
 static enum status write_new(const char *path, struct bytes data)
 {
     if (unlink(path) != 0 && errno != ENOENT)
-        return status_of_errno();
+        return status_of_errno(errno);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return status_of_errno();
-    enum status status = fchmod(fd, 0600) == 0 ? write_all(fd, data) : status_of_errno();
+        return status_of_errno(errno);
+    enum status status = fchmod(fd, 0600) == 0 ? write_all(fd, data) : status_of_errno(errno);
     if (close(fd) != 0 && status == STATUS_OK)
-        status = status_of_errno();
+        status = status_of_errno(errno);
     if (status != STATUS_OK)
         unlink(path);
     return status;
@@ -109,7 +91,7 @@ static enum status move(const char *from, const char *to)
 {
     if (rename(from, to) == 0)
         return STATUS_OK;
-    enum status status = status_of_errno();
+    enum status status = status_of_errno(errno);
     unlink(from);
     return status;
 }
@@ -126,8 +108,8 @@ static enum status sync_folder(const char *path)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (fd < 0)
-        return status_of_errno();
-    enum status status = fsync(fd) == 0 ? STATUS_OK : status_of_errno();
+        return status_of_errno(errno);
+    enum status status = fsync(fd) == 0 ? STATUS_OK : status_of_errno(errno);
     close(fd);
     return status;
 }
@@ -193,4 +175,14 @@ enum status keystore_write(const char *path, struct bytes file)
     enum status status = names_make(path, &names) ? replace(path, &names, file) : STATUS_NO_MEMORY;
     names_dispose(&names);
     return status;
+}
+
+enum status keystore_replace(const char *path, struct bytes file)
+{
+    char *fresh = with_suffix(path, ".new");
+    enum status status = fresh != NULL ? write_new(fresh, file) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = move(fresh, path);
+    free(fresh);
+    return status == STATUS_OK ? sync_folder(path) : status;
 }

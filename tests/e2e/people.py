@@ -1,6 +1,18 @@
 """People and groups over the control socket, for the tests and the simulation."""
 
+from control import ControlError
+
 PASSWORD = b'correct horse battery staple'
+
+
+def refused(code, exit, run):
+    """The error that `run` must end with."""
+    try:
+        answer = run()
+    except ControlError as error:
+        assert (error.code, error.exit) == (code, exit), error
+        return error
+    raise AssertionError(f'not refused: {answer}')
 
 
 def make_user(daemon, name, password=PASSWORD, **params):

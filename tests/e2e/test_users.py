@@ -5,16 +5,7 @@ import stat
 
 from harness import test
 from kadnet import ControlError
-from people import PASSWORD, log_in, make_user
-
-
-def refused(code, exit, run):
-    try:
-        answer = run()
-    except ControlError as error:
-        assert (error.code, error.exit) == (code, exit), error
-        return error
-    raise AssertionError(f'not refused: {answer}')
+from people import PASSWORD, log_in, make_user, refused
 
 
 def keystore_of(daemon, name):
