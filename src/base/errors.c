@@ -16,7 +16,6 @@ enum status status_of_errno(int error)
         return STATUS_EXISTS;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: /* the process may not write any further */
         return STATUS_NO_SPACE;
     case ENOMEM:
         return STATUS_NO_MEMORY;

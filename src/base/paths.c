@@ -110,6 +110,12 @@ enum status paths_init(struct paths *paths, const char *profile, const char *soc
     return STATUS_OK;
 }
 
+/* A file in the place of a folder is no missing one. */
+static enum status status_of_folder(void)
+{
+    return errno == ENOTDIR ? STATUS_IO : status_of_errno(errno);
+}
+
 /* Makes `path` and the folders above it. */
 static enum status make_folder(const char *path)
 {
@@ -118,14 +124,14 @@ static enum status make_folder(const char *path)
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         if (mkdir(copy, 0700) != 0 && errno != EEXIST && access(copy, F_OK) != 0)
-            return status_of_errno(errno);
+            return status_of_folder();
         *slash = '/';
     }
     if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-        return status_of_errno(errno);
+        return status_of_folder();
     struct stat info;
     if (stat(copy, &info) != 0)
-        return status_of_errno(errno);
+        return status_of_folder();
     errno = ENOTDIR;
     return S_ISDIR(info.st_mode) ? STATUS_OK : STATUS_IO;
 }

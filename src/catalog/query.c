@@ -165,6 +165,12 @@ enum status query_grow(void **rows, size_t *room, size_t used, size_t row_bytes)
     return STATUS_OK;
 }
 
+/* A limit on the size of files is a disk that is full. */
+static enum status status_of_write(int error)
+{
+    return error == EFBIG ? STATUS_NO_SPACE : status_of_errno(error);
+}
+
 /* What the system said when SQLite last failed to read or write: its own sqlite3_system_errno is
  * often overwritten by what it did to clean up; each of its files remembers better. */
 static int errno_behind(sqlite3 *db)
@@ -194,7 +200,7 @@ enum status catalog_status(sqlite3 *db, int code)
         return STATUS_NO_SPACE;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        return status_of_errno(errno_behind(db));
+        return status_of_write(errno_behind(db));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
