@@ -86,9 +86,21 @@ int verb_resume(struct cli *cli, const struct arguments *arguments)
 
 /* ---- unshare ---- */
 
+static json_t *ask_unshare(struct cli *cli, const char *word, json_t **error)
+{
+    struct request request;
+    const char *group = arguments_text(cli->arguments, "group", NULL);
+    if (group == NULL)
+        return ask_about(cli, "share.remove", word, error);
+    request_init(&request, "share.remove");
+    request_text(&request, "group", group);
+    request_text(&request, "file", word);
+    return cli_ask(cli, &request, "the daemon", error);
+}
+
 static json_t *unshare_one(struct cli *cli, const char *id, json_t **error)
 {
-    json_t *result = ask_about(cli, "share.remove", id, error);
+    json_t *result = ask_unshare(cli, id, error);
     if (result != NULL && !cli->json) {
         char *name = text_printable(json_text(result, "name", id));
         fprintf(cli->out, "no longer shared: %s; the files stay\n", name);

@@ -27,6 +27,7 @@ enum exit_status {
     EXIT_CONFLICT = 8,
     EXIT_DISK = 9,
     EXIT_MISMATCH = 10,
+    EXIT_NOT_ALLOWED = 11,
     EXIT_BAD_INPUT = 12,
     EXIT_VERSION = 13,
     EXIT_INTERRUPTED = 130,
@@ -57,13 +58,16 @@ struct cli {
     struct client *client; /* NULL: not connected yet */
     daemon_runner *run_daemon;
     const struct arguments *arguments;
+    const char *typed_password; /* in the shell's line; NULL: none */
+    bool in_shell;    /* commands go without the word kadpeer, transfers on by themselves */
+    bool interactive; /* the shell has a prompt to come back to */
 };
 
 /* ---- talk: to stderr, silenced by --quiet ---- */
 
 void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "kadpeer WHAT", or "kadpeer --profile b WHAT": to be typed as it stands. */
+/* "kadpeer WHAT", or "kadpeer --profile b WHAT", in the shell "WHAT": to be typed as it stands. */
 #define COMMAND_TEXT_SIZE 256
 const char *cli_command_text(const struct cli *cli, char out[COMMAND_TEXT_SIZE], const char *format,
                              ...) __attribute__((format(printf, 3, 4)));

@@ -129,6 +129,8 @@ enum status client_send(struct client *client, const struct request *request, ui
     *msgid = client->next_msgid++;
     request_encode(request, *msgid, &out);
     enum status status = send_all(client, out.data, out.size);
+    if (request->secret)
+        explicit_bzero(out.data, out.size);
     msgpack_sbuffer_destroy(&out);
     return status;
 }

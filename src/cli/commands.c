@@ -22,6 +22,7 @@ static const struct flag no_flags[] = {{0}};
 static const struct flag share_flags[] = {
     {"name", 0, FLAG_TEXT, "NAME", "share under another name"},
     {"unlisted", 0, FLAG_SWITCH, NULL, "by link only, not findable by name"},
+    {"group", 0, FLAG_TEXT, "G", "to the members of that group alone"},
     {"piece-size", 0, FLAG_SIZE, "SIZE", "a power of two from 16K to 64M"},
     {"out", 0, FLAG_PATH, "F.torrent", "write a .torrent file too"},
     {"comment", 0, FLAG_TEXT, "TEXT", "in that .torrent file"},
@@ -32,15 +33,40 @@ static const struct flag share_flags[] = {
     {0},
 };
 
+static const struct flag upload_flags[] = {
+    {"name", 0, FLAG_TEXT, "NAME", "share under another name"},
+    {"piece-size", 0, FLAG_SIZE, "SIZE", "a power of two from 16K to 64M"},
+    {"exclude", 0, FLAG_TEXT, "GLOB", "leave files out; may come many times"},
+    {0},
+};
+
+static const struct flag unshare_flags[] = {
+    {"group", 0, FLAG_TEXT, "G", "ID is a file of that group"},
+    {0},
+};
+
 static const struct flag get_flags[] = {
     {"output", 'o', FLAG_PATH, "DIR|FILE", "where it goes; else as configured"},
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
+    {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
     {"from", 0, FLAG_ADDRESS, "HOST:PORT", "a peer that has it; may come many times"},
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
     {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
     {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
     {"verify-only", 0, FLAG_SWITCH, NULL, "fetch nothing: is what lies there this?"},
+    {"progress", 0, FLAG_CHOICE, "auto|bar|lines|none", "how progress is shown"},
+    {0},
+};
+
+static const struct flag download_flags[] = {
+    {"output", 'o', FLAG_PATH, "DIR|FILE", "where it goes; else as configured"},
+    {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
+    {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
+    {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
+    {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
+    {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
     {"progress", 0, FLAG_CHOICE, "auto|bar|lines|none", "how progress is shown"},
     {0},
 };
@@ -58,6 +84,8 @@ static const struct flag ls_flags[] = {
      "searching|metadata|queued|downloading|verifying|sharing|paused|complete|no_space|"
      "missing_files|error",
      "in that state only"},
+    {"group", 0, FLAG_TEXT, "G", "of that group only"},
+    {"downloads", 0, FLAG_SWITCH, NULL, "what is fetched, a short line each"},
     {"sort", 0, FLAG_CHOICE, "id|name|state|size|down|up|ratio", "the order of the rows"},
     {0},
 };
@@ -93,6 +121,88 @@ static const struct flag join_flags[] = {
 
 static const struct flag find_flags[] = {
     {"key", 0, FLAG_TEXT, "TEXT", "look for the key of a name instead"},
+    {0},
+};
+
+#define PASSWORD_FLAGS                                                                             \
+    {"password-file", 0, FLAG_PATH, "F", "its first line is the password"},                        \
+    {                                                                                              \
+        "password-fd", 0, FLAG_NUMBER, "N", "the same from a descriptor"                           \
+    }
+
+static const struct flag user_create_flags[] = {
+    PASSWORD_FLAGS,
+    {"remember", 0, FLAG_SWITCH, NULL, "stay logged in over restarts of the daemon"},
+    {0},
+};
+
+static const struct flag login_flags[] = {
+    PASSWORD_FLAGS,
+    {"remember", 0, FLAG_SWITCH, NULL, "stay logged in over restarts of the daemon"},
+    {"use-backup", 0, FLAG_SWITCH, NULL, "the keystore is damaged: take its backup"},
+    {0},
+};
+
+static const struct flag user_passwd_flags[] = {
+    PASSWORD_FLAGS,
+    {"new-password-file", 0, FLAG_PATH, "F", "its first line is the new one"},
+    {"new-password-fd", 0, FLAG_NUMBER, "N", "the same from a descriptor"},
+    {0},
+};
+
+static const struct flag user_export_flags[] = {
+    {"user", 0, FLAG_TEXT, "NAME", "which user; else who is logged in"},
+    {"force", 0, FLAG_SWITCH, NULL, "replace an existing file"},
+    {0},
+};
+
+static const struct flag user_import_flags[] = {
+    PASSWORD_FLAGS,
+    {"force", 0, FLAG_SWITCH, NULL, "replace a user of that name"},
+    {0},
+};
+
+static const struct flag people_wait_flags[] = {
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to wait for the network (10s)"},
+    {0},
+};
+
+static const struct flag group_create_flags[] = {
+    {"about", 0, FLAG_TEXT, "T", "a line on what it is for"},
+    {"unlisted", 0, FLAG_SWITCH, NULL, "not in anybody's list of groups"},
+    {"invite-only", 0, FLAG_SWITCH, NULL, "nobody can ask to join"},
+    {"history", 0, FLAG_SWITCH, NULL, "newcomers see what was there before them"},
+    {"expires", 0, FLAG_DURATION, "D", "how long it stands without its owner (30d)"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to wait for the network (10s)"},
+    {0},
+};
+
+static const struct flag group_ls_flags[] = {
+    {"own", 0, FLAG_SWITCH, NULL, "only those we are in; asks nobody"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to ask around (10s)"},
+    {0},
+};
+
+static const struct flag group_join_flags[] = {
+    {"note", 0, FLAG_TEXT, "T", "what the owner reads with the request"},
+    {"wait", 0, FLAG_DURATION, "TIME", "how long to wait for an answer (30s)"},
+    {0},
+};
+
+static const struct flag group_leave_flags[] = {
+    {"transfer", 0, FLAG_TEXT, "USER", "who owns it then; an owner has to say"},
+    {0},
+};
+
+static const struct flag group_decide_flags[] = {
+    {"all", 0, FLAG_SWITCH, NULL, "every request that waits"},
+    {0},
+};
+
+static const struct flag group_invite_flags[] = {
+    {"uses", 0, FLAG_NUMBER, "N", "how many may join by it (1)"},
+    {"expires", 0, FLAG_DURATION, "D", "how long it is good (7d)"},
+    {"qr", 0, FLAG_SWITCH, NULL, "show it as a QR code too"},
     {0},
 };
 
@@ -132,8 +242,9 @@ const struct command commands[] = {
      "--qr draws the link on stderr, in 80 columns at most; a link that is too long\n"
      "for that is drawn without its name. With --json nothing is drawn.\n",
      verb_share},
-    {"unshare", "sharing", "ID...", 1, WORDS_ANY, "Stop sharing; the files stay.", no_flags,
-     "ID is the number, the hash, 6 or more of its first digits, or the exact name.\n",
+    {"unshare", "sharing", "ID...", 1, WORDS_ANY, "Stop sharing; the files stay.", unshare_flags,
+     "ID is the number, the hash, 6 or more of its first digits, or the exact name;\n"
+     "with --group the file's path there.\n",
      verb_unshare},
     {"shares", "sharing", "", 0, 0, "What is shared: size, peers, how much was sent.", no_flags,
      NULL, verb_shares},
@@ -215,6 +326,71 @@ const struct command commands[] = {
      NULL, verb_bootstrap_rm},
     {"bootstrap reset", "network", "", 0, 0, "Back to the installed list.", no_flags, NULL,
      verb_bootstrap_reset},
+    {"user create", "people", "NAME", 1, 1, "Make a user: a key pair, sealed with a password.",
+     user_create_flags,
+     "Logs in. The keys stay on this machine; nobody else keeps them, and nobody can\n"
+     "reset the password, which is asked for on the terminal unless --password-file,\n"
+     "--password-fd or KADPEER_PASSWORD_FILE says where it is. Public sharing needs no\n"
+     "user.\n",
+     verb_user_create},
+    {"user ls", "people", "", 0, 0, "The users of this profile.", no_flags, NULL, verb_user_ls},
+    {"user show", "people", "[NAME]", 0, 1, "Key and fingerprint of a user, here or elsewhere.",
+     people_wait_flags,
+     "Without NAME: who is logged in. Names are not unique; fingerprints are. Compare\n"
+     "them by a way of your own before you trust one.\n",
+     verb_user_show},
+    {"user passwd", "people", "[NAME]", 0, 1, "Change a user's password.", user_passwd_flags,
+     "Copies made before by 'user export' keep the old one.\n", verb_user_passwd},
+    {"user export", "people", "F", 1, 1, "Write a user's sealed keys into a file.",
+     user_export_flags, "F may be '-' for stdout. The password opens it.\n", verb_user_export},
+    {"user import", "people", "F", 1, 1, "Take up a user from such a file.", user_import_flags,
+     "F may be '-' for stdin.\n", verb_user_import},
+    {"login", "people", "NAME", 1, 1, "Be that user in this profile, in all its groups.",
+     login_flags, "After three wrong passwords the next try counts in 1, 2, 4 s and so on.\n",
+     verb_login},
+    {"logout", "people", "", 0, 0, "Nobody is logged in; files of groups are offered no more.",
+     no_flags, "Public shares go on. The next login takes the others up again.\n", verb_logout},
+    {"whoami", "people", "", 0, 0, "Who is logged in.", no_flags, NULL, verb_whoami},
+    {"group create", "people", "NAME", 1, 1, "Make a private group, of which one is the owner.",
+     group_create_flags,
+     "What is in a group, and who is, is sealed for its members. Only the owner lets\n"
+     "people in; members share and fetch without the owner being there.\n",
+     verb_group_create},
+    {"group ls", "people", "", 0, 0, "Our groups, then those others have listed.", group_ls_flags,
+     "Names and what is said of listed groups come from strangers.\n", verb_group_ls},
+    {"group show", "people", "G", 1, 1, "One group: its members, its standing.", no_flags,
+     "G is a name, name# and the first digits of the key, or 6 or more digits of it.\n",
+     verb_group_show},
+    {"group join", "people", "G|INVITE", 1, 1, "Join by an invite, or ask to be let in.",
+     group_join_flags,
+     "An invite lets in at once. By name a request is sent, which the owner accepts or\n"
+     "not, and which the daemon repeats while you are logged in. Status 0 either way;\n"
+     "the answer says which.\n",
+     verb_group_join},
+    {"group leave", "people", "G", 1, 1, "Be in it no more; fetched files stay.", group_leave_flags,
+     "An owner has to hand it to another member, unless alone.\n", verb_group_leave},
+    {"group requests", "people", "[G]", 0, 1, "Who asks to be let into groups of ours.", no_flags,
+     NULL, verb_group_requests},
+    {"group accept", "people", "G [USER]", 1, 2, "Let somebody in who asked.", group_decide_flags,
+     NULL, verb_group_accept},
+    {"group reject", "people", "G [USER]", 1, 2, "Do not; they are not told.", group_decide_flags,
+     NULL, verb_group_reject},
+    {"group remove", "people", "G USER", 2, 2, "Take a member out; the group gets new keys.",
+     people_wait_flags, "What they have fetched they keep.\n", verb_group_remove},
+    {"group rotate", "people", "G", 1, 1, "New keys for a group of ours.", people_wait_flags, NULL,
+     verb_group_rotate},
+    {"group invite", "people", "G", 1, 1, "Print an invite into a group of ours.",
+     group_invite_flags,
+     "stdout is the invite alone. Whoever has it gets in: give it to those alone who\n"
+     "are meant.\n",
+     verb_group_invite},
+    {"group files", "people", "G", 1, 1, "What its members share.", no_flags, NULL,
+     verb_group_files},
+    {"upload", "people", "PATH G", 2, 2, "Share a file or folder with a group alone.", upload_flags,
+     "As 'share --group G PATH': it stays where it is, and members fetch it.\n", verb_upload},
+    {"download", "people", "G FILE...", 2, WORDS_ANY, "Fetch files of a group.", download_flags,
+     "FILE is a path that 'group files' shows, or its hash. All else is as for get.\n",
+     verb_download},
     {"daemon", "program", "", 0, 0, "Run the daemon in the foreground.", daemon_flags,
      "Commands that need a daemon start one by themselves, in the background. The\n"
      "well-known node of a network is an ordinary daemon on a known port. Without\n"

@@ -42,7 +42,10 @@ const char *cli_command_text(const struct cli *cli, char out[COMMAND_TEXT_SIZE],
 {
     const char *profile = cli->paths.profile;
     bool other = strcmp(profile, "default") != 0;
-    int len = snprintf(out, COMMAND_TEXT_SIZE, "kadpeer%s%s ", other ? " --profile " : "",
+    int len = 0;
+    out[0] = 0;
+    if (!cli->in_shell)
+        len = snprintf(out, COMMAND_TEXT_SIZE, "kadpeer%s%s ", other ? " --profile " : "",
                        other ? profile : "");
     va_list args;
     va_start(args, format);
@@ -127,6 +130,23 @@ static void print_transfers(struct cli *cli, const json_t *transfers)
     table_free(table);
 }
 
+/* Users or groups of one name: "name#" and the start of the key tells them apart. */
+static void print_keys(struct cli *cli, const json_t *candidates)
+{
+    struct table *table = table_new("NAME|KEY|ABOUT");
+    size_t index;
+    json_t *candidate;
+    json_array_foreach(candidates, index, candidate)
+    {
+        const char *key = json_text(candidate, "key", "-");
+        table_cell_format(table, "%s#%.4s", json_text(candidate, "name", "-"), key);
+        table_cell(table, key);
+        table_cell(table, json_text(candidate, "about", ""));
+    }
+    table_print(table, cli->err, cli->err_colour);
+    table_free(table);
+}
+
 void cli_print_failure(struct cli *cli, const json_t *error)
 {
     char *message = text_printable(json_text(error, "message", "failed"));
@@ -137,6 +157,8 @@ void cli_print_failure(struct cli *cli, const json_t *error)
     const json_t *candidates = json_list(error, "candidates");
     if (json_object_get(json_array_get(candidates, 0), "id") != NULL)
         print_transfers(cli, candidates);
+    else if (json_object_get(json_array_get(candidates, 0), "key") != NULL)
+        print_keys(cli, candidates);
     else if (candidates != NULL)
         print_matches(cli, candidates, false);
     if (json_text(error, "hint", NULL) != NULL) {

@@ -90,19 +90,14 @@ static bool fill_and_close(int fd, struct bytes data)
     return ok;
 }
 
-bool file_replace(const char *path, struct bytes data, unsigned mode)
+static bool replace_at(const char *target, struct bytes data, mode_t mode)
 {
-    char target[PATH_MAX], fresh[PATH_MAX + 16];
-    struct stat info;
-    if (realpath(path, target) == NULL)
-        snprintf(target, sizeof target, "%s", path);
-    if (!make_folders_above(target))
-        return false;
+    char fresh[PATH_MAX + 16];
     snprintf(fresh, sizeof fresh, "%s.XXXXXX", target);
     int fd = mkostemp(fresh, O_CLOEXEC);
     if (fd < 0)
         return false;
-    fchmod(fd, stat(target, &info) == 0 ? info.st_mode & 07777 : mode);
+    fchmod(fd, mode);
     if (fill_and_close(fd, data) && rename(fresh, target) == 0)
         return true;
     int saved = errno;
@@ -111,11 +106,19 @@ bool file_replace(const char *path, struct bytes data, unsigned mode)
     return false;
 }
 
-enum status file_write_new(const char *path, struct bytes data, bool force)
+bool file_replace(const char *path, struct bytes data, unsigned mode)
 {
-    if (force)
-        return file_replace(path, data, 0644) ? STATUS_OK : status_of_errno(errno);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    char target[PATH_MAX];
+    struct stat info;
+    if (realpath(path, target) == NULL)
+        snprintf(target, sizeof target, "%s", path);
+    return make_folders_above(target) &&
+           replace_at(target, data, stat(target, &info) == 0 ? info.st_mode & 07777 : mode);
+}
+
+static enum status write_new(const char *path, struct bytes data, unsigned mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return status_of_errno(errno);
     if (fill_and_close(fd, data))
@@ -124,4 +127,19 @@ enum status file_write_new(const char *path, struct bytes data, bool force)
     unlink(path);
     errno = saved;
     return status_of_errno(errno);
+}
+
+enum status file_write_new(const char *path, struct bytes data, bool force)
+{
+    if (force)
+        return file_replace(path, data, 0644) ? STATUS_OK : status_of_errno(errno);
+    return write_new(path, data, 0666);
+}
+
+/* What is replaced may have been open to others: its mode is not kept. */
+enum status file_write_secret(const char *path, struct bytes data, bool force)
+{
+    if (force)
+        return replace_at(path, data, 0600) ? STATUS_OK : status_of_errno(errno);
+    return write_new(path, data, 0600);
 }

@@ -16,3 +16,5 @@ enum status file_read_own(const char *path, size_t most, struct buffer *out);
 bool file_replace(const char *path, struct bytes data, unsigned mode);
 /* A new file; `force`: may replace one. EXISTS; else see errno. */
 enum status file_write_new(const char *path, struct bytes data, bool force);
+/* The same, for our user's eyes alone. */
+enum status file_write_secret(const char *path, struct bytes data, bool force);

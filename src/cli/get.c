@@ -287,6 +287,19 @@ static json_t *pause_transfer(struct cli *cli, const struct wanted *wanted, int 
                        wanted->label);
 }
 
+/* In a shell with a prompt Ctrl-C ends the waiting alone. */
+static int leave_all(struct get *get)
+{
+    client_watch(get->cli->client, -1);
+    for (size_t i = 0; i < get->count; i++) {
+        if (get->fetches[i].stage == STAGE_ENDED)
+            continue;
+        progress_end(get->progress, i);
+        cli_note(get->cli, "%s goes on in the background", get->fetches[i].wanted.label);
+    }
+    return EXIT_INTERRUPTED;
+}
+
 /* Ctrl-C: what is under way is paused, and how to go on is said. */
 static int pause_all(struct get *get)
 {
@@ -328,7 +341,7 @@ static int follow_all(struct get *get)
         struct message message;
         enum status status = client_next(get->cli->client, get->cli->deadline_ms, &message);
         if (status == STATUS_CANCELLED)
-            return pause_all(get);
+            return get->cli->interactive ? leave_all(get) : pause_all(get);
         if (status != STATUS_OK) {
             fail_all(get, status);
             break;
@@ -341,21 +354,28 @@ static int follow_all(struct get *get)
 
 /* ---- the verb ---- */
 
+static json_t *add(struct cli *cli, const char *group, const char *word, struct wanted *out)
+{
+    return group != NULL ? wanted_add_file(cli, group, word, out) : wanted_add(cli, word, out);
+}
+
 static int get_attached(struct cli *cli, const struct arguments *arguments)
 {
+    const char *const *words, *group;
+    size_t count = wanted_words(arguments, &words, &group);
     struct get get = {
         .cli = cli,
-        .fetches = calloc(arguments->word_count, sizeof get.fetches[0]),
-        .count = arguments->word_count,
+        .fetches = calloc(count, sizeof get.fetches[0]),
+        .count = count,
         .progress =
             progress_new(cli_progress_style(cli, arguments_text(arguments, "progress", "auto")),
-                         cli->err, arguments->word_count),
+                         cli->err, count),
         .interrupt = -1,
     };
     if (get.fetches == NULL)
         abort();
     for (size_t i = 0; i < get.count; i++) {
-        json_t *error = wanted_add(cli, arguments->words[i], &get.fetches[i].wanted);
+        json_t *error = add(cli, group, words[i], &get.fetches[i].wanted);
         if (error != NULL)
             fail(&get, &get.fetches[i], error);
         else if (cli->json)
@@ -377,22 +397,39 @@ static int get_attached(struct cli *cli, const struct arguments *arguments)
 static json_t *add_one(struct cli *cli, const char *word, json_t **error)
 {
     struct wanted wanted;
-    *error = wanted_add(cli, word, &wanted);
+    const char *const *words, *group;
+    char ls[COMMAND_TEXT_SIZE];
+    wanted_words(cli->arguments, &words, &group);
+    *error = add(cli, group, word, &wanted);
     json_t *result = *error == NULL ? json_incref(wanted.added) : NULL;
     if (result != NULL && !cli->json)
         fprintf(cli->out, "%s\n", wanted.id);
     if (result != NULL)
-        cli_note(cli, "%s: %s in the background; 'kadpeer ls' shows it", wanted.label,
-                 wanted.attached ? "was there already, goes on" : "is fetched");
+        cli_note(cli, "%s: %s in the background; '%s' shows it", wanted.label,
+                 wanted.attached ? "was there already, goes on" : "is fetched",
+                 cli_command_text(cli, ls, "ls"));
     wanted_dispose(&wanted);
     return result;
 }
 
+/* In the shell transfers go on by themselves, unless -w says otherwise. */
+static int get(struct cli *cli, const struct arguments *arguments)
+{
+    const char *const *words, *group;
+    size_t count = wanted_words(arguments, &words, &group);
+    if (arguments_has(arguments, "detach") ||
+        (cli->in_shell && !arguments_has(arguments, "follow")))
+        return cli_each(cli, words, count, add_one);
+    return get_attached(cli, arguments);
+}
+
 int verb_get(struct cli *cli, const struct arguments *arguments)
 {
-    if (arguments_has(arguments, "verify-only"))
-        return verify_only(cli, arguments);
-    if (arguments_has(arguments, "detach"))
-        return cli_each(cli, arguments->words, arguments->word_count, add_one);
-    return get_attached(cli, arguments);
+    return arguments_has(arguments, "verify-only") ? verify_only(cli, arguments)
+                                                   : get(cli, arguments);
+}
+
+int verb_download(struct cli *cli, const struct arguments *arguments)
+{
+    return get(cli, arguments);
 }

@@ -149,7 +149,69 @@ static bool is_shared(const json_t *transfer)
            strcmp(json_text(transfer, "origin", ""), "share") == 0;
 }
 
+static bool is_fetched(const json_t *transfer)
+{
+    return strcmp(json_text(transfer, "origin", ""), "fetch") == 0;
+}
+
+/* ---- ls --downloads: a line each, without a heading ---- */
+
+static char letter_of(const char *state)
+{
+    static const struct {
+        const char *state;
+        char letter;
+    } letters[] = {{"sharing", 'C'},  {"complete", 'C'},      {"paused", 'P'},
+                   {"no_space", 'E'}, {"missing_files", 'E'}, {"error", 'E'}};
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+        if (strcmp(letters[i].state, state) == 0)
+            return letters[i].letter;
+    }
+    return 'D';
+}
+
+static void print_download(struct cli *cli, const json_t *transfer)
+{
+    char percent[TEXT_SIZE], rate[TEXT_SIZE], eta[TEXT_SIZE];
+    char *name = text_printable(json_text(transfer, "name", json_text(transfer, "hash", "-")));
+    char *group = text_printable(json_text(transfer, "group", "-"));
+    char letter = letter_of(json_text(transfer, "state", ""));
+    fprintf(cli->out, "[%c] [%s] %s", letter, group, name);
+    if (letter != 'C')
+        fprintf(cli->out, " %s",
+                text_percent(percent, json_decimal(transfer, "done", 0),
+                             json_decimal(transfer, "size", -1)));
+    if (letter == 'D')
+        fprintf(cli->out, " %s ETA %s", text_rate(rate, json_decimal(transfer, "rate_down", 0)),
+                text_duration(eta, json_decimal(transfer, "eta", -1)));
+    if (letter == 'E' && json_text(transfer, "reason", NULL) != NULL) {
+        char *reason = text_printable(json_text(transfer, "reason", ""));
+        fprintf(cli->out, " %s", reason);
+        free(reason);
+    }
+    fprintf(cli->out, "\n");
+    free(group);
+    free(name);
+}
+
+static void print_downloads(struct cli *cli, const json_t *transfers)
+{
+    size_t index;
+    json_t *transfer;
+    json_array_foreach(transfers, index, transfer) print_download(cli, transfer);
+}
+
 typedef void row_of(struct table *table, const json_t *transfer);
+
+static void print_rows(struct cli *cli, const json_t *transfers, const char *columns, row_of *row)
+{
+    struct table *table = table_new(columns);
+    size_t index;
+    json_t *transfer;
+    json_array_foreach(transfers, index, transfer) row(table, transfer);
+    table_print(table, cli->out, cli->out_colour);
+    table_free(table);
+}
 
 static int list_transfers(struct cli *cli, const char *state, const char *columns, row_of *row,
                           bool (*wanted)(const json_t *), const char *none)
@@ -158,6 +220,7 @@ static int list_transfers(struct cli *cli, const char *state, const char *column
     json_t *error;
     request_init(&request, "transfer.list");
     request_text(&request, "state", state);
+    request_text(&request, "group", arguments_text(cli->arguments, "group", NULL));
     json_t *result = cli_ask(cli, &request, "the list of transfers", &error);
     if (result == NULL)
         return cli_fail(cli, error);
@@ -165,15 +228,12 @@ static int list_transfers(struct cli *cli, const char *state, const char *column
                             arguments_text(cli->arguments, "sort", "id"));
     json_object_set_new(result, "transfers", chosen);
     if (!cli_json_result(cli, result)) {
-        struct table *table = table_new(columns);
-        size_t index;
-        json_t *transfer;
-        json_array_foreach(chosen, index, transfer) row(table, transfer);
-        if (table_rows(table) > 0)
-            table_print(table, cli->out, cli->out_colour);
-        else
+        if (json_array_size(chosen) == 0)
             cli_note(cli, "%s", none);
-        table_free(table);
+        else if (columns != NULL)
+            print_rows(cli, chosen, columns, row);
+        else
+            print_downloads(cli, chosen);
     }
     json_decref(result);
     return EXIT_DONE;
@@ -182,6 +242,8 @@ static int list_transfers(struct cli *cli, const char *state, const char *column
 int verb_ls(struct cli *cli, const struct arguments *arguments)
 {
     const char *state = arguments_text(arguments, "state", NULL);
+    if (arguments_has(arguments, "downloads"))
+        return list_transfers(cli, state, NULL, NULL, is_fetched, "no downloads");
     return list_transfers(cli, state, ls_columns, ls_row, is_any,
                           state != NULL ? "no transfer in that state"
                                         : "no transfers yet; 'kadpeer share FILE' makes one");
@@ -198,6 +260,7 @@ static void share_row(struct table *table, const json_t *transfer)
     table_cell(table, text_bytes(text, json_decimal(transfer, "uploaded", -1)));
     ratio_cell(table, transfer);
     table_cell(table, json_yes(transfer, "listed", true) ? "yes" : "no");
+    table_cell(table, json_text(transfer, "group", "-"));
     table_cell(table, json_text(transfer, "name", "-"));
     if (json_text(transfer, "reason", NULL) != NULL) {
         char remark[512];
@@ -210,6 +273,6 @@ static void share_row(struct table *table, const json_t *transfer)
 int verb_shares(struct cli *cli, const struct arguments *arguments)
 {
     (void)arguments;
-    return list_transfers(cli, NULL, ">ID|STATE|>SIZE|>UP|>PEERS|>SENT|>RATIO|LISTED|NAME",
+    return list_transfers(cli, NULL, ">ID|STATE|>SIZE|>UP|>PEERS|>SENT|>RATIO|LISTED|GROUP|NAME",
                           share_row, is_shared, "nothing is shared; 'kadpeer share FILE' does it");
 }

@@ -44,3 +44,13 @@
 
 #define TORRENT_BYTES_MAX   (32u << 20) /* METAINFO_BYTES_MAX and what stands around it */
 #define TORRENT_THREADS_MAX 8
+
+#define PEOPLE_WAIT_S      10         /* for users and groups in the network */
+#define GROUP_JOIN_WAIT_S  30         /* for the owner, who has to be online for an answer */
+#define KEYSTORE_BYTES_MAX (64 << 20) /* what the daemon takes as one */
+
+#define LOGIN_TRIES      3  /* a person is asked so often */
+#define LOGIN_WAIT_MAX_S 10 /* longer waits are left to them */
+
+#define INVITE_LETTERS_MIN 70 /* base32 of key, token and digest has 84: a cut one is still told   \
+                               */

@@ -6,12 +6,15 @@ void request_init(struct request *request, const char *method)
 {
     request->method = method;
     request->fields = 0;
+    request->secret = false;
     msgpack_sbuffer_init(&request->body);
     msgpack_packer_init(&request->packer, &request->body, msgpack_sbuffer_write);
 }
 
 void request_dispose(struct request *request)
 {
+    if (request->secret && request->body.data != NULL)
+        explicit_bzero(request->body.data, request->body.size);
     msgpack_sbuffer_destroy(&request->body);
 }
 
@@ -59,6 +62,12 @@ void request_bytes(struct request *request, const char *key, struct bytes value)
     msgpack_packer *packer = begin_field(request, key);
     msgpack_pack_bin(packer, value.len);
     msgpack_pack_bin_body(packer, value.data, value.len);
+}
+
+void request_secret(struct request *request, const char *key, struct bytes value)
+{
+    request->secret = true;
+    request_bytes(request, key, value);
 }
 
 void request_texts(struct request *request, const char *key, const char *const values[],

@@ -14,6 +14,7 @@ struct request {
     msgpack_sbuffer body;
     msgpack_packer packer;
     uint32_t fields;
+    bool secret; /* wiped when disposed of */
 };
 
 void request_init(struct request *request, const char *method);
@@ -24,6 +25,8 @@ void request_bool(struct request *request, const char *key, bool value);
 void request_number(struct request *request, const char *key, int64_t value);
 void request_double(struct request *request, const char *key, double value);
 void request_bytes(struct request *request, const char *key, struct bytes value);
+/* Bytes that no copy of is to stay behind. Add them last. */
+void request_secret(struct request *request, const char *key, struct bytes value);
 void request_texts(struct request *request, const char *key, const char *const values[],
                    size_t count);
 

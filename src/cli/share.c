@@ -8,9 +8,8 @@
 #include "cli/file.h"
 #include "cli/json.h"
 #include "cli/params.h"
-#include "cli/qr.h"
+#include "cli/qr_show.h"
 #include "cli/share_wait.h"
-#include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "content/magnet.h"
@@ -119,34 +118,49 @@ static bool link_without_name(const char *link, struct buffer *out)
 
 static void show_qr(struct cli *cli, const char *link)
 {
-    struct buffer drawing, shorter;
-    size_t width = terminal_width(fileno(cli->err)), needed;
-    width = width < QR_COLUMNS_MAX ? width : QR_COLUMNS_MAX;
-    buffer_init(&drawing);
+    struct buffer shorter;
     buffer_init(&shorter);
-    enum status status = qr_draw(link, width, cli->err_colour, &drawing, &needed);
-    if (status == STATUS_TOO_BIG && link_without_name(link, &shorter)) {
-        status = qr_draw((const char *)shorter.data, width, cli->err_colour, &drawing, &needed);
-        if (status == STATUS_OK)
-            cli_note(cli, "note: with its name the link is too long for a QR code of %zu columns",
-                     width);
+    bool has_name = link_without_name(link, &shorter);
+    cli_show_qr(cli, link, has_name ? (const char *)shorter.data : NULL);
+    buffer_dispose(&shorter);
+}
+
+/* --group G, or the second word of upload; NULL: for everybody. */
+static const char *group_of(const struct arguments *arguments)
+{
+    return arguments->command->run == verb_upload ? arguments->words[1]
+                                                  : arguments_text(arguments, "group", NULL);
+}
+
+/* Of a share in a group there is no link: its members find it by its name. */
+static void print_group_share(struct cli *cli, const json_t *result, const char *group)
+{
+    char quoted_group[TEXT_QUOTED_SIZE], quoted_name[TEXT_QUOTED_SIZE];
+    char *name = text_printable(json_text(result, "transfer.name", "-"));
+    char *safe = text_printable(json_text(result, "transfer.group", group));
+    if (cli->quiet) {
+        fprintf(cli->out, "%s\n", name);
+    } else {
+        print_what(cli, json_at(result, "transfer"));
+        fprintf(cli->out, "group    %s, its members alone\n", safe);
+        fprintf(cli->out, "fetch    kadpeer download %s %s\n", text_quoted(quoted_group, safe),
+                text_quoted(quoted_name, name));
+        if (json_text(result, "note", NULL) != NULL)
+            cli_note(cli, "%s", json_text(result, "note", ""));
     }
     fflush(cli->out);
-    if (status == STATUS_OK)
-        fprintf(cli->err, "%.*s", (int)drawing.len, (const char *)drawing.data);
-    else if (needed > 0)
-        cli_note(cli, "note: no QR code: it would be %zu columns wide, there are %zu", needed,
-                 width);
-    else
-        cli_note(cli, "note: no QR code: the link is too long for any");
-    fflush(cli->err);
-    buffer_dispose(&drawing);
-    buffer_dispose(&shorter);
+    free(safe);
+    free(name);
 }
 
 static void print_share(struct cli *cli, const json_t *result)
 {
     const char *link = json_text(result, "link", "");
+    const char *group = group_of(cli->arguments);
+    if (group != NULL) {
+        print_group_share(cli, result, group);
+        return;
+    }
     if (cli->quiet) {
         fprintf(cli->out, "%s\n", link);
         fflush(cli->out);
@@ -210,6 +224,7 @@ static json_t *share_one(struct cli *cli, const char *path, json_t **error)
                               .name = text_printable(text_basename(path))};
     request_init(&request, "share.add");
     request_text(&request, "path", absolute);
+    request_text(&request, "group", group_of(cli->arguments));
     add_flags(&request, cli->arguments);
     json_t *result =
         cli_ask_stream(cli, &request, "the daemon to read it", on_shared, &sharing, error);
@@ -217,7 +232,8 @@ static json_t *share_one(struct cli *cli, const char *path, json_t **error)
     free(sharing.name);
     if (result != NULL && !cli->json)
         print_share(cli, result);
-    if (result != NULL && !cli->json && arguments_has(cli->arguments, "qr"))
+    if (result != NULL && !cli->json && group_of(cli->arguments) == NULL &&
+        arguments_has(cli->arguments, "qr"))
         show_qr(cli, json_text(result, "link", ""));
     if (result != NULL && out != NULL)
         *error = save_torrent(cli, result, out);
@@ -254,4 +270,9 @@ int verb_share(struct cli *cli, const struct arguments *arguments)
     if (waits)
         return share_and_wait(cli, arguments->words[0]);
     return cli_each(cli, arguments->words, arguments->word_count, share_one);
+}
+
+int verb_upload(struct cli *cli, const struct arguments *arguments)
+{
+    return cli_each(cli, arguments->words, 1, share_one);
 }

@@ -1,5 +1,6 @@
 #include "cli/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,34 @@ char *text_printable(const char *text)
     if (safe == NULL)
         abort();
     return safe;
+}
+
+static bool is_plain(char byte)
+{
+    return (byte & 0x80) != 0 || isalnum((unsigned char)byte) ||
+           (byte != 0 && strchr("-_./:@%+=,#", byte) != NULL);
+}
+
+const char *text_quoted(char out[TEXT_QUOTED_SIZE], const char *text)
+{
+    size_t len = 0;
+    bool plain = text[0] != 0 && text[0] != '-' && text[0] != '#';
+    for (const char *at = text; *at != 0 && plain; at++)
+        plain = is_plain(*at);
+    if (!plain)
+        out[len++] = '\'';
+    for (; *text != 0 && len < TEXT_QUOTED_SIZE - 8; text++) {
+        if (*text == '\'') {
+            memcpy(out + len, "'\\''", 4);
+            len += 4;
+        } else {
+            out[len++] = *text;
+        }
+    }
+    if (!plain)
+        out[len++] = '\'';
+    out[len] = 0;
+    return out;
 }
 
 const char *text_basename(const char *path)

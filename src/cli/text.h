@@ -30,5 +30,10 @@ char *text_fit(const char *text, size_t cells);
 /* Safe on a terminal (names_printable). Allocates; never NULL: without memory the program ends. */
 char *text_printable(const char *text);
 
+#define TEXT_QUOTED_SIZE 1100
+/* As one word of a shell, and of ours: in single quotes where it needs any; cut where it is too
+ * long. */
+const char *text_quoted(char out[TEXT_QUOTED_SIZE], const char *text);
+
 /* The last part of a path. */
 const char *text_basename(const char *path);

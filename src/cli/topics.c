@@ -36,6 +36,7 @@ static const char environment_text[] =
     "  KADPEER_PORT         network.port of the daemon\n"
     "  KADPEER_LOG          log.level of the daemon: info,dht=debug\n"
     "  KADPEER_AUTOSTART=0  as --no-autostart\n"
+    "  KADPEER_PASSWORD_FILE  as --password-file\n"
     "  NO_COLOR             neither colours nor drawn progress\n"
     "  VISUAL, EDITOR       what 'config edit' opens\n"
     "  HOME, XDG_*          see kadpeer help folders\n"

@@ -120,6 +120,7 @@ static void print_info(struct cli *cli, const json_t *result)
     fact(cli, "hash", "%s", json_text(transfer, "hash", "-"));
     fact(cli, "state", "%s%s%s", json_text(transfer, "state", "-"), reason != NULL ? ": " : "",
          reason != NULL ? reason : "");
+    fact_if(cli, "group", transfer, "group");
     fact_if(cli, "error", transfer, "error");
     fact_if(cli, "path", transfer, "path");
     print_amounts(cli, transfer, info);
@@ -127,7 +128,8 @@ static void print_info(struct cli *cli, const json_t *result)
     fact_if(cli, "added", transfer, "added");
     fact_if(cli, "completed", transfer, "completed");
     fact_if(cli, "comment", info, "comment");
-    if (strcmp(json_text(transfer, "origin", ""), "share") == 0)
+    if (strcmp(json_text(transfer, "origin", ""), "share") == 0 &&
+        json_text(transfer, "group", NULL) == NULL)
         fact(cli, "listed", "%s",
              json_yes(transfer, "listed", false) ? "yes, findable by name" : "no, by link only");
     print_records(cli, json_list(info, "records"));

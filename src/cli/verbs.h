@@ -6,9 +6,11 @@ struct arguments;
 
 /* share.c */
 int verb_share(struct cli *cli, const struct arguments *arguments);
+int verb_upload(struct cli *cli, const struct arguments *arguments);
 int verb_unshare(struct cli *cli, const struct arguments *arguments);
 /* get.c */
 int verb_get(struct cli *cli, const struct arguments *arguments);
+int verb_download(struct cli *cli, const struct arguments *arguments);
 /* search.c */
 int verb_search(struct cli *cli, const struct arguments *arguments);
 /* listing.c */
@@ -40,6 +42,31 @@ int verb_bootstrap_ls(struct cli *cli, const struct arguments *arguments);
 int verb_bootstrap_add(struct cli *cli, const struct arguments *arguments);
 int verb_bootstrap_rm(struct cli *cli, const struct arguments *arguments);
 int verb_bootstrap_reset(struct cli *cli, const struct arguments *arguments);
+/* user.c */
+int verb_user_create(struct cli *cli, const struct arguments *arguments);
+int verb_user_ls(struct cli *cli, const struct arguments *arguments);
+int verb_user_show(struct cli *cli, const struct arguments *arguments);
+int verb_user_passwd(struct cli *cli, const struct arguments *arguments);
+int verb_user_export(struct cli *cli, const struct arguments *arguments);
+int verb_user_import(struct cli *cli, const struct arguments *arguments);
+/* login.c */
+int verb_login(struct cli *cli, const struct arguments *arguments);
+int verb_logout(struct cli *cli, const struct arguments *arguments);
+int verb_whoami(struct cli *cli, const struct arguments *arguments);
+/* group.c */
+int verb_group_create(struct cli *cli, const struct arguments *arguments);
+int verb_group_ls(struct cli *cli, const struct arguments *arguments);
+int verb_group_show(struct cli *cli, const struct arguments *arguments);
+int verb_group_join(struct cli *cli, const struct arguments *arguments);
+int verb_group_leave(struct cli *cli, const struct arguments *arguments);
+int verb_group_files(struct cli *cli, const struct arguments *arguments);
+/* group_owner.c */
+int verb_group_requests(struct cli *cli, const struct arguments *arguments);
+int verb_group_accept(struct cli *cli, const struct arguments *arguments);
+int verb_group_reject(struct cli *cli, const struct arguments *arguments);
+int verb_group_remove(struct cli *cli, const struct arguments *arguments);
+int verb_group_rotate(struct cli *cli, const struct arguments *arguments);
+int verb_group_invite(struct cli *cli, const struct arguments *arguments);
 /* program.c */
 int verb_daemon(struct cli *cli, const struct arguments *arguments);
 int verb_start(struct cli *cli, const struct arguments *arguments);

@@ -12,6 +12,7 @@
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/torrent.h"
+#include "cli/verbs.h"
 
 #define FROM_MAX 64
 
@@ -59,6 +60,7 @@ static void set_label(struct wanted *wanted, const char *name, const struct id *
 static json_t *add_place(struct request *request, const struct arguments *arguments)
 {
     const char *out = arguments_text(arguments, "output", NULL);
+    const char *const *words, *group;
     char path[PATHS_SIZE];
     struct stat info;
     if (out == NULL)
@@ -66,7 +68,7 @@ static json_t *add_place(struct request *request, const struct arguments *argume
     if (out[0] == 0 || !cli_absolute(out, path))
         return failure_new("usage", EXIT_USAGE, NULL, "-o \"%s\": a folder or file is wanted", out);
     char *slash = strrchr(path, '/');
-    bool folder = slash[1] == 0 || arguments->word_count > 1 ||
+    bool folder = slash[1] == 0 || wanted_words(arguments, &words, &group) > 1 ||
                   (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
     if (!folder) {
         request_text(request, "out", slash + 1);
@@ -273,6 +275,25 @@ static json_t *add(struct cli *cli, const char *word, struct wanted *out)
     }
     magnet_parse(word, &magnet, why);
     return cannot_read(cli, word, why);
+}
+
+size_t wanted_words(const struct arguments *arguments, const char *const **words,
+                    const char **group)
+{
+    size_t skipped = arguments->command->run == verb_download ? 1 : 0;
+    *words = arguments->words + skipped;
+    *group = skipped > 0 ? arguments->words[0] : NULL;
+    return arguments->word_count - skipped;
+}
+
+json_t *wanted_add_file(struct cli *cli, const char *group, const char *file, struct wanted *out)
+{
+    struct request request;
+    *out = (struct wanted){.word = file, .label = text_printable(file)};
+    begin_add(cli, &request, out);
+    request_text(&request, "group", group);
+    request_text(&request, "file", file);
+    return send_add(cli, &request, "the daemon", out);
 }
 
 json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out)

@@ -23,8 +23,14 @@ struct wanted {
  * matches a person at a terminal is asked which. NULL; or the failure. Dispose of *out either way.
  */
 json_t *wanted_add(struct cli *cli, const char *word, struct wanted *out);
-/* The same, but all that is asked for is what it is made of (transfer.metadata of docs/control.md):
- * `added` has that, `id` stays empty. `on_event` hears of the search. */
+/* A file of a group, by its path there or its hash. */
+json_t *wanted_add_file(struct cli *cli, const char *group, const char *file, struct wanted *out);
+/* The words that say what is wanted: of download without the group, which is *group (NULL for get).
+ * Returns how many. */
+size_t wanted_words(const struct arguments *arguments, const char *const **words,
+                    const char **group);
+/* wanted_add, but all that is asked for is what it is made of (transfer.metadata of
+ * docs/control.md): `added` has that, `id` stays empty. `on_event` hears of the search. */
 json_t *wanted_metadata(struct cli *cli, const char *word, cli_on_event *on_event, void *user,
                         struct wanted *out);
 bool wanted_is_torrent(const char *path); /* a file that begins like one */

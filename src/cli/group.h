@@ -1,0 +1,22 @@
+/* What the two files of group … have in common. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+struct cli;
+
+typedef void group_print(struct cli *cli, const json_t *result);
+
+/* Take `result` and `error`; return the exit status. */
+int group_finish(struct cli *cli, json_t *result, json_t *error, group_print *print);
+int group_finish_stream(struct cli *cli, json_t *result, json_t *error, group_print *print);
+
+/* For cli_ask_stream, with the cli as `user`. */
+void group_on_event(void *user, const char *event, json_t *params);
+
+char *group_name_of(const json_t *result); /* of `group` in it; printable, freed by the caller */
+
+/* As long as an invite, and of its letters. Whether it is a good one the daemon says. */
+bool group_is_invite(const char *text);
