@@ -162,7 +162,7 @@ int verb_group_ls(struct cli *cli, const struct arguments *arguments)
 
 static void print_members(struct cli *cli, const json_t *members)
 {
-    struct table *table = table_new("MEMBER|KEY|ROLE|HERE");
+    struct table *table = table_new("MEMBER|KEY|ROLE|ONLINE");
     size_t index;
     json_t *member;
     json_array_foreach(members, index, member)
@@ -196,7 +196,9 @@ static void print_group(struct cli *cli, const json_t *result)
     print_fact(cli, "about", json_text(group, "about", ""));
     print_fact(cli, "standing", json_text(group, "standing", "-"));
     print_fact(cli, "joining", request ? "on request, or by invite" : "by invite only");
-    print_fact(cli, "listed", json_yes(group, "listed", false) ? "yes, findable by name" : "no");
+    if (strcmp(json_text(group, "standing", ""), "owner") == 0)
+        print_fact(cli, "listed",
+                   json_yes(group, "listed", false) ? "yes, findable by name" : "no");
     if (json_whole(group, "files", -1) >= 0) {
         snprintf(text, sizeof text, "%lld", (long long)json_whole(group, "files", 0));
         print_fact(cli, "files", text);

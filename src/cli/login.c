@@ -127,20 +127,11 @@ int verb_logout(struct cli *cli, const struct arguments *arguments)
 static void print_waiting(struct cli *cli, const json_t *result)
 {
     char count[TEXT_SIZE], hint[COMMAND_TEXT_SIZE];
-    size_t index;
-    json_t *user;
     int64_t waiting = json_whole(result, "waiting", 0);
     if (waiting > 0)
-        cli_note(cli, "%s of groups %s for a login",
+        cli_note(cli, "%s of groups %s for '%s'",
                  text_count(count, waiting, "transfer", "transfers"),
-                 waiting == 1 ? "waits" : "wait");
-    json_array_foreach(json_list(result, "waiting.users"), index, user)
-    {
-        const char *name = json_text(user, "name", "-");
-        cli_note(cli, "%s of groups: '%s' goes on with them",
-                 text_count(count, json_whole(user, "shares", 0), "share", "shares"),
-                 cli_command_text(cli, hint, "login %s", name));
-    }
+                 waiting == 1 ? "waits" : "wait", cli_command_text(cli, hint, "login NAME"));
 }
 
 int verb_whoami(struct cli *cli, const struct arguments *arguments)
