@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Many real daemons on 127.0.0.0/8: publishes files, fetches each from random peers by hash and by
-name, kills and restarts a share of the daemons on the way, and says how that went."""
+name, kills and restarts a share of the daemons on the way, and says how that went. With --groups a
+private group of some of them does the same, and shuts one out at the end."""
 
 import argparse
 import collections
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "e2e"))
 from kadnet import Net, end_on_signals, make_file, sha1_file  # noqa: E402
+from simulate_groups import FIRST_FILES, GroupScenario, show_group  # noqa: E402
 
 MIB = 1 << 20
 
@@ -30,18 +32,26 @@ def parse_arguments():
         prog="tools/simulate --real", description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("nodes", nargs="?", type=int, default=30, help="daemons in all")
-    parser.add_argument("--files", type=int, default=20, help="files published")
+    parser.add_argument("--files", type=int, default=20,
+                        help="files published (0 with --groups: the group alone)")
     parser.add_argument("--size", type=float, default=4, help="largest file, MiB")
     parser.add_argument("--kill", type=float, default=0.2,
                         help="share of the daemons that are killed and restarted on the way")
+    parser.add_argument("--groups", action="store_true",
+                        help="then a private group among them: members are invited, upload, and "
+                             "download all of it; one is removed and gets nothing new")
+    parser.add_argument("--members", type=int, default=10, help="how many are invited to that group")
     parser.add_argument("--seed", type=int, help="repeats a run (default: a new one, printed)")
     parser.add_argument("--limit", type=float, default=240, help="seconds the run may take")
     parser.add_argument("--parallel", type=int, default=6, help="fetches at a time")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.add_argument("--kadpeer", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not 3 <= options.nodes <= 1000 or options.files < 1 or not 0 <= options.kill < 1:
+    if not 3 <= options.nodes <= 1000 or not 0 <= options.kill < 1 or \
+            options.files < (0 if options.groups else 1):
         parser.error("3 to 1000 daemons, at least one file, a share to kill below 1")
+    if options.groups and (options.nodes < 7 or options.members < 3):
+        parser.error("--groups needs at least 7 daemons and 3 members")
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
     return options
@@ -65,6 +75,8 @@ class Simulation:
 
     def run(self):
         self.start()
+        if self.options.files == 0:
+            return []
         self.publish()
         return self.fetch_all()
 
@@ -186,8 +198,8 @@ def spread(values):
 def summarize(fetches):
     count = len(fetches)
     return {"fetches": count,
-            "found": round(100 * sum(f.found for f in fetches) / count, 1),
-            "verified": round(100 * sum(f.verified for f in fetches) / count, 1),
+            "found": round(100 * sum(f.found for f in fetches) / max(1, count), 1),
+            "verified": round(100 * sum(f.verified for f in fetches) / max(1, count), 1),
             "seconds_to_first_source": spread(f.first_source for f in fetches),
             "seconds_to_done": spread(f.done for f in fetches)}
 
@@ -195,6 +207,14 @@ def summarize(fetches):
 def show(report):
     print(f"{report['nodes']} daemons, {report['files']} files, {report['killed']} killed and "
           f"restarted, seed {report['seed']}, {report['seconds']:.0f} s")
+    if report["files"] > 0:
+        show_fetches(report)
+    if report["group"] is not None:
+        show_group(report["group"])
+    print(f"queries sent by all daemons since they last started: {report['messages']}")
+
+
+def show_fetches(report):
     print(f"{'':6} {'fetches':>7} {'found':>7} {'verified':>9} {'first source':>20} {'done':>20}")
     print(f"{'':6} {'':>7} {'':>7} {'':>9} {'median / 95 % s':>20} {'median / 95 % s':>20}")
     for how in ("hash", "name", "all"):
@@ -203,7 +223,6 @@ def show(report):
         print(f"{how:6} {row['fetches']:7} {row['found']:6}% {row['verified']:8}% "
               f"{str(first['median']) + ' / ' + str(first['p95']):>20} "
               f"{str(done['median']) + ' / ' + str(done['p95']):>20}")
-    print(f"queries sent by all daemons since they last started: {report['messages']}")
     for failure in report["failures"]:
         print(f"failed: {failure['file']} by {failure['how']} at {failure['peer']}: "
               f"{failure['error']}")
@@ -211,7 +230,8 @@ def show(report):
 
 def main():
     options = parse_arguments()
-    need = int(options.files * options.size * 4 + options.nodes * 4 + 64) * MIB
+    need = int(options.files * options.size * 4 + options.nodes * 4 + 64 +
+               options.groups * options.members * options.size * (FIRST_FILES + 2)) * MIB
     folder = tempfile.gettempdir()
     if shutil.disk_usage(folder).free < need:
         sys.exit(f"simulate: {need // MIB} MiB are needed in {folder} (TMPDIR chooses another)")
@@ -220,17 +240,19 @@ def main():
         simulation = Simulation(options, net)
         simulation.say(f"seed {options.seed}")
         fetches = simulation.run()
+        group = GroupScenario(simulation).run().report(spread) if options.groups else None
         died = simulation.died()
         for text in died:
             print(f"simulate: {text}", file=sys.stderr)
         if died:
             net.show(sys.stderr, lines=20)
         by = {how: [f for f in fetches if f.how == how] for how in ("hash", "name")}
-        report = {"v": 1, "ok": all(f.verified for f in fetches) and not died, "nodes": options.nodes,
+        ok = all(f.verified for f in fetches) and not died and (group is None or group["ok"])
+        report = {"v": 1, "ok": ok, "nodes": options.nodes,
                   "files": options.files, "killed": simulation.killed, "seed": options.seed,
                   "seconds": round(time.monotonic() - simulation.started, 1),
                   "hash": summarize(by["hash"]), "name": summarize(by["name"]),
-                  "all": summarize(fetches), "messages": simulation.messages(),
+                  "all": summarize(fetches), "group": group, "messages": simulation.messages(),
                   "failures": [{"file": f.file, "how": f.how, "peer": f.peer, "error": f.error}
                                for f in fetches if not f.verified]}
     if options.json:
