@@ -5,7 +5,8 @@
  *   2. its version: not newer than this program
  *   3. after an unclean end (no "clean_end" fact): SQLite's quick_check
  *   4. migrations
- *   5. "clean_end" is taken out; catalog_close puts it back */
+ *   5. info dictionaries of no use go
+ *   6. "clean_end" is taken out; catalog_close puts it back */
 #include "catalog/catalog.h"
 
 #include <errno.h>
@@ -148,6 +149,8 @@ static enum status bring_up(sqlite3 *db, const char *path, bool empty, char *err
     if (status != STATUS_OK)
         return status;
     code = schema_migrate(db, version, SCHEMA_VERSION);
+    if (code == SQLITE_OK)
+        code = catalog_sweep_infos(db);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, "DELETE FROM meta WHERE name = '" CLEAN_END "'", NULL, NULL, NULL);
     return code == SQLITE_OK ? STATUS_OK : explain(db, path, code, error);

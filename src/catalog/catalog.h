@@ -1,7 +1,7 @@
 /* What survives: shares, downloads, their verified pieces, known nodes, held records (SQLite, WAL,
  * mode 0600). A call that returns STATUS_OK has its facts in the database: they outlive a kill -9;
  * a crash of the machine may lose the last moments (synchronous = NORMAL), which `boot_id` tells.
- * One connection, one thread. */
+ * One connection, one thread, but for long info dictionaries. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,7 +52,7 @@ struct catalog_transfer {
     uint8_t group[32]; /* the group's public key */
     bool has_sha256;   /* of the content, one file after the other; of a grouped one: always */
     uint8_t sha256[32];
-    struct bytes info;             /* the info dictionary; len 0: not known yet */
+    struct bytes info;             /* the info dictionary; len 0: not known yet; catalog_set_info */
     struct bytes have;             /* verified pieces as BITFIELD; len 0: none */
     char *peers;                   /* "host:port" of the link, separated by spaces; may be empty */
     char *options;                 /* words of the engine's own; NULL: none */
@@ -65,16 +65,31 @@ struct catalog_transfer {
 
 /* A new row: id is filled in. EXISTS: that infohash is there already (id is then its id). */
 enum status catalog_add_transfer(struct catalog *catalog, struct catalog_transfer *transfer);
-/* Every column but id, infohash, synced and boot_id. */
+/* Everything but id, infohash, info, synced and boot_id. */
 enum status catalog_update_transfer(struct catalog *catalog,
                                     const struct catalog_transfer *transfer);
-/* What was asked for by a file's SHA-1 turned out to be this. EXISTS: another row has it. */
+/* What was asked for by a file's SHA-1 turned out to be this. EXISTS: another row has it. A long
+ * info dictionary of the infohash it had is left behind, see below. */
 enum status catalog_set_infohash(struct catalog *catalog, int64_t id, const struct id *infohash);
-enum status catalog_remove_transfer(struct catalog *catalog, int64_t id);
+enum status catalog_remove_transfer(struct catalog *catalog, int64_t id); /* likewise */
 /* All rows, in the order of their ids; catalog_free_transfers frees array and strings. */
 enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,
                                    size_t *count);
 void catalog_free_transfers(struct catalog_transfer *transfers, size_t count);
+
+/* ---- info dictionaries: by infohash, written once ---- */
+
+#define CATALOG_INFO_SHORT (128 * 1024) /* bytes: up to there, only catalog_set_info is needed */
+
+/* Does nothing where it is there already. What is longer than CATALOG_INFO_SHORT goes through
+ * catalog_store_info before, or the caller waits for long. */
+enum status catalog_set_info(struct catalog *catalog, const struct id *infohash, struct bytes info);
+/* On any thread, with a connection of their own, bit by bit: other connections can write between
+ * two bits. `path` is the database's, which is open. What a kill leaves half stored counts as not
+ * known, and goes at the next catalog_open, as does what no transfer has. */
+enum status catalog_store_info(const char *path, const struct id *infohash, struct bytes info);
+/* Of what no transfer has. */
+enum status catalog_drop_info(const char *path, const struct id *infohash);
 
 /* The cheap, frequent ones. */
 enum status catalog_set_have(struct catalog *catalog, int64_t id, struct bytes have);

@@ -1,5 +1,5 @@
 /* Transfers, their progress and the files they consist of. A transfer is a row in `transfers` and
- * one in `progress`: the latter is small and written often. */
+ * one in `progress`: the latter is small and written often. Its info dictionary is in `infos`. */
 #include "catalog/catalog.h"
 
 #include <stdlib.h>
@@ -40,7 +40,6 @@ static void bind_transfer(struct query *query, const struct catalog_transfer *tr
     query_bind_fixed(query, transfer->has_group ? transfer->group : NULL, sizeof transfer->group);
     query_bind_fixed(query, transfer->has_sha256 ? transfer->sha256 : NULL,
                      sizeof transfer->sha256);
-    query_bind_bytes(query, transfer->info);
 }
 
 static enum status set_progress(struct catalog *catalog, const struct catalog_transfer *transfer)
@@ -64,7 +63,9 @@ static enum status insert(struct catalog *catalog, struct catalog_transfer *tran
     if (status != STATUS_OK)
         return status;
     transfer->id = sqlite3_last_insert_rowid(catalog->db);
-    return set_progress(catalog, transfer);
+    status = set_progress(catalog, transfer);
+    return status == STATUS_OK ? catalog_set_info(catalog, &transfer->infohash, transfer->info)
+                               : status;
 }
 
 enum status catalog_add_transfer(struct catalog *catalog, struct catalog_transfer *transfer)
@@ -98,12 +99,24 @@ enum status catalog_update_transfer(struct catalog *catalog,
     return catalog_leave(catalog, own, status);
 }
 
-enum status catalog_remove_transfer(struct catalog *catalog, int64_t id)
+static enum status remove_row(struct catalog *catalog, int64_t id)
 {
     struct query query;
     query_start(&query, catalog, STATEMENT_TRANSFER_REMOVE);
     query_bind_int(&query, id);
     return query_run_one(&query);
+}
+
+enum status catalog_remove_transfer(struct catalog *catalog, int64_t id)
+{
+    bool own;
+    enum status status = catalog_enter(catalog, &own);
+    if (status != STATUS_OK)
+        return status;
+    status = catalog_clear_short_info(catalog, id);
+    if (status == STATUS_OK)
+        status = remove_row(catalog, id);
+    return catalog_leave(catalog, own, status);
 }
 
 static struct bytes take_bytes(struct query *query, int column)
@@ -135,14 +148,13 @@ static void read_transfer(struct query *query, struct catalog_transfer *out)
     out->size = query_count(query, 15);
     out->added_unix_s = query_int(query, 16);
     out->completed_unix_s = query_int(query, 17);
-    out->info = take_bytes(query, 18);
-    out->uploaded = query_count(query, 19);
-    out->downloaded = query_count(query, 20);
-    out->have = take_bytes(query, 21);
-    out->synced = take_bytes(query, 22);
-    out->boot_id = query_text(query, 23);
-    out->has_group = query_fixed(query, 24, out->group, sizeof out->group);
-    out->has_sha256 = query_fixed(query, 25, out->sha256, sizeof out->sha256);
+    out->uploaded = query_count(query, 18);
+    out->downloaded = query_count(query, 19);
+    out->have = take_bytes(query, 20);
+    out->synced = take_bytes(query, 21);
+    out->boot_id = query_text(query, 22);
+    out->has_group = query_fixed(query, 23, out->group, sizeof out->group);
+    out->has_sha256 = query_fixed(query, 24, out->sha256, sizeof out->sha256);
 }
 
 enum status catalog_load_transfers(struct catalog *catalog, struct catalog_transfer **out,
@@ -155,8 +167,11 @@ enum status catalog_load_transfers(struct catalog *catalog, struct catalog_trans
     query_start(&query, catalog, STATEMENT_TRANSFER_LOAD);
     while (status == STATUS_OK && query_row(&query)) {
         status = query_grow((void **)&rows, &room, used, sizeof *rows);
-        if (status == STATUS_OK)
-            read_transfer(&query, &rows[used++]);
+        if (status != STATUS_OK)
+            break;
+        struct catalog_transfer *row = &rows[used++];
+        read_transfer(&query, row);
+        status = catalog_load_info(catalog, &row->infohash, &row->info);
     }
     enum status ended = query_end(&query);
     status = status != STATUS_OK ? status : ended;
@@ -207,17 +222,29 @@ enum status catalog_set_synced(struct catalog *catalog, int64_t id, struct bytes
     return query_run_one(&query);
 }
 
+static enum status change_infohash(struct catalog *catalog, int64_t id, const struct id *infohash)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TRANSFER_HASH);
+    query_bind_id(&query, infohash);
+    query_bind_int(&query, id);
+    return query_run_one(&query);
+}
+
 enum status catalog_set_infohash(struct catalog *catalog, int64_t id, const struct id *infohash)
 {
     int64_t other;
     enum status status = find(catalog, infohash, &other);
     if (status != STATUS_NOT_FOUND)
         return status == STATUS_OK && other != id ? STATUS_EXISTS : status;
-    struct query query;
-    query_start(&query, catalog, STATEMENT_TRANSFER_HASH);
-    query_bind_id(&query, infohash);
-    query_bind_int(&query, id);
-    return query_run_one(&query);
+    bool own;
+    status = catalog_enter(catalog, &own);
+    if (status != STATUS_OK)
+        return status;
+    status = catalog_clear_short_info(catalog, id);
+    if (status == STATUS_OK)
+        status = change_infohash(catalog, id, infohash);
+    return catalog_leave(catalog, own, status);
 }
 
 enum status catalog_set_wish(struct catalog *catalog, int64_t id, enum catalog_wish wish)

@@ -100,6 +100,16 @@ bool query_bytes(struct query *query, int column, uint8_t **out, size_t *len)
     return true;
 }
 
+size_t query_copy(struct query *query, int column, uint8_t *out, size_t cap)
+{
+    const void *data = sqlite3_column_blob(query->statement, column);
+    size_t len = (size_t)sqlite3_column_bytes(query->statement, column);
+    len = len < cap ? len : cap;
+    if (len > 0)
+        memcpy(out, data, len);
+    return len;
+}
+
 char *query_text(struct query *query, int column)
 {
     uint8_t *text;

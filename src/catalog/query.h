@@ -20,20 +20,31 @@
     X(TRANSFER_FIND, "SELECT id FROM transfers WHERE infohash = ?")                                \
     X(TRANSFER_ADD, "INSERT INTO transfers (infohash, origin, wish, name, dir, target, complete,"  \
                     " unlisted, no_seed, force, file_sha1, expected_sha1, peers, options, size,"   \
-                    " added, completed, group_key, sha256, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"  \
-                    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                        \
+                    " added, completed, group_key, sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"        \
+                    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                           \
     X(TRANSFER_UPDATE, "UPDATE transfers SET origin = ?, wish = ?, name = ?, dir = ?, target = ?," \
                        " complete = ?, unlisted = ?, no_seed = ?, force = ?, file_sha1 = ?,"       \
                        " expected_sha1 = ?, peers = ?, options = ?, size = ?, added = ?,"          \
-                       " completed = ?, group_key = ?, sha256 = ?, info = ? WHERE id = ?")         \
+                       " completed = ?, group_key = ?, sha256 = ? WHERE id = ?")                   \
     X(TRANSFER_REMOVE, "DELETE FROM transfers WHERE id = ?")                                       \
     X(TRANSFER_LOAD, "SELECT id, infohash, origin, wish, name, dir, target, complete, unlisted,"   \
                      " no_seed, force, file_sha1, expected_sha1, peers, options, size, added,"     \
-                     " completed, info, uploaded, downloaded, have, synced, boot_id,"              \
+                     " completed, uploaded, downloaded, have, synced, boot_id,"                    \
                      " group_key, sha256"                                                          \
                      " FROM transfers JOIN progress USING (id) ORDER BY id")                       \
     X(TRANSFER_HASH, "UPDATE transfers SET infohash = ? WHERE id = ?")                             \
     X(TRANSFER_WISH, "UPDATE transfers SET wish = ? WHERE id = ?")                                 \
+    X(INFO_SIZE, "SELECT count(*), max(number), sum(last), sum(length(slice)) FROM infos"          \
+                 " WHERE infohash = ?")                                                            \
+    X(INFO_LOAD, "SELECT slice FROM infos WHERE infohash = ? ORDER BY number")                     \
+    X(INFO_ADD, "INSERT INTO infos (infohash, number, last, slice) VALUES (?, ?, ?, ?)"            \
+                " ON CONFLICT (infohash, number) DO NOTHING")                                      \
+    X(INFO_CLEAR, "DELETE FROM infos WHERE infohash = ?")                                          \
+    X(INFO_CLEAR_SHORT, "DELETE FROM infos WHERE number = 0 AND last = 1"                          \
+                        " AND infohash = (SELECT infohash FROM transfers WHERE id = ?)")           \
+    X(INFO_DROP, "DELETE FROM infos"                                                               \
+                 " WHERE rowid = (SELECT rowid FROM infos WHERE infohash = ?1 LIMIT 1)"            \
+                 " AND NOT EXISTS (SELECT 1 FROM transfers WHERE infohash = ?1)")                  \
     X(PROGRESS_SET, "INSERT INTO progress (id, uploaded, downloaded, have) VALUES (?, ?, ?, ?)"    \
                     " ON CONFLICT (id) DO UPDATE SET uploaded = excluded.uploaded,"                \
                     " downloaded = excluded.downloaded, have = excluded.have")                     \
@@ -88,6 +99,8 @@ int64_t query_int(struct query *query, int column);
 uint64_t query_count(struct query *query, int column); /* negative: 0 */
 char *query_text(struct query *query, int column);
 bool query_bytes(struct query *query, int column, uint8_t **out, size_t *len); /* never NULL */
+/* What fits of it; returns how much that is. */
+size_t query_copy(struct query *query, int column, uint8_t *out, size_t cap);
 bool query_id(struct query *query, int column, struct id *out); /* false: NULL, not 20 bytes */
 bool query_fixed(struct query *query, int column, void *out, size_t len); /* likewise */
 

@@ -67,6 +67,18 @@ static const char *const steps[SCHEMA_VERSION] = {
      "ALTER TABLE transfers ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"),
     /* Of a record that does not say itself when it ends. */
     "ALTER TABLE records ADD COLUMN ends_unix_s INTEGER NOT NULL DEFAULT 0;",
+    /* Info dictionaries have up to 30 MiB: apart, so that they are written once, and in slices, so
+     * that nobody waits for a whole one. One is there when all its slices are; see catalog_info.c.
+     */
+    ("CREATE TABLE infos ("
+     " infohash BLOB NOT NULL CHECK (length(infohash) = 20),"
+     " number INTEGER NOT NULL," /* of the slice, from 0 */
+     " last INTEGER NOT NULL,"   /* 1: none comes after it */
+     " slice BLOB NOT NULL,"
+     " UNIQUE (infohash, number)"
+     ") STRICT;"
+     "INSERT INTO infos SELECT infohash, 0, 1, info FROM transfers WHERE length(info) > 0;"
+     "ALTER TABLE transfers DROP COLUMN info;"),
 };
 
 static int run_steps(sqlite3 *db, int from, int to)

@@ -31,6 +31,23 @@ static void free_own_info(struct item *item)
         free((void *)(uintptr_t)item->row.info.data);
 }
 
+static char *copy_text(char **into, const char *text)
+{
+    char *copy = strdup(text);
+    if (copy != NULL) {
+        free(*into);
+        *into = copy;
+    }
+    return copy;
+}
+
+static bool fill_row(struct item *item, const struct metainfo *metainfo)
+{
+    item->row.size = metainfo->total_length;
+    return copy_text(&item->row.name, metainfo->name) != NULL &&
+           (item->row.target[0] != 0 || copy_text(&item->row.target, metainfo->name) != NULL);
+}
+
 /* The row's info dictionary is a view of the metainfo's from now on: it may have 30 MiB. */
 static void take_metainfo(struct item *item, struct metainfo *metainfo)
 {
@@ -63,6 +80,11 @@ static void load_metainfo(struct item *item)
     if (metainfo_parse_info(item->row.info, &metainfo, error) != STATUS_OK) {
         item_set_trouble(item, TROUBLE_METADATA, STATUS_MALFORMED, "its metadata is broken: %s",
                          error);
+        return;
+    }
+    /* The last run may have ended between the info dictionary and the row. */
+    if (item->row.target[0] == 0 && !fill_row(item, metainfo)) {
+        metainfo_free(metainfo);
         return;
     }
     take_metainfo(item, metainfo);
@@ -137,24 +159,14 @@ bool item_is_idle(const struct item *item)
     return item->jobs == 0;
 }
 
+static void tell_unsaved(const struct item *item, enum status status)
+{
+    if (status != STATUS_OK)
+        log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
+                  status_text(status));
+}
+
 /* ---- metainfo and storage ---- */
-
-static char *copy_text(char **into, const char *text)
-{
-    char *copy = strdup(text);
-    if (copy != NULL) {
-        free(*into);
-        *into = copy;
-    }
-    return copy;
-}
-
-static bool fill_row(struct item *item, const struct metainfo *metainfo)
-{
-    item->row.size = metainfo->total_length;
-    return copy_text(&item->row.name, metainfo->name) != NULL &&
-           (item->row.target[0] != 0 || copy_text(&item->row.target, metainfo->name) != NULL);
-}
 
 enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
 {
@@ -163,6 +175,8 @@ enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
         return STATUS_NO_MEMORY;
     }
     take_metainfo(item, metainfo);
+    tell_unsaved(
+        item, catalog_set_info(item->engine->daemon->catalog, &item->row.infohash, item->row.info));
     item_apply_selection(item);
     item_set_have(item, NULL);
     return item_open_storage(item, true);
@@ -197,19 +211,14 @@ enum status item_save(struct item *item)
     free(item->row.options);
     item->row.options = (char *)buffer_take(&options);
     enum status status = catalog_update_transfer(item->engine->daemon->catalog, &item->row);
-    if (status != STATUS_OK)
-        log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
-                  status_text(status));
+    tell_unsaved(item, status);
     return status;
 }
 
 void item_save_have(struct item *item)
 {
-    enum status status =
-        catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have);
-    if (status != STATUS_OK)
-        log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
-                  status_text(status));
+    tell_unsaved(item,
+                 catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have));
 }
 
 /* ---- wishes and trouble ---- */

@@ -171,7 +171,7 @@ void item_set_have(struct item *item, uint8_t *have);
 void item_add_piece(struct item *item, uint32_t piece);
 bool item_wants(const struct item *item, uint32_t piece);
 
-enum status item_save(struct item *item); /* the whole row */
+enum status item_save(struct item *item); /* the whole row; not the info dictionary */
 void item_save_have(struct item *item);
 void item_save_peers(struct item *item); /* the addresses that proved useful, for the next run */
 

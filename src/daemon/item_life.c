@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/follow.h"
 #include "daemon/group_engine.h"
+#include "daemon/info_store.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
 #include "daemon/remover.h"
@@ -192,6 +193,7 @@ bool item_rejects(struct item *item)
         !item_options_reject(&item->options, &item->row.infohash) || !forget_names(item) ||
         catalog_set_infohash(engine->daemon->catalog, item->row.id, &sha1) != STATUS_OK)
         return false;
+    info_drop(engine, &item->row.infohash, item->row.info.len);
     HASH_DEL(engine->by_hash, item);
     item->row.infohash = sha1;
     item->row.has_expected_sha1 = false;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/info_store.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "io/work.h"
@@ -27,6 +28,8 @@ static void run(void *user)
     job->checked = id_equal(&found, &job->infohash) ? STATUS_OK : STATUS_MISMATCH;
     if (job->checked == STATUS_OK)
         job->read = metainfo_parse_info(job->info, &job->metainfo, job->error);
+    if (job->metainfo != NULL)
+        info_store(job->item->engine->daemon, &job->infohash, job->info);
 }
 
 /* ---- back on the loop ---- */

@@ -7,6 +7,7 @@
 #include "daemon/first_peer.h"
 #include "daemon/follow.h"
 #include "daemon/group_engine.h"
+#include "daemon/info_store.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "daemon/verify_call.h"
@@ -69,6 +70,7 @@ static void finish(struct remover *remover)
     if (status != STATUS_OK)
         log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
                   status_text(status));
+    info_drop(item->engine, &item->row.infohash, item->row.info.len);
     answer(remover);
     tell_removed(item);
     free(remover->path);

@@ -8,6 +8,7 @@
 #include "daemon/control.h"
 #include "daemon/group_engine.h"
 #include "daemon/groups.h"
+#include "daemon/info_store.h"
 #include "daemon/item_facts.h"
 #include "daemon/link.h"
 #include "daemon/share_private.h"
@@ -161,6 +162,8 @@ static void run_build(void *user)
     if (job->status == STATUS_OK)
         job->status = info.failed ? STATUS_NO_MEMORY
                                   : metainfo_parse_info(buffer_bytes(&info), &job->metainfo, why);
+    if (job->status == STATUS_OK)
+        info_store(job->engine->daemon, &job->metainfo->infohash, buffer_bytes(&info));
     buffer_dispose(&info);
     job->stats = calloc(job->layout->file_count, sizeof *job->stats);
     if (job->status == STATUS_OK && job->stats == NULL)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/info_store.h"
 #include "io/work.h"
 
 struct torrent_add {
@@ -35,6 +36,10 @@ static void run(void *user)
 {
     struct torrent_add *adding = user;
     adding->status = torrent_file_parse(adding->data, &adding->torrent, adding->error);
+    const struct metainfo *metainfo = adding->torrent.metainfo;
+    if (adding->status == STATUS_OK)
+        info_store(adding->request->engine->daemon, &metainfo->infohash,
+                   bytes_of(metainfo->info, metainfo->info_len));
 }
 
 /* ---- back on the loop ---- */
