@@ -23,6 +23,7 @@ struct fetch {
     enum stage stage;
     uint32_t msgid;
     bool fetched; /* it was seen to want something */
+    bool figures; /* its progress is told, which has the reason when nothing comes */
 };
 
 struct get {
@@ -199,17 +200,25 @@ static void show_progress(struct get *get, struct fetch *fetch, const char *even
     };
     char *text = strcmp(event, "progress") == 0 ? NULL : waiting_text(fetch, event, params);
     facts.text = text;
+    char *reason = text == NULL && json_text(params, "reason", NULL) != NULL
+                       ? text_printable(json_text(params, "reason", ""))
+                       : NULL;
+    facts.reason = reason;
     if (text != NULL)
         facts.size = -1;
     progress_update(get->progress, (size_t)(fetch - get->fetches), &facts, client_now_ms());
     free(text);
+    free(reason);
 }
 
-/* A download that runs has nothing to say but its progress. */
-static bool is_dull(const char *event, const json_t *params)
+/* A download that runs has nothing to say but its progress, which comes with the reason when
+ * nothing comes. */
+static bool is_dull(const struct fetch *fetch, const char *event, const json_t *params)
 {
     const char *state = json_text(params, "state", "");
-    return strcmp(event, "state") == 0 && json_text(params, "reason", NULL) == NULL &&
+    if (strcmp(event, "searching") == 0)
+        return fetch->figures;
+    return strcmp(event, "state") == 0 &&
            (strcmp(state, "downloading") == 0 || strcmp(state, "sharing") == 0);
 }
 
@@ -239,7 +248,8 @@ static void on_notification(struct get *get, struct fetch *fetch, const struct m
         free(fetch->wanted.label);
         fetch->wanted.label = text_printable(json_text(message->body, "name", ""));
     }
-    if (!is_dull(message->event, message->body))
+    fetch->figures = fetch->figures || strcmp(message->event, "progress") == 0;
+    if (!is_dull(fetch, message->event, message->body))
         show_progress(get, fetch, message->event, message->body);
 }
 

@@ -14,7 +14,7 @@
 
 struct line {
     struct progress_facts facts;
-    char *name, *text;
+    char *name, *text, *reason;
     bool shown, ended;
     int said_percent;
     uint64_t first_ms, said_ms;
@@ -80,11 +80,18 @@ static size_t cells_of_name(const struct progress_facts *facts)
     return facts->name_cells > 0 ? facts->name_cells : text_width(facts->name);
 }
 
+/* Words in place of the bar: nothing moves. */
 static void format_text(const struct progress_facts *facts, size_t width, char *out, size_t size)
 {
-    char whole[LINE_SIZE];
+    char whole[LINE_SIZE], part[TEXT_SIZE], percent[TEXT_SIZE];
     char *name = padded_name(facts->name, cells_of_name(facts));
-    snprintf(whole, sizeof whole, "%.400s   %.400s", name, facts->text);
+    text_part(part, (double)facts->done, (double)facts->size);
+    text_percent(percent, (double)facts->done, (double)facts->size);
+    if (facts->text != NULL)
+        snprintf(whole, sizeof whole, "%.400s   %.400s", name, facts->text);
+    else
+        snprintf(whole, sizeof whole, "%.400s   %4s  %s   %.400s", name, percent, part,
+                 facts->reason);
     char *fit = text_fit(whole, width);
     snprintf(out, size, "%s", fit);
     free(fit);
@@ -95,7 +102,7 @@ void progress_format(const struct progress_facts *facts, size_t width, char *out
 {
     char part[TEXT_SIZE], percent[TEXT_SIZE], bar[PROGRESS_BAR_MAX + 1];
     char fields[TAIL_MAX][64];
-    if (facts->text != NULL) {
+    if (facts->text != NULL || facts->reason != NULL) {
         format_text(facts, width, out, size);
         return;
     }
@@ -138,6 +145,7 @@ void progress_free(struct progress *progress)
     for (size_t i = 0; i < progress->count; i++) {
         free(progress->lines[i].name);
         free(progress->lines[i].text);
+        free(progress->lines[i].reason);
     }
     free(progress->lines);
     free(progress);
@@ -274,9 +282,11 @@ void progress_update(struct progress *progress, size_t index, const struct progr
     }
     set_text(&line->name, facts->name);
     set_text(&line->text, facts->text);
+    set_text(&line->reason, facts->reason);
     line->facts = *facts;
     line->facts.name = line->name;
     line->facts.text = line->text;
+    line->facts.reason = line->reason;
     line->shown = true;
     if (progress->style == PROGRESS_LINES)
         say_line(progress, line, now_ms);

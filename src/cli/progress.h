@@ -13,6 +13,7 @@ struct progress_facts {
     const char *name;   /* safe for a terminal */
     size_t name_cells;  /* cut or filled to that, so that lines are aligned; 0: as it is */
     const char *text;   /* instead of the figures: "searching, 24 nodes asked"; NULL: the figures */
+    const char *reason; /* why nothing comes: shown in place of bar, rate and ETA; or NULL */
     int64_t done, size; /* bytes; size below 0: unknown */
     double rate_bps;
     double eta_s;                      /* below 0: unknown */

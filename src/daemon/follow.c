@@ -255,6 +255,7 @@ static void tell_progress(struct follower *follower)
     pack_u64(pack, "have", item->have_count);
     pack_u64(pack, "total", item->metainfo->piece_count);
     pack_end(pack);
+    pack_text(pack, "reason", follower->reason[0] != 0 ? follower->reason : NULL);
     call_notify_end(follower->call);
 }
 

@@ -77,6 +77,15 @@ def row_4_no_other_node(net):
 
 
 @test
+def get_says_what_it_waits_for_when_the_pieces_are_known(net):
+    one = net.daemon('one')
+    path = net.make_file('notes.bin', MIB)
+    torrent = write_torrent(net.path('notes.torrent'), make_info(path))
+    text = fails(one, 6, 'get', torrent, '-o', net.path('copy'), '--wait', '4s')
+    assert re.search(r'^notes.bin +0%.* this node knows no other node yet$', text, re.M), text
+
+
+@test
 def row_5_port_taken(net):
     one = net.daemon('one')
     other = net.profile('other')

@@ -170,6 +170,19 @@ static void a_progress_line_never_is_wider_than_asked(void **state)
     assert_int_equal(text_width(line), 30);
 }
 
+static void a_progress_line_says_why_nothing_comes(void **state)
+{
+    (void)state;
+    char line[512];
+    struct progress_facts stuck = facts("notes.pdf");
+    stuck.reason = "0 of 4 peers have the 5 missing pieces";
+    progress_format(&stuck, 140, line, sizeof line);
+    assert_string_equal(line,
+                        "notes.pdf    41%  0.8/1.9 MiB   0 of 4 peers have the 5 missing pieces");
+    progress_format(&stuck, 40, line, sizeof line);
+    assert_int_equal(text_width(line), 40);
+}
+
 static char *lines_of(const int64_t done[], size_t count, uint64_t step_ms)
 {
     char *text = NULL;
@@ -278,6 +291,7 @@ int main(void)
         cmocka_unit_test(names_of_strangers_cannot_steer_the_terminal),
         cmocka_unit_test(a_progress_line_has_every_figure_when_there_is_room),
         cmocka_unit_test(a_progress_line_never_is_wider_than_asked),
+        cmocka_unit_test(a_progress_line_says_why_nothing_comes),
         cmocka_unit_test(without_a_terminal_there_is_a_line_per_ten_percent),
         cmocka_unit_test(a_drawn_line_is_taken_back),
         cmocka_unit_test(editing_a_setting_keeps_all_else),
