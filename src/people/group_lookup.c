@@ -144,7 +144,6 @@ void group_on_value(struct group *group, uint32_t lookup, struct bytes value, ui
 void group_on_lookup_done(struct group *group, uint32_t lookup, enum status status,
                           uint32_t answered, uint32_t holding, uint64_t now_ms)
 {
-    (void)status; /* what came tells all of it */
     group_begin(group, now_ms);
     struct looking **link = find(group, lookup);
     struct looking *looking = *link;
@@ -162,7 +161,7 @@ void group_on_lookup_done(struct group *group, uint32_t lookup, enum status stat
         parts_done(group);
         break;
     case LOOK_BACK:
-        writing_back(group, looking, answered, holding);
+        writing_back(group, looking, status, answered, holding);
         break;
     case LOOK_UPKEEP:
         upkeep_done(group, looking, answered, holding);

@@ -37,6 +37,7 @@
 #define ROTATE_S              (30 * DAY_S)
 #define OWNER_READ_TRIES      8 /* for 20 minutes; then the owner writes over it */
 #define READ_BACK_WINDOW      32
+#define READ_BACK_SAMPLE      4 /* records of those that half of the nodes say they keep */
 #define READ_BACK_TRIES       5 /* then what was found at all will do: nobody may block a removal */
 #define MAIL_POLL_MS          (30 * 1000)      /* policy: on request; a person may be waiting */
 #define MAIL_POLL_QUIET_MS    (10 * MINUTE_MS) /* invite only: leaves alone arrive there */
@@ -75,6 +76,6 @@
 #define SHELF_GAP_MS       1000             /* between two versions of ours */
 #define SHELF_QUARREL_MS   (10 * MINUTE_MS) /* … when another device of ours wrote it too */
 #define SHELVES_WINDOW     4
-#define SHELVES_CYCLE_MS   (2 * MINUTE_MS) /* all members' shelves once, in a small group */
-#define SHELVES_GAP_MIN_MS (10 * 1000)     /* between two of a large one */
-#define GROUP_ENTRIES_MAX  100000          /* of all shelves: about 40 MB */
+#define SHELVES_CYCLE_MS   (10 * MINUTE_MS) /* all members' shelves once, as often as HEAD */
+#define SHELVES_GAP_MIN_MS (30 * 1000)      /* between two; a person who asks does not wait */
+#define GROUP_ENTRIES_MAX  100000           /* of all shelves: about 40 MB */

@@ -18,6 +18,7 @@ struct held_record {
     bool looking;    /* it is being read back */
     bool checked;    /* enough nodes have it */
     bool stored;     /* by some node, as it says */
+    bool trusted;    /* half of the nodes say so: read back only as one of a sample */
     uint64_t put_ms; /* a member's copy: put last; 0: not since we were loaded */
 };
 
@@ -139,6 +140,7 @@ enum write_step { WRITE_NOTHING, WRITE_PAGES, WRITE_PARTS, WRITE_READ_BACK, WRIT
 struct writing {
     enum write_step step;
     unsigned tries;
+    bool distrusts; /* of a sample one did not hold: all are read back */
     uint64_t seq;
     uint32_t epoch;
     uint8_t secret[ROOT_BYTES];
@@ -415,10 +417,10 @@ uint64_t plan_expiry(struct group *group, uint64_t life_s, uint64_t not_before);
 void writing_begin(struct group *group, const struct plan *plan);
 void writing_resume(struct group *group); /* after a load */
 void writing_stop(struct group *group);   /* its changes are pending again */
-void writing_published(struct group *group, const struct id *key, uint32_t stored);
+void writing_published(struct group *group, const struct id *key, uint32_t stored, uint32_t asked);
 void writing_value(struct group *group, struct looking *looking, struct bytes value);
-void writing_back(struct group *group, struct looking *looking, uint32_t answered,
-                  uint32_t holding);
+void writing_back(struct group *group, struct looking *looking, enum status status,
+                  uint32_t answered, uint32_t holding);
 void writing_retry(struct group *group);
 void writing_dispose(struct writing *writing);
 

@@ -1,7 +1,8 @@
 /* The other members' shelves. All of them are read when we come in and after a load, a few at a
  * time; then one after the other for good, so that a large group costs no more than a small one:
- * every member's within two minutes in a group of up to twelve, one every ten seconds in a larger
- * one. What was read stays until a newer one of the same member can be read. */
+ * every member's within ten minutes in a group of up to twenty, one every half a minute in a larger
+ * one. A person who looks at the files has all of them read at once. What was read stays until a
+ * newer one of the same member can be read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ void shelves_match_roster(struct group *group)
 {
     const struct roster *roster = &group->roster;
     struct member_shelf *shelves = calloc(roster->member_count + 1, sizeof *shelves);
-    size_t count = 0, fresh = 0;
+    size_t count = 0, fresh = 0, first_fresh = 0;
     if (shelves == NULL)
         return;
     for (size_t i = 0; i < roster->member_count; i++) {
@@ -43,7 +44,8 @@ void shelves_match_roster(struct group *group)
             shelves[count] = *before;
             before->shelf = (struct shelf){0};
         }
-        fresh += before == NULL;
+        if (before == NULL && fresh++ == 0)
+            first_fresh = count;
         count++;
     }
     bool lost = count - fresh < group->shelf_count;
@@ -52,8 +54,10 @@ void shelves_match_roster(struct group *group)
     group->shelf_count = count;
     if (lost)
         events_tell(group, GROUP_EVENT_FILES);
-    if (fresh > 0)
-        shelves_sweep(group, count + 1);
+    if (fresh == 0)
+        return;
+    group->sweep_next = first_fresh; /* who comes stands at the end */
+    shelves_sweep(group, count - first_fresh + 1);
 }
 
 /* ---- whose turn it is ---- */

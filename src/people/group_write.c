@@ -3,12 +3,16 @@
  *   saved       new secret, roster and all records are on disk
  *   PAGES       key pages that changed are put
  *   PARTS       the parts of the roster are put
- *   READ_BACK   each is looked for: half of the nodes that could have it must bring it
+ *   READ_BACK   half of the nodes that could have a record must bring it, ourselves included
  *   HEAD        the new state is ours, saved, and HEAD is put
  *
  * Until HEAD, everything that the old one stands for stays in the table, so the group can be read
  * under the old epoch or the new one at any time. After a crash the saved records are put again,
- * the very same bytes. What does not hold is put again after 5, 10, 20 … s; after five times what
+ * the very same bytes.
+ *
+ * Reading back what half of the nodes say they keep would double the cost of a removal in a large
+ * group, so of those a sample of four is looked for, and all of them if one of the sample does
+ * not hold. What does not hold is put again after 5, 10, 20 … s; after five times what
  * some nodes have will do, or whoever is near one key could stop a removal for good. */
 #include <string.h>
 
@@ -60,6 +64,33 @@ static void put_all(struct group *group)
             actions_publish(group, &group->writing.records.items[i]);
 }
 
+/* Those outside the sample need no look. */
+static void choose_sample(struct group *group)
+{
+    struct held *records = &group->writing.records;
+    size_t left = 0, wanted = READ_BACK_SAMPLE;
+    for (size_t i = 0; i < records->count; i++)
+        left += is_of_step(group, &records->items[i]) && records->items[i].trusted;
+    for (size_t i = 0; i < records->count; i++) {
+        struct held_record *record = &records->items[i];
+        if (!is_of_step(group, record) || !record->trusted)
+            continue;
+        bool chosen = rng_below(&group->rng, left--) < wanted;
+        wanted -= chosen;
+        record->checked = !chosen && !group->writing.distrusts;
+    }
+}
+
+static void distrust(struct group *group)
+{
+    struct held *records = &group->writing.records;
+    if (group->writing.distrusts)
+        return;
+    group->writing.distrusts = true;
+    for (size_t i = 0; i < records->count; i++)
+        records->items[i].checked &= !records->items[i].trusted;
+}
+
 static void read_back(struct group *group)
 {
     struct writing *writing = &group->writing;
@@ -107,6 +138,7 @@ static void next_step(struct group *group)
     }
     if (writing->step == WRITE_PARTS && all_stored(group)) {
         writing->step = WRITE_READ_BACK;
+        choose_sample(group);
         read_back(group);
     }
     if (writing->step == WRITE_READ_BACK && all_checked(group))
@@ -199,7 +231,7 @@ static void done(struct group *group)
 
 /* ---- answers ---- */
 
-void writing_published(struct group *group, const struct id *key, uint32_t stored)
+void writing_published(struct group *group, const struct id *key, uint32_t stored, uint32_t asked)
 {
     struct writing *writing = &group->writing;
     if (writing->step == WRITE_NOTHING || stored == 0)
@@ -213,6 +245,7 @@ void writing_published(struct group *group, const struct id *key, uint32_t store
     if (record == NULL || !record->fresh)
         return;
     record->stored = true;
+    record->trusted = writing->step != WRITE_READ_BACK && held_by_half(asked, stored);
     if (writing->step == WRITE_READ_BACK)
         read_back(group);
     next_step(group);
@@ -245,10 +278,10 @@ void writing_value(struct group *group, struct looking *looking, struct bytes va
         looking->forked = true;
 }
 
-static bool is_enough(const struct group *group, const struct looking *looking, uint32_t answered,
-                      uint32_t holding)
+static bool is_enough(const struct group *group, const struct looking *looking, enum status status,
+                      uint32_t answered, uint32_t holding)
 {
-    if (answered == 0) /* nobody is there */
+    if (answered == 0 && status != STATUS_BUSY) /* nobody is there */
         return true;
     if (!looking->seen)
         return false;
@@ -256,14 +289,18 @@ static bool is_enough(const struct group *group, const struct looking *looking, 
            (!looking->forked && held_by_half(answered, holding));
 }
 
-void writing_back(struct group *group, struct looking *looking, uint32_t answered, uint32_t holding)
+void writing_back(struct group *group, struct looking *looking, enum status status,
+                  uint32_t answered, uint32_t holding)
 {
     struct held_record *record = record_of(group, looking);
     if (group->writing.step != WRITE_READ_BACK || record == NULL)
         return;
     record->looking = false;
-    record->checked = is_enough(group, looking, answered, holding);
+    record->checked = is_enough(group, looking, status, answered, holding);
+    if (record->checked)
+        record->trusted = false; /* it is known now */
     if (!record->checked) {
+        distrust(group);
         record->stored = false; /* it is put once more before it is looked for again */
         if (group->timers[TIMER_WRITE] == UINT64_MAX)
             group_timer_set(group, TIMER_WRITE, retry_ms(group, group->writing.tries++));
@@ -291,7 +328,7 @@ void group_on_published(struct group *group, const struct id *key, enum record_k
     if (kind == KIND_DROP)
         post_published(group, key, stored, asked);
     else if (group->has_root)
-        writing_published(group, key, stored);
+        writing_published(group, key, stored, asked);
     else
         upkeep_published(group, key);
     group_settle(group);

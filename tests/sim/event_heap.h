@@ -6,7 +6,7 @@
 
 #include "kadpeer/endpoint.h"
 
-enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN };
+enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
 
 struct event {
     uint64_t at_ms;

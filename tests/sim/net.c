@@ -60,6 +60,7 @@ struct net {
     uint64_t trace, delivered;
     uint64_t mean_up_ms, mean_down_ms;
     bool strangers;
+    struct net_guest guest; /* all NULL: none */
 };
 
 static const uint8_t trace_key[16] = "kadpeer trace..";
@@ -206,18 +207,26 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
             dht_restore_record(node->dht, &record->key, record->kind,
                                bytes_of(record->value, record->len),
                                (uint32_t)((record->ends_ms - net->now_ms) / 1000), net->now_ms);
+    if (net->guest.on_up != NULL)
+        net->guest.on_up(net->guest.state, number);
     net_touched(net, number);
 }
 
-void net_forget(struct net *net, size_t number)
+void net_lose_records(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
     for (struct saved_record *record = node->records, *next; record != NULL; record = next) {
         next = record->next;
         free(record);
     }
-    free(node->saved);
     node->records = NULL;
+}
+
+void net_forget(struct net *net, size_t number)
+{
+    struct node *node = &net->nodes[number];
+    net_lose_records(net, number);
+    free(node->saved);
     node->saved = NULL;
     node->saved_count = 0;
     node->id = (struct id){0};
@@ -243,6 +252,8 @@ static void save_records(struct node *node)
 void net_stop(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
+    if (net->guest.on_down != NULL)
+        net->guest.on_down(net->guest.state, number);
     net_forget(net, number);
     save_records(node);
     struct dht_stats stats;
@@ -351,6 +362,8 @@ static void drain(struct net *net, size_t number)
     while (dht_next_event(node->dht, &event)) {
         if (event.operation != 0)
             take_outcome(net, number, &event);
+        if (net->guest.on_event != NULL)
+            net->guest.on_event(net->guest.state, number, &event);
         event.nodes = NULL;
         event.value = (struct bytes){0};
         node->events[event.type]++;
@@ -362,6 +375,8 @@ void net_touched(struct net *net, size_t number)
 {
     struct node *node = &net->nodes[number];
     drain(net, number);
+    while (net->guest.on_turn != NULL && net->guest.on_turn(net->guest.state, number))
+        drain(net, number);
     if (++node->inputs % VALID_EVERY == 0)
         assert(dht_valid(node->dht));
     uint64_t deadline_ms = dht_deadline(node->dht);
@@ -373,6 +388,20 @@ void net_touched(struct net *net, size_t number)
                           .node = number,
                           .generation = node->generation};
     event_heap_push(&net->heap, &timer, NULL);
+}
+
+/* ---- guests ---- */
+
+void net_set_guest(struct net *net, const struct net_guest *guest)
+{
+    net->guest = *guest;
+}
+
+void net_call_at(struct net *net, size_t number, uint64_t at_ms)
+{
+    struct event call = {
+        .at_ms = at_ms > net->now_ms ? at_ms : net->now_ms, .type = EVENT_CALL, .node = number};
+    event_heap_push(&net->heap, &call, NULL);
 }
 
 /* ---- what happens ---- */
@@ -440,6 +469,9 @@ static void step(struct net *net)
         return;
     } else if (event.type == EVENT_TIMER) {
         timer_fired(net, &event);
+    } else if (event.type == EVENT_CALL) {
+        net->guest.on_time(net->guest.state, event.node);
+        net_touched(net, event.node);
     } else {
         trace(net, &event, data);
         dht_on_datagram(net->nodes[event.node].dht, &event.from, bytes_of(data, event.len),

@@ -64,6 +64,7 @@ size_t net_node_count(const struct net *net);
 void net_start(struct net *net, size_t node, size_t bootstrap);
 void net_stop(struct net *net, size_t node);   /* without a word to anybody */
 void net_forget(struct net *net, size_t node); /* of a stopped one: it comes back as somebody new */
+void net_lose_records(struct net *net, size_t node); /* of a stopped one */
 bool net_is_up(const struct net *net, size_t node);
 struct dht *net_dht(struct net *net, size_t node); /* NULL: not running. See net_touched */
 struct endpoint net_endpoint(const struct net *net, size_t node);
@@ -75,6 +76,20 @@ void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_
                bool strangers);
 /* A random running node with a number of at least `from`. */
 size_t net_random_up(struct net *net, size_t from);
+
+/* Who lives on the nodes beside their dht: told of what that tells, of coming and going, of the
+ * times asked for. In `on_turn` it may call the dht; true: it did, so there may be more to tell. */
+struct net_guest {
+    void *state;
+    void (*on_event)(void *state, size_t node, const struct dht_event *event);
+    bool (*on_turn)(void *state, size_t node);
+    void (*on_time)(void *state, size_t node);
+    void (*on_up)(void *state, size_t node);
+    void (*on_down)(void *state, size_t node); /* the dht is still there */
+};
+
+void net_set_guest(struct net *net, const struct net_guest *guest);
+void net_call_at(struct net *net, size_t node, uint64_t at_ms); /* on_time, if it is up then */
 
 /* ---- time ---- */
 

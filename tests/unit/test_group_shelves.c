@@ -49,10 +49,10 @@ static void what_is_taken_away_is_gone(void **state)
     struct shelf_entry again = entry_of("two again", 2);
     assert_int_equal(group_shelf_add(group_of(&stage, a), &again, world_now_ms(stage.world)),
                      STATUS_EXISTS);
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 2);
     group_shelf_remove(group_of(&stage, a), &again.infohash, world_now_ms(stage.world));
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     struct group_file file;
     assert_int_equal(files_of(&stage, stage.owner, &file, 1), 1);
     assert_string_equal(file.entry->path, "one");
@@ -80,7 +80,7 @@ static void shelf_follows_the_epoch(void **state)
     size_t a = with_member(&stage, "a"), bad = with_member(&stage, "bad");
     put(&stage, a, "one", 1);
     put(&stage, bad, "two", 2);
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 2);
     remove_person(&stage, bad);
     world_run(stage.world, 30 * MINUTE);
@@ -105,7 +105,7 @@ static void long_list_comes_from_a_member(void **state)
         snprintf(path, sizeof path, "lectures/%04u.pdf", i);
         put(&stage, a, path, i);
     }
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     assert_int_equal(world_actions(stage.world, stage.owner, GROUP_BLOB), 1);
     assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 1000);
     assert_true(world_largest_value(stage.world) <= DHT_VALUE_MAX);
@@ -137,11 +137,11 @@ static void restart_publishes_what_the_caller_has(void **state)
     struct stage stage = with_owner(&study);
     size_t a = with_member(&stage, "a");
     put(&stage, a, "one", 1);
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     world_stop(stage.world, a);
     world_start(stage.world, a);
     put(&stage, a, "two", 2);
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     struct group_file file;
     assert_int_equal(files_of(&stage, stage.owner, &file, 1), 1);
     assert_string_equal(file.entry->path, "two");
@@ -175,11 +175,11 @@ static void leaver_offers_nothing(void **state)
     struct stage stage = with_owner(&study);
     size_t a = with_member(&stage, "a"), b = with_member(&stage, "b");
     put(&stage, a, "one", 1);
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     assert_int_equal(files_of(&stage, b, NULL, 0), 1);
     world_stop(stage.world, stage.owner); /* who would remove it */
     group_leave(group_of(&stage, a), world_now_ms(stage.world));
-    world_run(stage.world, 5 * MINUTE);
+    world_run(stage.world, 15 * MINUTE);
     assert_int_equal(files_of(&stage, b, NULL, 0), 0);
     world_free(stage.world);
 }
