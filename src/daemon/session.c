@@ -241,7 +241,7 @@ void session_start(struct session *session)
     if (job == NULL)
         return;
     session_remember_path(session, job->path);
-    session_job_add(job);
+    session_job_do(job);
 }
 
 void session_stop(struct session *session)

@@ -17,7 +17,7 @@ struct daemon;
 struct session;
 
 struct session *session_new(struct daemon *daemon); /* NULL: no memory */
-/* Logs in who asked to be remembered. */
+/* Logs in who asked to be remembered; before anybody can ask: without scrypt it takes a moment. */
 void session_start(struct session *session);
 /* Begins to save what is not saved yet; with the engine's jobs, which engine_stop waits for. */
 void session_stop(struct session *session);

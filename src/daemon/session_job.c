@@ -325,3 +325,11 @@ void session_job_add(struct session_job *job)
     if (idle)
         start_first(session);
 }
+
+void session_job_do(struct session_job *job)
+{
+    DL_APPEND(job->session->jobs, job);
+    session_job_run(job);
+    session_job_done(job);
+    free_job(job);
+}

@@ -98,6 +98,7 @@ struct tries *session_tries(struct session *session, const char *name);
 struct session_job *session_job_new(struct session *session, enum session_job_kind kind,
                                     struct call *call);
 void session_job_add(struct session_job *job);
+void session_job_do(struct session_job *job); /* here and now: at the start */
 /* In the pool; on the loop, when `run` has ended: methods_user.c. */
 void session_job_run(struct session_job *job);
 void session_job_done(struct session_job *job);
