@@ -90,6 +90,20 @@ static bool read_head(struct bytes data, struct head *out)
     return true;
 }
 
+/* One value with so many inside has begun. False: it lies too deep. */
+static bool enter(struct frame *frame, uint64_t values)
+{
+    if (frame->depth > 0)
+        frame->left[frame->depth - 1]--;
+    if (values > 0 && frame->depth == FRAME_DEPTH_MAX)
+        return false;
+    if (values > 0)
+        frame->left[frame->depth++] = values;
+    while (frame->depth > 0 && frame->left[frame->depth - 1] == 0)
+        frame->depth--;
+    return true;
+}
+
 enum frame_result frame_feed(struct frame *frame, struct bytes data, size_t most)
 {
     while (frame->wanted > 0) {
@@ -101,7 +115,7 @@ enum frame_result frame_feed(struct frame *frame, struct bytes data, size_t most
         if (!read_head(bytes_of(data.data + frame->at, data.len - frame->at), &head))
             return FRAME_PARTIAL;
         uint64_t end = frame->at + head.size + head.payload;
-        if (end + frame->wanted - 1 + head.values > most)
+        if (end + frame->wanted - 1 + head.values > most || !enter(frame, head.values))
             return FRAME_BAD;
         frame->at = (size_t)end;
         frame->wanted += head.values - 1;

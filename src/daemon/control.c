@@ -31,7 +31,34 @@ const struct control_method *control_find(const struct control *control, const c
     return NULL;
 }
 
+bool control_serves_extra(const char *name, size_t len)
+{
+    static const char *const served[] = {"hello", "status", "stop"};
+    for (size_t i = 0; i < sizeof served / sizeof served[0]; i++)
+        if (strlen(served[i]) == len && memcmp(served[i], name, len) == 0)
+            return true;
+    return false;
+}
+
 /* ---- accepting ---- */
+
+/* The oldest extra one makes room: who just sits there keeps nobody from ending the daemon. */
+static void refuse_oldest_extra(struct control *control)
+{
+    struct connection *connection;
+    DL_FOREACH(control->connections, connection)
+    if (connection->extra && !connection->closing)
+        break;
+    if (connection != NULL)
+        connection_refuse(connection);
+}
+
+static void take_extra(struct control *control, struct connection *connection)
+{
+    if (control->extras >= CONTROL_EXTRA_MAX)
+        refuse_oldest_extra(control);
+    connection_start_extra(connection);
+}
 
 static void on_incoming(uv_stream_t *listener, int code)
 {
@@ -42,7 +69,7 @@ static void on_incoming(uv_stream_t *listener, int code)
     if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0)
         connection_close(connection);
     else if (control->counts.connections > CONTROL_CONNECTIONS_MAX)
-        connection_refuse(connection);
+        take_extra(control, connection);
     else
         connection_start(connection);
 }

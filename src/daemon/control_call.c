@@ -77,7 +77,7 @@ struct call *call_new(struct connection *connection, struct bytes message)
     return call;
 }
 
-static void call_free(struct call *call)
+void call_free(struct call *call)
 {
     struct connection *connection = call->connection;
     DL_DELETE(connection->calls, call);
@@ -101,6 +101,12 @@ void call_run(struct call *call)
     } else {
         method->run(control->daemon, call);
     }
+}
+
+bool call_is_for_extra(const struct call *call)
+{
+    const msgpack_object_str *name = &call->unpacked.data.via.array.ptr[2].via.str;
+    return control_serves_extra(name->ptr, name->size);
 }
 
 void call_on_cancel(struct call *call, call_cancelled *cancelled, void *user)

@@ -40,11 +40,18 @@ static void on_closed(uv_handle_t *handle)
     control_handle_closed(control);
 }
 
+static void set_extra(struct connection *connection, bool extra)
+{
+    connection->control->extras += (unsigned)extra - (unsigned)connection->extra;
+    connection->extra = extra;
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->closing)
         return;
     connection->closing = true;
+    set_extra(connection, false);
     uv_close((uv_handle_t *)&connection->pipe, on_closed);
 }
 
@@ -74,10 +81,21 @@ static void take_message(struct connection *connection, struct bytes message)
 {
     connection->control->counts.requests++;
     struct call *call = call_new(connection, message);
-    if (call == NULL)
+    if (call == NULL) {
         close_malformed(connection);
-    else
+    } else if (connection->extra && !call_is_for_extra(call)) {
+        call_free(call);
+        connection_refuse(connection);
+    } else {
         call_run(call);
+    }
+}
+
+/* Others have gone since. */
+static void settle_extra(struct connection *connection)
+{
+    if (connection->extra && connection->control->counts.connections <= CONTROL_CONNECTIONS_MAX)
+        set_extra(connection, false);
 }
 
 /* Who does not read the answers is not asked for more questions. */
@@ -91,14 +109,18 @@ static void take_messages(struct connection *connection)
 {
     struct buffer *in = &connection->in;
     size_t done = 0;
+    settle_extra(connection);
+    size_t most = connection->extra ? CONTROL_EXTRA_REQUEST_MAX : CONTROL_REQUEST_MAX;
     while (done < in->len && !connection->closing && has_room(connection)) {
         struct bytes rest = bytes_of(in->data + done, in->len - done);
-        enum frame_result result = frame_feed(&connection->frame, rest, CONTROL_REQUEST_MAX);
+        enum frame_result result = frame_feed(&connection->frame, rest, most);
         if (result == FRAME_PARTIAL)
             break;
         size_t len = connection->frame.at;
         frame_init(&connection->frame);
-        if (result == FRAME_BAD)
+        if (result == FRAME_BAD && connection->extra)
+            connection_refuse(connection);
+        else if (result == FRAME_BAD)
             close_malformed(connection);
         else
             take_message(connection, bytes_of(rest.data, len));
@@ -149,6 +171,12 @@ static void read_or_not(struct connection *connection)
 void connection_start(struct connection *connection)
 {
     read_or_not(connection);
+}
+
+void connection_start_extra(struct connection *connection)
+{
+    set_extra(connection, true);
+    connection_start(connection);
 }
 
 /* ---- sending ---- */

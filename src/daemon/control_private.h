@@ -31,6 +31,7 @@ struct connection {
     struct frame frame; /* of the message at the front of `in` */
     struct call *calls;
     unsigned call_count;
+    bool extra; /* one too many: served as far as control_serves_extra says */
     bool reading, closing;
 };
 
@@ -40,19 +41,23 @@ struct control {
     uv_pipe_t listener;
     bool listening;
     bool closed;
-    unsigned open_handles; /* the listener and the connections; 0 after closing: freed */
-    struct connection *connections;
+    unsigned open_handles;          /* the listener and the connections; 0 after closing: freed */
+    struct connection *connections; /* utlist, in the order they came */
+    unsigned extras;                /* of these */
     struct control_counts counts;
 };
 
 /* ---- control.c ---- */
 const struct control_method *control_find(const struct control *control, const char *name,
                                           size_t len);
+/* Has it to be answered, whoever else is connected? */
+bool control_serves_extra(const char *name, size_t len);
 void control_handle_closed(struct control *control);
 
 /* ---- control_connection.c ---- */
 struct connection *connection_new(struct control *control); /* NULL: no memory */
 void connection_start(struct connection *connection);
+void connection_start_extra(struct connection *connection); /* there are too many already */
 void connection_refuse(struct connection *connection); /* there are too many: said, and closed */
 void connection_close(struct connection *connection);  /* cancels its calls from the loop */
 void connection_stop(struct connection *connection);   /* the daemon stops: said, and closed */
@@ -63,6 +68,8 @@ void connection_send(struct connection *connection, struct buffer *message, bool
 /* Takes one whole message. NULL: it is no request of ours, or no memory. */
 struct call *call_new(struct connection *connection, struct bytes message);
 void call_run(struct call *call);
+bool call_is_for_extra(const struct call *call); /* an extra connection may ask this */
+void call_free(struct call *call);
 void call_cancel(struct call *call); /* tells its owner and frees it */
 void call_stop(struct call *call);   /* likewise, and says so: the daemon stops */
 /* A response to whatever was or will be asked: its msgid is 0. */

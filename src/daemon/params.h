@@ -6,11 +6,14 @@
     (32u << 20)                    /* bytes; the largest is a .torrent [METAINFO_BYTES_MAX]        \
                                     */
 #define CONTROL_CONNECTIONS_MAX 64 /* far above what one person's tools open */
-#define CONTROL_CALLS_MAX       16 /* under way on one connection */
-#define CONTROL_BACKLOG_MAX     (4u << 20) /* bytes of notifications that nobody reads */
-#define CONTROL_READ_BYTES      16384      /* asked for at a time: most requests are under 1 KiB */
-#define CONTROL_LISTEN_BACKLOG  64         /* as many as may be connected */
-#define CONTROL_WAIT_MAX_MS     UINT64_C(31622400000) /* a year; as good as for ever */
+/* Beyond these: for who looks in or wants to stop it. The last to come gets in. */
+#define CONTROL_EXTRA_MAX         8
+#define CONTROL_EXTRA_REQUEST_MAX 4096       /* bytes: what they may ask is short */
+#define CONTROL_CALLS_MAX         16         /* under way on one connection */
+#define CONTROL_BACKLOG_MAX       (4u << 20) /* bytes of notifications that nobody reads */
+#define CONTROL_READ_BYTES        16384 /* asked for at a time: most requests are under 1 KiB */
+#define CONTROL_LISTEN_BACKLOG    64    /* as many as may be connected */
+#define CONTROL_WAIT_MAX_MS       UINT64_C(31622400000) /* a year; as good as for ever */
 
 /* ---- node ---- */
 #define NODE_SOCKETS_MAX    16  /* UDP sockets: one per --bind address */

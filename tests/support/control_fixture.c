@@ -81,8 +81,11 @@ static void keep(struct daemon *daemon, struct call *call)
     call_finish(call);
 }
 
-static const struct control_method some[] = {
-    {"echo", echo}, {"wait", wait_for_ever}, {"count", count_to_three}, {NULL, NULL}};
+static const struct control_method some[] = {{"echo", echo},
+                                             {"status", echo},
+                                             {"wait", wait_for_ever},
+                                             {"count", count_to_three},
+                                             {NULL, NULL}};
 static const struct control_method others[] = {
     {"refuse", refuse}, {"big", big}, {"keep", keep}, {NULL, NULL}};
 static const struct control_method *const tables[] = {some, others, NULL};

@@ -23,8 +23,8 @@ struct fixture {
     struct bytes kept_bytes;
 };
 
-/* Methods: "echo" answers what it got, "count" notifies three times, "wait" never ends by itself,
- * "refuse" fails, "big" answers 6 MiB, "keep" takes its request. */
+/* Methods: "echo" and "status" answer what they got, "count" notifies three times, "wait" never
+ * ends by itself, "refuse" fails, "big" answers 6 MiB, "keep" takes its request. */
 int control_set_up(void **state);
 int control_tear_down(void **state);
 #define control_test(f) cmocka_unit_test_setup_teardown(f, control_set_up, control_tear_down)
