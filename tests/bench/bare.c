@@ -4,46 +4,15 @@
  *
  *   bench_bare SOURCE TARGET [PIECE_BYTES]
  * prints: seconds, MiB/s, CPU seconds of the sender, CPU seconds of the receiver */
-#include <arpa/inet.h>
-#include <errno.h>
+#include "loopback.h"
+
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define BUFFERS 8 /* pieces between the receiving and the hashing thread */
-
-static void need(bool ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "bench_bare: %s: %s\n", what, strerror(errno));
-        exit(1);
-    }
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(const struct rusage *usage)
-{
-    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
-           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
-}
 
 struct ring {
     pthread_mutex_t mutex;
@@ -122,18 +91,6 @@ static void send_file(int listener, int source, uint64_t total)
     exit(0);
 }
 
-static int listen_on_loopback(struct sockaddr_in *address)
-{
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    socklen_t size = sizeof *address;
-    *address =
-        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    need(bind(listener, (struct sockaddr *)address, size) == 0 && listen(listener, 1) == 0 &&
-             getsockname(listener, (struct sockaddr *)address, &size) == 0,
-         "listen");
-    return listener;
-}
-
 static void ring_init(struct ring *ring, size_t piece_bytes, uint64_t total, int target)
 {
     *ring = (struct ring){.piece_bytes = piece_bytes, .total = total, .target = target};
@@ -175,11 +132,6 @@ int main(int argc, char **argv)
     pthread_join(thread, NULL);
     double seconds = now_s() - start;
 
-    struct rusage mine, theirs;
-    int status;
-    need(wait4(sender, &status, 0, &theirs) == sender && status == 0, "sender");
-    getrusage(RUSAGE_SELF, &mine);
-    printf("%.4f %.1f %.3f %.3f\n", seconds, (double)ring.total / (1 << 20) / seconds,
-           cpu_s(&theirs), cpu_s(&mine));
+    print_transfer(sender, ring.total, seconds);
     return 0;
 }

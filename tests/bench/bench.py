@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
+from people import join_by_invite, make_group, make_user, upload, wait_file  # noqa: E402
 
 MIB = 1 << 20
 
@@ -40,17 +41,40 @@ def pair(net, tag):
     return one, two
 
 
-def get(daemon, what):
-    """(seconds to the first byte, seconds to done) of one `get`, the client's start included."""
+def fetch(daemon, *command):
+    """(seconds to the first byte, seconds to done) of one command, the client's start included."""
     start, first = time.monotonic(), None
-    process = daemon.cli_start("--json", "get", what)
+    process = daemon.cli_start("--json", *command)
     for line in process.stdout:
         event = json.loads(line)
         if first is None and (event.get("done") or event.get("event") == "done"):
             first = time.monotonic() - start
     if process.wait() != 0:
-        raise RuntimeError(f"get failed: {line}")
+        raise RuntimeError(f"{command} failed: {line}")
     return first, time.monotonic() - start
+
+
+def get(daemon, what):
+    return fetch(daemon, "get", what)
+
+
+def bound(options, program, *arguments):
+    """What one of the small programs beside this file measures."""
+    done = subprocess.run([options.build / "tests/bench" / program, *arguments], check=True,
+                          capture_output=True, text=True)
+    return [float(figure) for figure in done.stdout.split()]
+
+
+def check_copy(daemon, source):
+    """And removes it."""
+    copy = os.path.join(daemon.downloads, os.path.basename(source))
+    if sha1_file(copy) != sha1_file(source):
+        raise RuntimeError("the copy is wrong")
+    os.unlink(copy)
+
+
+def medians(rounds):
+    return {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
 
 
 def bench_transfer(net, options):
@@ -59,8 +83,7 @@ def bench_transfer(net, options):
     bare_target = net.path("bare.out")
     rounds = []
     for number in range(options.rounds):
-        bare = subprocess.run([options.build / "tests/bench/bench_bare", source, bare_target],
-                              check=True, capture_output=True, text=True).stdout.split()
+        bare = bound(options, "bench_bare", source, bare_target)
         os.unlink(bare_target)
         one, two = pair(net, f"transfer{number}")
         link = one.ok("-q", "share", source, "--piece-size", "1M", timeout=300).strip()
@@ -68,19 +91,16 @@ def bench_transfer(net, options):
         _, seconds = get(two, link)
         gib = options.size / 1024
         rounds.append({
-            "bare_mib_s": float(bare[1]), "mib_s": options.size / seconds,
-            "ratio": options.size / seconds / float(bare[1]),
+            "bare_mib_s": bare[1], "mib_s": options.size / seconds,
+            "ratio": options.size / seconds / bare[1],
             "seed_cpu_s_per_gib": (cpu_seconds(one) - seed_before) / gib,
             "fetch_cpu_s_per_gib": (cpu_seconds(two) - fetch_before) / gib,
             "seed_peak_mib": memory_mib(one, "VmHWM"),
             "fetch_peak_mib": memory_mib(two, "VmHWM")})
-        copy = os.path.join(two.downloads, "big.bin")
-        if sha1_file(copy) != sha1_file(source):
-            raise RuntimeError("the copy is wrong")
-        os.unlink(copy)
+        check_copy(two, source)
         one.stop()
         two.stop()
-    return {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
+    return medians(rounds)
 
 
 def bench_latency(net, options):
@@ -147,12 +167,79 @@ def bench_files(net, options):
     return {"share_s": share_s, "get_s": get_s}
 
 
+def bench_group(net, options):
+    """One member to another beside the same file in public and plain TLS 1.3, in turn."""
+    source = net.make_file("big.bin", options.size * MIB)
+    rounds = []
+    for number in range(options.rounds):
+        one, two = pair(net, f"group{number}")
+        circle(one, two)
+        link = one.ok("-q", "share", source, "--piece-size", "1M", timeout=300).strip()
+        tls_mib_s = bound(options, "bench_tls", source)[1]
+        _, public_s = get(two, link)
+        check_copy(two, source)
+        for daemon in (one, two):
+            for transfer in daemon.transfers():
+                daemon.call("transfer.remove", id=transfer["id"])
+        upload(one, source, "study", piece_size=MIB)
+        wait_file(two, "study", "big.bin")
+        one_before, two_before = cpu_seconds(one), cpu_seconds(two)
+        _, group_s = fetch(two, "download", "study", "big.bin")
+        check_copy(two, source)
+        mib_s, public_mib_s = options.size / group_s, options.size / public_s
+        gib = options.size / 1024
+        rounds.append({"tls_mib_s": tls_mib_s, "public_mib_s": public_mib_s, "mib_s": mib_s,
+                       "ratio": mib_s / min(tls_mib_s, public_mib_s),
+                       "seed_cpu_s_per_gib": (cpu_seconds(one) - one_before) / gib,
+                       "fetch_cpu_s_per_gib": (cpu_seconds(two) - two_before) / gib})
+        one.stop()
+        two.stop()
+    return medians(rounds)
+
+
+def circle(owner, member):
+    make_user(owner, "owner")
+    make_user(member, "member")
+    make_group(owner, "study")
+    join_by_invite(owner, "study", member)
+
+
+def bench_join(net, options):
+    """Seconds from `group join INVITE` to the first byte of a file there, 2 MiB, and to done."""
+    rounds = []
+    for number in range(options.rounds):
+        one, two = pair(net, f"join{number}")
+        make_user(one, "owner")
+        make_user(two, "member")
+        make_group(one, "study")
+        upload(one, net.make_file(f"join{number}/notes.bin", 2 * MIB), "study")
+        invite = one.ok("-q", "group", "invite", "study").strip()
+        start = time.monotonic()
+        two.ok("group", "join", invite)
+        joined = time.monotonic() - start
+        first, done = fetch(two, "download", "study", "notes.bin")
+        rounds.append({"joined_s": joined, "first_byte_s": joined + first, "done_s": joined + done})
+        one.stop()
+        two.stop()
+    return medians(rounds)
+
+
+def bench_rekey(net, options):
+    """A member of a full group is removed; everything but the network, whose answers come at once."""
+    names = ("computing_s", "pauses_s", "records", "largest_value_bytes")
+    figures = medians([dict(zip(names, bound(options, "bench_rekey")))
+                       for _ in range(options.rounds)])
+    return {"seconds": figures["computing_s"] + figures["pauses_s"], **figures}
+
+
 BENCHES = {"transfer": bench_transfer, "latency": bench_latency, "idle": bench_idle,
-           "files": bench_files}
+           "files": bench_files, "group": bench_group, "join": bench_join, "rekey": bench_rekey}
 
 # name of a figure: (better is, goal), from the project's targets
 GOALS = {"transfer.ratio": (">=", 0.40), "latency.fresh_pair_s": ("<=", 3.0),
-         "idle.resident_mib": ("<=", 12.0)}
+         "idle.resident_mib": ("<=", 12.0), "group.ratio": (">=", 0.70),
+         "join.first_byte_s": ("<=", 5.0), "rekey.seconds": ("<=", 60.0),
+         "rekey.largest_value_bytes": ("<=", 1000)}
 
 
 def show(report):
@@ -172,7 +259,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.split("\n")[0])
     parser.add_argument("what", nargs="*", help=" ".join(BENCHES) + " (default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each; medians are shown")
-    parser.add_argument("--size", type=int, default=1024, help="MiB of the transfer")
+    parser.add_argument("--size", type=int, default=1024, help="MiB of the transfers")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
