@@ -34,8 +34,10 @@ static void apply(struct daemon *daemon, struct call *call, const struct public_
     }
     struct public_key wanted = *key;
     group_wait_start(membership, call, WAIT_JOINED, call_ms(call, "wait", JOIN_WAIT_S));
-    if (invite != NULL)
+    if (invite != NULL) { /* where the owner is, there is a node, too */
+        node_bootstrap(daemon->node, invite->addresses, invite->address_count);
         channels_join(daemon->channels, membership, invite);
+    }
     membership_drain(membership);
     /* Being a member already is an answer, too. */
     if ((membership = groups_find(daemon->groups, &wanted)) != NULL &&

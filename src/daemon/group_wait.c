@@ -6,7 +6,8 @@
 #include "daemon/daemon.h"
 #include "daemon/groups_private.h"
 
-#define SAY_EVERY_MS 3000 /* what is waited for: nothing is waited for in silence */
+#define SAY_FIRST_MS 3000  /* nothing is waited for in silence … */
+#define SAY_EVERY_MS 10000 /* … nor said all the time */
 
 struct group_wait {
     struct group_wait *prev, *next; /* groups->waits */
@@ -15,7 +16,7 @@ struct group_wait {
     struct call *call;
     enum group_wait_for what;
     struct timer *timer;
-    uint64_t deadline_ms;
+    uint64_t since_ms, deadline_ms;
 };
 
 static void free_wait(struct group_wait *wait)
@@ -63,7 +64,9 @@ static void on_timer(void *user)
         finish(wait, false);
         return;
     }
-    pack_text(call_notify(wait->call, "waiting"), "text", texts[wait->what]);
+    struct pack *pack = call_notify(wait->call, "waiting");
+    pack_format(pack, "text", "%s (%us)", texts[wait->what],
+                (unsigned)((now_ms - wait->since_ms) / 1000));
     call_notify_end(wait->call);
     uint64_t next_ms = now_ms + SAY_EVERY_MS;
     timer_set(wait->timer, next_ms < wait->deadline_ms ? next_ms : wait->deadline_ms);
@@ -127,8 +130,9 @@ void group_wait_start(struct membership *membership, struct call *call, enum gro
     wait->call = call;
     wait->what = what;
     uint64_t now_ms = daemon_now_ms(groups->daemon);
+    wait->since_ms = now_ms;
     wait->deadline_ms = now_ms + ms;
     DL_APPEND(groups->waits, wait);
     call_on_cancel(call, on_cancel, wait);
-    timer_set(wait->timer, ms < SAY_EVERY_MS ? wait->deadline_ms : now_ms + SAY_EVERY_MS);
+    timer_set(wait->timer, ms < SAY_FIRST_MS ? wait->deadline_ms : now_ms + SAY_FIRST_MS);
 }
