@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/engine.h"
 #include "daemon/engine_params.h"
+#include "daemon/merges.h"
 #include "daemon/upload.h"
 #include "io/timer.h"
 #include "kadpeer/ed25519.h"
@@ -18,9 +19,10 @@ struct engine {
     struct storage_cache *cache;
     struct turn *turn;
     struct timer *timer;
-    struct item *items;                  /* utlist, in the order of their ids */
-    struct item *by_hash;                /* uthash */
-    struct item *dirty, *dirty_last;     /* to be looked at this turn */
+    struct item *items;              /* utlist, in the order of their ids */
+    struct item *by_hash;            /* uthash */
+    struct item *dirty, *dirty_last; /* to be looked at this turn */
+    struct merges merges;
     struct peer_connection *connections; /* utlist: all, of whatever item */
     struct share_job *share_jobs;        /* utlist */
     struct resolving *resolving;         /* utlist: names of peers in links */

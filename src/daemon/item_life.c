@@ -92,6 +92,7 @@ static void merge(struct item *item, struct item *other)
     if (other->row.wish == WISH_PAUSE && !item->options.metadata_only)
         item_set_wish(other, WISH_RUN);
     followers_move(item, other);
+    merges_add(&item->engine->merges, item->row.id, other->row.id);
     remover_start(item, false, NULL);
 }
 

@@ -28,7 +28,9 @@ static struct item *target_of(struct daemon *daemon, struct call *call)
 static void follow(struct daemon *daemon, struct call *call)
 {
     uint64_t wait_ms = call_ms(call, "wait", 0);
-    struct item *item = target_of(daemon, call);
+    struct item *item = daemon->stopping ? NULL : transfer_target_merged(daemon->engine, call);
+    if (item == NULL)
+        item = target_of(daemon, call);
     if (item != NULL)
         follow_start(item, call, wait_ms);
 }

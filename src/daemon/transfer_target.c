@@ -31,6 +31,11 @@ static bool all(const char *text, int (*is)(int))
     return text[0] != 0;
 }
 
+static bool is_number(const char *text)
+{
+    return all(text, isdigit) && strlen(text) < 19;
+}
+
 static bool has_prefix(const struct item *item, const char *prefix)
 {
     char hex[ID_HEX_SIZE];
@@ -43,8 +48,7 @@ static struct match find(struct engine *engine, const char *text)
 {
     struct match match = {.item = NULL};
     struct item *item;
-    if (all(text, isdigit) && strlen(text) < 19 &&
-        (item = engine_find_id(engine, strtoll(text, NULL, 10))) != NULL)
+    if (is_number(text) && (item = engine_find_id(engine, strtoll(text, NULL, 10))) != NULL)
         add(&match, item);
     if (match.count == 0 && all(text, isxdigit) && strlen(text) >= PREFIX_MIN) {
         DL_FOREACH(engine->items, item)
@@ -78,6 +82,22 @@ static void fail_ambiguous(struct engine *engine, struct call *call, const char 
     }
     pack_end(pack);
     call_finish(call);
+}
+
+/* 0: by no number. */
+static int64_t asked_number(const struct call *call)
+{
+    const char *text = call_text(call, "id", NULL);
+    if (text == NULL)
+        return call_number(call, "id", 0);
+    return is_number(text) ? strtoll(text, NULL, 10) : 0;
+}
+
+struct item *transfer_target_merged(struct engine *engine, const struct call *call)
+{
+    int64_t id = merges_find(&engine->merges, asked_number(call));
+    struct item *item = id != 0 ? engine_find_id(engine, id) : NULL;
+    return item != NULL && !item->removing ? item : NULL;
 }
 
 struct item *transfer_target(struct engine *engine, struct call *call)

@@ -111,6 +111,30 @@ def sha1_of_what_is_there_already_leads_to_it(net):
 
 
 @test
+def number_of_a_transfer_that_joined_another_leads_to_it(net):
+    _, _, peer, path, shared = pair(net)
+    first = get(peer, shared['link'])
+    for by_text in False, True:
+        joined = peer.add(sha1_file(path), sha1_too=True)
+        assert joined != first['id']
+        peer.wait_event(lambda event: event['what'] == 'removed' and event['id'] == joined)
+        assert [t['id'] for t in peer.transfers()] == [first['id']]
+        followed = peer.follow(str(joined) if by_text else joined)
+        assert (followed['transfer']['id'], followed['path']) == (first['id'], first['path'])
+    try:
+        peer.call('transfer.remove', id=joined)
+        raise AssertionError('what it joined was removed in its place')
+    except ControlError as error:
+        assert error.code == 'not_found', error
+    peer.call('transfer.remove', id=first['id'])
+    try:
+        peer.follow(joined)
+        raise AssertionError('it led to what is not there any more')
+    except ControlError as error:
+        assert error.code == 'not_found', error
+
+
+@test
 def name_with_two_meanings_is_a_choice_not_a_guess(net):
     _, one, other, peer = net.star('one', 'other', 'peer')
     hashes = {one.share(net.make_file('one/same.bin', MIB))['transfer']['hash'],
