@@ -125,6 +125,7 @@ static bool begin_as_owner(struct group *group, const uint8_t root[ROOT_BYTES],
     group->expires_s = life_of(options);
     group->created_unix_s = group->epoch_begun_unix_s = group->head_written_unix_s =
         group_unix_s(group);
+    group->head_looked_for = true;
     timers_begin(group);
     writing_begin(group, &plan);
     return group->writing.step != WRITE_NOTHING;
@@ -353,7 +354,8 @@ static bool writing_is_valid(const struct group *group)
     if (writing->step == WRITE_NOTHING)
         return writing->records.count == 0 && writing->changes.count == 0;
     bool adopted = writing->step == WRITE_HEAD;
-    return group->has_root && writing->seq == group->head_seq + (adopted ? 0 : 1);
+    return group->has_root &&
+           (adopted ? writing->seq == group->head_seq : writing->seq > group->head_seq);
 }
 
 bool group_valid(const struct group *group)
@@ -364,6 +366,8 @@ bool group_valid(const struct group *group)
     bool standing = (group->standing != GROUP_OWNER || group->has_root) &&
                     (!group_is_in(group) || group->has_roster) &&
                     (group_is_in(group) || group->live_count == 0);
-    bool heads = group->settled_seq <= group->head_seq;
+    bool heads = group->settled_seq <= group->head_seq &&
+                 (!group->has_roster || group->head.len == 0 || group->head_is_empty ||
+                  group->roster.epoch <= group->body.epoch);
     return counts && standing && heads && secrets_are_valid(group) && writing_is_valid(group);
 }

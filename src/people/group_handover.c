@@ -98,7 +98,7 @@ static void become_owner(struct group *group)
 {
     group->standing = GROUP_OWNER;
     group->rotate_due = true;
-    group->ready_told = true;
+    group->ready_told = group->head_looked_for = true;
     /* The former owner's notice that he leaves may be of the same second. */
     group->times_floor_unix_s = group->roster.time_unix_s - 1;
     for (size_t i = 0; i < group->held.count; i++)

@@ -1,6 +1,7 @@
-/* The newest HEAD: it never goes back below what was seen once. Two of one seq are a fork: the one
- * with the smaller digest stays, for everybody; the owner's device whose HEAD lost takes the other
- * over and writes anew on top of it. */
+/* The newest HEAD: neither its seq nor its epoch goes back below what was seen once, or a removed
+ * member would be in again. Two of one seq are a fork: the one of the newer epoch stays, of one
+ * epoch the one with the smaller digest, for everybody; the owner's device whose HEAD lost takes
+ * the other over and writes anew on top of it. */
 #include "people/group_private.h"
 
 static void fork_tell(struct group *group, uint64_t seq)
@@ -60,15 +61,44 @@ static enum status take(struct group *group, struct bytes value, uint64_t seq)
     return STATUS_OK;
 }
 
+static bool is_older_epoch(const struct group *group, const struct item_record *item)
+{
+    struct head_body body;
+    return group->head.len > 0 && !group->head_is_empty && item->body.len > 0 &&
+           head_body_decode(item->body, &body) && body.epoch < group->body.epoch;
+}
+
+/* Negative: theirs stays at the nodes, who know of no epochs. */
+static int compare_with_ours(const struct group *group, const struct item_record *theirs)
+{
+    struct item_record ours;
+    return item_record_decode(buffer_bytes(&group->head), &ours)
+               ? item_record_compare(theirs, &ours)
+               : -1;
+}
+
+/* It stays out; where it would stand in the way of ours, we write above it. */
+static enum status refuse_older_epoch(struct group *group, const struct item_record *theirs)
+{
+    fork_tell(group, theirs->seq);
+    bool stands = theirs->seq > group->head_seq || compare_with_ours(group, theirs) < 0;
+    if (group->standing == GROUP_OWNER && stands) {
+        group->renew_due = true;
+        owner_soon(group);
+    }
+    return STATUS_CONFLICT;
+}
+
 static enum status take_fork(struct group *group, struct bytes value,
                              const struct item_record *theirs)
 {
-    struct item_record ours;
+    struct head_body body;
     fork_tell(group, theirs->seq);
-    if (!item_record_decode(buffer_bytes(&group->head), &ours) ||
-        item_record_compare(theirs, &ours) >= 0)
+    bool newer_epoch = theirs->body.len > 0 && head_body_decode(theirs->body, &body) &&
+                       body.epoch > group->body.epoch;
+    if (!newer_epoch && compare_with_ours(group, theirs) >= 0)
         return STATUS_CONFLICT;
-    group->renew_due = group->standing == GROUP_OWNER;
+    group->renew_due |= group->standing == GROUP_OWNER;
     return take(group, value, theirs->seq);
 }
 
@@ -83,6 +113,10 @@ enum status head_offer(struct group *group, struct bytes value)
         return STATUS_EXISTS;
     if (!item_record_verify(&item, &group->head_key))
         return STATUS_MISMATCH;
+    if (item.seq > group->seq_seen)
+        group->seq_seen = item.seq;
+    if (is_older_epoch(group, &item))
+        return refuse_older_epoch(group, &item);
     if (group->head.len > 0 && item.seq == group->head_seq)
         return take_fork(group, value, &item);
     return take(group, value, item.seq);
@@ -129,6 +163,7 @@ void head_ask_soon(struct group *group)
 void head_ask_done(struct group *group, struct looking *looking, uint32_t answered,
                    uint32_t holding)
 {
+    group->head_looked_for = true;
     struct bytes best = looking_best(looking);
     if (best.len == 0) {
         group->head_held_by_few = true;

@@ -278,6 +278,8 @@ static void go_on(struct group *group)
     if (group->standing == GROUP_LEAVING && !group->gone)
         post_begin(group, POST_LEAVE);
     shelf_begin(group);
+    if (group->gone)
+        events_tell(group, GROUP_EVENT_GONE);
     if (group->settled_seq != group->head_seq && !group->head_is_empty &&
         group->standing != GROUP_REMOVED && !group->gone)
         reading_begin(group);

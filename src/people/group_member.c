@@ -95,6 +95,7 @@ void reading_again(struct group *group)
 static void settled(struct group *group)
 {
     group->settled_seq = group->head_seq;
+    group->head_written_unix_s = group_unix_s(group);
     group->policy = group->body.policy;
     reading_stop(group);
     const struct held_record *head = held_put(&group->held, KIND_ITEM, buffer_bytes(&group->head));

@@ -1,6 +1,7 @@
 /* What the owner decides on, and when a new HEAD has to be written: changes of members are
  * gathered while one is being written, and go together into the next. HEAD is signed anew every
- * day, the epoch is changed every thirty. */
+ * day, the epoch is changed every thirty. After a load nothing is written before HEAD was looked
+ * for: the state may be an old one, put back, and another device may have gone on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +149,8 @@ static void drop_vain_changes(struct group *group)
 
 void owner_work(struct group *group)
 {
-    bool busy = group->writing.step != WRITE_NOTHING || group->reading.stage != READ_NOTHING;
+    bool busy = group->writing.step != WRITE_NOTHING || group->reading.stage != READ_NOTHING ||
+                !group->head_looked_for;
     if (group->standing != GROUP_OWNER || group->gone || busy)
         return;
     drop_vain_changes(group);

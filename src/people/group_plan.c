@@ -391,7 +391,7 @@ bool plan_make(struct group *group, const struct plan *wanted)
 {
     struct writing *writing = &group->writing;
     struct plan plan = *wanted;
-    writing->seq = group->head_seq + 1;
+    writing->seq = 1 + (group->seq_seen > group->head_seq ? group->seq_seen : group->head_seq);
     uint64_t expiry = plan_expiry(group, group->expires_s, group->head_expiry_unix_s);
     writing->withdraws = plan.withdraws;
     plan.new_epoch = choose_epoch(group, &plan);

@@ -201,6 +201,8 @@ struct group {
     struct buffer head; /* the newest HEAD seen, an item record; empty: none */
     uint64_t head_seq, head_expiry_unix_s;
     struct head_body body;
+    uint64_t seq_seen;     /* the highest that was signed, taken or not */
+    bool head_looked_for;  /* since we were loaded: before that the owner writes nothing */
     bool head_is_empty;    /* withdrawn */
     bool head_held_by_few; /* as the last look at it saw it */
     bool stale_told;

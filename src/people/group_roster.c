@@ -90,6 +90,7 @@ void roster_adopt(struct group *group, struct roster *roster, struct held *held,
     group->held = *held;
     *held = (struct held){0};
     group->settled_seq = group->head_seq;
+    group->head_written_unix_s = group_unix_s(group); /* by another device of ours perhaps */
     memcpy(group->settled_sha256, group->body.roster_sha256, SHA256_BYTES);
     epochs_due(group);
     if (new_epoch) {

@@ -110,7 +110,7 @@ void shelf_write(struct group *group)
 {
     struct buffer body, blob;
     bool is_new =
-        group->shelf_dirty || group->shelf_expiry_unix_s < group_unix_s(group) + SHELF_RENEW_S;
+        group->shelf_dirty || group->shelf_expiry_unix_s <= group_unix_s(group) + SHELF_RENEW_S;
     if (!group_is_in(group) || group->live_count == 0 || !is_new ||
         (group->shelf.count == 0 && group->shelf_seq == 0))
         return;

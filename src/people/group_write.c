@@ -116,7 +116,6 @@ static void adopt(struct group *group)
     looking_cancel(group, LOOK_BACK);
     writing->step = WRITE_HEAD;
     head_set(group, value);
-    group->head_written_unix_s = group_unix_s(group);
     if (writing->withdraws) {
         actions_publish(group, head);
         return;

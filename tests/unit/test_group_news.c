@@ -194,6 +194,86 @@ static void member_tells_of_a_fork(void **state)
     world_free(stage.world);
 }
 
+static void state_put_back_takes_nobody_back(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member"), bad = with_member(&stage, "bad");
+    size_t old = world_add_device(stage.world, stage.owner);
+    world_stop(stage.world, old);
+    remove_person(&stage, bad);
+    world_run(stage.world, 15 * MINUTE);
+    world_stop(stage.world, stage.owner);
+    world_run(stage.world, 2 * DAY);
+    world_start(stage.world, old); /* HEAD is due to be signed anew, says its state */
+    world_run(stage.world, HOUR);
+    assert_int_equal(facts_of(&stage, old).epoch, 2);
+    assert_int_equal(facts_of(&stage, old).members, 2);
+    assert_int_equal(facts_of(&stage, member).epoch, 2);
+    assert_int_equal(group_standing(group_of(&stage, bad)), GROUP_REMOVED);
+    assert_int_equal(world_events(stage.world, member, GROUP_EVENT_FORK), 0);
+    world_run(stage.world, 2 * DAY);
+    assert_true(facts_of(&stage, member).head_seq > 4);
+    world_free(stage.world);
+}
+
+/* Two HEADs of one seq: in one somebody was removed, in the other somebody came. */
+static void removal_wins_a_fork(void **state)
+{
+    (void)state;
+    for (int seed = 0; seed < 8; seed++) { /* whichever has the smaller digest */
+        struct stage stage = {.world = world_new((uint64_t)seed)};
+        stage.owner = world_add(stage.world, "owner");
+        world_create(stage.world, stage.owner, &study);
+        world_run(stage.world, SECOND);
+        size_t member = with_member(&stage, "member"), bad = with_member(&stage, "bad");
+        size_t device = world_add_device(stage.world, stage.owner);
+        world_run(stage.world, SECOND);
+        world_stop(stage.world, member);
+        world_stop(stage.world, device);
+        struct id id = head_id(&stage);
+        struct buffer before = copy_of(world_value(stage.world, &id, KIND_ITEM));
+        remove_person(&stage, bad);
+        world_run(stage.world, SECOND);
+        struct buffer without = copy_of(world_value(stage.world, &id, KIND_ITEM));
+        world_stop(stage.world, stage.owner);
+        world_force(stage.world, &id, KIND_ITEM, buffer_bytes(&before));
+        world_start(stage.world, device);
+        world_run(stage.world, 0);
+        world_join_directly(stage.world, device, world_add(stage.world, "new"));
+        world_run(stage.world, SECOND);
+        struct buffer with = copy_of(world_value(stage.world, &id, KIND_ITEM));
+        world_stop(stage.world, device);
+        struct item_record a, b;
+        assert_true(item_record_decode(buffer_bytes(&without), &a));
+        assert_true(item_record_decode(buffer_bytes(&with), &b));
+        assert_int_equal(a.seq, b.seq);
+
+        bool first = seed % 2 == 0;
+        world_start(stage.world, member);
+        group_on_head(group_of(&stage, member), buffer_bytes(first ? &with : &without),
+                      world_now_ms(stage.world));
+        world_run(stage.world, 0);
+        group_on_head(group_of(&stage, member), buffer_bytes(first ? &without : &with),
+                      world_now_ms(stage.world));
+        world_run(stage.world, MINUTE);
+        assert_int_equal(facts_of(&stage, member).epoch, 2);
+        assert_int_equal(world_events(stage.world, member, GROUP_EVENT_FORK), 1);
+
+        world_start(stage.world, stage.owner); /* both devices: one state again, without "bad" */
+        world_start(stage.world, device);
+        world_run(stage.world, HOUR);
+        assert_true(facts_of(&stage, member).head_seq > a.seq);
+        assert_int_equal(facts_of(&stage, member).head_seq, facts_of(&stage, device).head_seq);
+        assert_int_equal(facts_of(&stage, member).head_seq, facts_of(&stage, stage.owner).head_seq);
+        assert_int_equal(group_standing(group_of(&stage, bad)), GROUP_REMOVED);
+        buffer_dispose(&before);
+        buffer_dispose(&with);
+        buffer_dispose(&without);
+        world_free(stage.world);
+    }
+}
+
 /* ---- nodes that do not keep what they are given ---- */
 
 static void head_waits_until_half_of_the_nodes_have_the_rest(void **state)
@@ -233,6 +313,8 @@ int main(void)
         cmocka_unit_test(two_devices_agree_in_the_end),
         cmocka_unit_test(two_devices_removing_at_once_remove_both),
         cmocka_unit_test(member_tells_of_a_fork),
+        cmocka_unit_test(state_put_back_takes_nobody_back),
+        cmocka_unit_test(removal_wins_a_fork),
         cmocka_unit_test(head_waits_until_half_of_the_nodes_have_the_rest),
         cmocka_unit_test(nobody_near_one_key_stops_a_removal),
     };
