@@ -5,6 +5,17 @@
 #include "people/seal.h"
 #include "support/vectors.h"
 
+static void assert_same_member(const struct member *a, const struct member *b)
+{
+    assert_true(public_key_equal(&a->key, &b->key));
+    assert_memory_equal(a->box_public, b->box_public, sizeof a->box_public);
+    assert_true(public_key_equal(&a->user, &b->user));
+    assert_memory_equal(a->join_signature, b->join_signature, sizeof a->join_signature);
+    assert_int_equal(a->role, b->role);
+    assert_int_equal(a->since_epoch, b->since_epoch);
+    assert_string_equal(a->name, b->name);
+}
+
 static void assert_same_roster(const struct roster *a, const struct roster *b)
 {
     assert_string_equal(a->name, b->name);
@@ -17,7 +28,7 @@ static void assert_same_roster(const struct roster *a, const struct roster *b)
         assert_memory_equal(a->old_secrets, b->old_secrets, a->old_count * ROOT_BYTES);
     assert_int_equal(a->member_count, b->member_count);
     for (size_t i = 0; i < a->member_count; i++)
-        assert_memory_equal(&a->members[i], &b->members[i], sizeof a->members[i]);
+        assert_same_member(&a->members[i], &b->members[i]);
 }
 
 static struct buffer sealed_of(struct people *people, const struct roster *roster)
