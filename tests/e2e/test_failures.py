@@ -1,8 +1,10 @@
 """Peers and nodes that die, lie or vanish while files travel."""
 
+import contextlib
 import hashlib
 import os
 import socket
+import sqlite3
 import struct
 import time
 
@@ -327,3 +329,29 @@ def torrent_of_a_client_that_is_gone_harms_nobody(net):
     added = [t for t in peer.transfers() if t['id'] != ident]
     assert len(added) <= 1 and all(t['name'] == 'many' for t in added), added
     assert peer.transfer(ident)['name'] == 'notes.bin'
+
+
+def slices_of(daemon):
+    with contextlib.closing(sqlite3.connect(daemon.database, timeout=10)) as database:
+        return database.execute('SELECT count(*) FROM infos').fetchone()[0]
+
+
+@test
+def long_metadata_outlives_a_kill_and_goes_with_its_transfer(net):
+    _, peer = net.star('peer')
+    torrent = encode({'info': many_files(50_000)[0]})
+    add = dict(torrent=torrent, dir=peer.downloads, paused=True)
+    ident = peer.call('transfer.add', **add)['id']
+    peer.kill9()
+    peer.start(port=peer.port)
+    kept = peer.transfer(ident)
+    assert (kept['name'], kept['size'], kept['files']) == ('many', 50_000, 50_000), kept
+    assert slices_of(peer) > 10
+    for _ in range(3):  # taken out bit by bit while it comes again
+        peer.call('transfer.remove', id=ident, data=True)
+        ident = peer.call('transfer.add', **add)['id']
+    peer.kill9()
+    peer.start(port=peer.port)
+    assert peer.transfer(ident)['files'] == 50_000
+    peer.call('transfer.remove', id=ident, data=True)
+    peer.wait_until(lambda: slices_of(peer) == 0, what='the end of what no transfer has')
