@@ -172,17 +172,35 @@ static void fail_ambiguous(struct call *call, const struct group_file files[], s
     call_finish(call);
 }
 
+static struct group_file *all_files(struct membership *membership, size_t *count)
+{
+    *count = group_files(membership->group, NULL, 0);
+    struct group_file *files = calloc(*count + 1, sizeof *files);
+    if (files != NULL)
+        group_files(membership->group, files, *count);
+    return files;
+}
+
+bool group_engine_lists(struct membership *membership, const char *name)
+{
+    size_t count;
+    const struct group_file *found;
+    struct group_file *files = all_files(membership, &count);
+    bool lists = files != NULL && count_matches(files, count, name, &found) > 0;
+    free(files);
+    return lists;
+}
+
 bool group_engine_listed(struct membership *membership, struct call *call, const char *name,
                          struct shelf_entry *out)
 {
-    size_t count = group_files(membership->group, NULL, 0);
-    struct group_file *files = calloc(count + 1, sizeof *files);
+    size_t count;
     const struct group_file *found = NULL;
+    struct group_file *files = all_files(membership, &count);
     if (files == NULL) {
         call_fail(call, "no_memory", 1, NULL, "out of memory");
         return false;
     }
-    group_files(membership->group, files, count);
     size_t matches = count_matches(files, count, name, &found);
     if (matches == 1)
         *out = *found->entry;

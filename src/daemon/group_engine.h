@@ -27,7 +27,9 @@ size_t group_engine_running(const struct engine *engine); /* those that do not *
 /* A transfer of ours in that group, by name or infohash. NULL: none. */
 struct item *group_engine_named(struct engine *engine, const struct public_key *group,
                                 const char *name);
-/* What the group's list has under that path or infohash. False: none or several, and the call has
+/* The group's list has something under that path or infohash. */
+bool group_engine_lists(struct membership *membership, const char *name);
+/* What the group's list has under it. False: none or several, and the call has
  * been failed. */
 struct call;
 bool group_engine_listed(struct membership *membership, struct call *call, const char *name,

@@ -8,8 +8,7 @@
 #include "content/names.h"
 #include "daemon/add_request.h"
 #include "daemon/finder_names.h"
-#include "daemon/group_engine.h"
-#include "daemon/groups.h"
+#include "daemon/group_add.h"
 #include "daemon/methods_transfer.h"
 #include "daemon/torrent_add.h"
 #include "io/timer.h"
@@ -184,28 +183,6 @@ static bool read_link(struct add_request *request, struct call *call, const char
     return status == STATUS_OK;
 }
 
-static bool read_group_file(struct add_request *request, struct call *call, const char *group)
-{
-    const char *name = call_text(call, "file", NULL);
-    struct shelf_entry entry;
-    if (name == NULL) {
-        call_fail(call, "usage", 2, NULL, "which file of the group?");
-        return false;
-    }
-    struct membership *membership = groups_member(request->engine->daemon->groups, call, group);
-    if (membership == NULL || !group_engine_listed(membership, call, name, &entry))
-        return false;
-    request->infohash = entry.infohash;
-    request->size = entry.size;
-    snprintf(request->name, sizeof request->name, "%s", entry.path);
-    request->has_group = true;
-    request->group = *group_key(membership->group);
-    memcpy(request->sha256, entry.sha256, sizeof request->sha256);
-    request->has_sha1 = !id_is_zero(&entry.sha1);
-    request->sha1 = entry.sha1;
-    return true;
-}
-
 static bool read_bytes(const msgpack_object *object, struct bytes *out)
 {
     if (object == NULL || object->type != MSGPACK_OBJECT_BIN)
@@ -229,8 +206,12 @@ static void add(struct daemon *daemon, struct call *call, bool metadata_only)
     request->wait_ms = call_ms(call, "wait", 0);
     bool good = false;
     const char *group = call_text(call, "group", NULL);
-    if (group != NULL) {
-        good = read_group_file(request, call, group);
+    const char *file = call_text(call, "file", NULL);
+    if (group != NULL && file != NULL) {
+        group_add_start(request, call, group, file);
+        return;
+    } else if (group != NULL) {
+        call_fail(call, "usage", 2, NULL, "which file of the group?");
     } else if (link != NULL) {
         good = read_link(request, call, link);
     } else if (read_bytes(call_param(call, "torrent"), &torrent)) {

@@ -173,6 +173,8 @@ enum status group_leave(struct group *group, uint64_t now_ms);
 
 /* Looks for news now rather than at its time: HEAD and the members' shelves, mailboxes as owner. */
 void group_refresh(struct group *group, uint64_t now_ms);
+/* HEAD, roster or shelves are being read: the list of files may grow presently. */
+bool group_is_looking(const struct group *group);
 
 /* Our own shelf. Kept by the caller over restarts: set before the first drain after group_load. */
 enum status group_shelf_add(struct group *group, const struct shelf_entry *entry, uint64_t now_ms);

@@ -264,3 +264,12 @@ size_t group_files(const struct group *group, struct group_file out[], size_t ca
     free(all);
     return count;
 }
+
+bool group_is_looking(const struct group *group)
+{
+    for (size_t i = 0; i < group->shelf_count; i++)
+        if (group->shelves[i].has_pointer)
+            return true;
+    return looking_for(group, LOOK_HEAD) || group->reading.stage != READ_NOTHING ||
+           group->sweep_left > 0 || group->sweep_under_way > 0;
+}

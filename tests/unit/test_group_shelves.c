@@ -67,9 +67,12 @@ static void asking_for_news_does_not_wait(void **state)
     world_run(stage.world, HOUR);
     put(&stage, a, "one", 1);
     world_run(stage.world, 0);
+    assert_false(group_is_looking(group_of(&stage, stage.owner)));
     group_refresh(group_of(&stage, stage.owner), world_now_ms(stage.world));
+    assert_true(group_is_looking(group_of(&stage, stage.owner)));
     world_run(stage.world, 0);
     assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 1);
+    assert_false(group_is_looking(group_of(&stage, stage.owner)));
     world_free(stage.world);
 }
 
