@@ -114,8 +114,9 @@ static void show_text(struct cli *cli, const struct torrent_file *torrent)
     id_to_hex(&metainfo->infohash, hash);
     show_line(cli, "name", metainfo->name);
     show_line(cli, "hash", hash);
-    snprintf(line, sizeof line, "%s, %u pieces of %s",
+    snprintf(line, sizeof line, "%s, %u piece%s of %s",
              text_bytes(size, (double)metainfo->total_length), metainfo->piece_count,
+             metainfo->piece_count == 1 ? "" : "s",
              text_piece_length(each, metainfo->piece_length));
     show_line(cli, "size", line);
     if (metainfo->is_private)

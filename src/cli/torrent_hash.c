@@ -157,8 +157,9 @@ static int report_created(struct creation *creation, const char *path)
                   "files", (json_int_t)metainfo->file_count, "link", link);
     bool to_stdout = strcmp(path, "-") == 0;
     if (!to_stdout && !cli_json_result(cli, result))
-        fprintf(cli->out, "made  %s   %s, %u pieces of %s\nhash  %s\nlink  %s\n", path,
+        fprintf(cli->out, "made  %s   %s, %u piece%s of %s\nhash  %s\nlink  %s\n", path,
                 text_bytes(size, (double)metainfo->total_length), metainfo->piece_count,
+                metainfo->piece_count == 1 ? "" : "s",
                 text_piece_length(each, metainfo->piece_length), hash, link);
     json_decref(result);
     free(link);
@@ -186,7 +187,7 @@ static void say_skipped(struct cli *cli, const struct tree *tree)
 
 static int create(struct cli *cli, struct creation *creation)
 {
-    char default_path[PATHS_SIZE];
+    char default_path[PATHS_SIZE], why[TREE_ERROR_SIZE];
     const struct arguments *arguments = cli->arguments;
     snprintf(default_path, sizeof default_path, "%.900s.torrent", creation->tree->name);
     const char *path = arguments_text(arguments, "out", default_path);
@@ -195,6 +196,9 @@ static int create(struct cli *cli, struct creation *creation)
     if (arguments_has(arguments, "piece-size"))
         failure = check_piece_length(arguments_number(arguments, "piece-size", 0),
                                      &creation->piece_length);
+    if (failure == NULL && tree_check_torrent(creation->tree, creation->tree->name,
+                                              creation->piece_length, why) != STATUS_OK)
+        failure = failure_new("refused", EXIT_BAD_INPUT, NULL, "%s", why);
     say_skipped(cli, creation->tree);
     if (failure == NULL)
         failure = make_info(creation);
@@ -203,15 +207,21 @@ static int create(struct cli *cli, struct creation *creation)
     return failure != NULL ? cli_fail(cli, failure) : report_created(creation, path);
 }
 
+static int exit_of_scan(enum status status)
+{
+    if (status == STATUS_NOT_FOUND)
+        return EXIT_NOT_FOUND;
+    return status == STATUS_REFUSED || status == STATUS_TOO_BIG ? EXIT_BAD_INPUT : EXIT_DISK;
+}
+
 int verb_torrent_create(struct cli *cli, const struct arguments *arguments)
 {
     struct creation creation = {.cli = cli};
     char why[TREE_ERROR_SIZE];
     enum status status = tree_scan(arguments->words[0], NULL, 0, &creation.tree, why);
     if (status != STATUS_OK)
-        return cli_fail(cli, failure_new(status_name(status),
-                                         status == STATUS_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_DISK,
-                                         NULL, "%s", why));
+        return cli_fail(cli,
+                        failure_new(status_name(status), exit_of_scan(status), NULL, "%s", why));
     buffer_init(&creation.info);
     int exit = create(cli, &creation);
     buffer_dispose(&creation.info);

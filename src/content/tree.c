@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,9 +356,31 @@ static bool copy_files(const struct tree *tree, struct metainfo *metainfo)
     return true;
 }
 
+static uint64_t count_pieces(const struct tree *tree, uint32_t piece_length)
+{
+    return (tree->total_length + piece_length - 1) / piece_length;
+}
+
+enum status tree_check_torrent(const struct tree *tree, const char *name, uint32_t piece_length,
+                               char error[TREE_ERROR_SIZE])
+{
+    uint64_t pieces = count_pieces(tree, piece_length), most = METAINFO_BYTES_MAX / ID_BYTES;
+    char why[128];
+    if (!names_is_safe_part(name, strlen(name)))
+        return refuse(
+            error, STATUS_REFUSED, name,
+            "not a name to share by (1 to 255 bytes of UTF-8, no / or control character)");
+    if (pieces <= most)
+        return STATUS_OK;
+    snprintf(why, sizeof why,
+             "%" PRIu64 " pieces, and %" PRIu64 " are the most: --piece-size, larger", pieces,
+             most);
+    return refuse(error, STATUS_TOO_BIG, name, why);
+}
+
 struct metainfo *tree_layout(const struct tree *tree, const char *name, uint32_t piece_length)
 {
-    uint64_t pieces = (tree->total_length + piece_length - 1) / piece_length;
+    uint64_t pieces = count_pieces(tree, piece_length);
     if (pieces > METAINFO_BYTES_MAX / ID_BYTES)
         return NULL;
     struct metainfo *metainfo = calloc(1, sizeof *metainfo);

@@ -43,6 +43,11 @@ enum status tree_scan(const char *path, const char *const exclude[], size_t excl
                       struct tree **out, char error[TREE_ERROR_SIZE]);
 void tree_free(struct tree *tree); /* NULL is allowed */
 
+/* Before anything is hashed. Not OK, with the clause in `error`: no name for a torrent (REFUSED);
+ * more pieces than an info dictionary holds (TOO_BIG). */
+enum status tree_check_torrent(const struct tree *tree, const char *name, uint32_t piece_length,
+                               char error[TREE_ERROR_SIZE]);
+
 /* A metainfo with these files, that name and piece length, but without hashes (info, pieces and
  * infohash are empty): enough for a storage and the hasher. NULL: no memory, or more pieces than
  * an info dictionary holds. metainfo_free. */

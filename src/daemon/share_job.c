@@ -126,10 +126,13 @@ static void run_scan(void *user)
                             &job->tree, job->error);
     if (job->status != STATUS_OK)
         return;
-    job->error[0] = 0; /* what comes now has reasons of its own */
     const char *name = job->name != NULL ? job->name : job->tree->name;
     if (job->piece_length == 0)
         job->piece_length = metainfo_default_piece_length(job->tree->total_length);
+    job->status = tree_check_torrent(job->tree, name, job->piece_length, job->error);
+    if (job->status != STATUS_OK)
+        return;
+    job->error[0] = 0; /* what comes now has reasons of its own */
     job->layout = tree_layout(job->tree, name, job->piece_length);
     job->status = job->layout != NULL ? storage_new(job->layout, job->tree->dir, job->tree->target,
                                                     false, job->engine->cache, &job->storage)

@@ -109,3 +109,20 @@ def pipes_and_links_in_a_folder_are_left_out_and_said(net):
     shared = one.share(net.path('files', 'folder'), wait_announce=0)
     assert shared['transfer']['files'] == 1, shared
     assert '1 symbolic link and 1 special file left out' in shared['note'], shared
+
+
+@test
+def what_cannot_be_a_torrent_is_refused_before_it_is_hashed_with_the_reason(net):
+    one = net.daemon('one')
+    plain, odd = net.make_file('plain', MIB), net.make_file('odd\x1b[31m', MIB)
+    huge = sparse(net, 'huge', 40 * GIB)
+    for name in ('a/b', '..', 'x' * 256):
+        result = one.cli('share', plain, '--name', name)
+        assert result.exit == 12 and f'{name}: not a name to share by' in result.err, result
+    for verb in (('share',), ('torrent', 'create')):
+        result = one.cli(*verb, odd)
+        assert result.exit == 12 and 'odd?[31m: not a name to share by' in result.err, result
+        result = one.cli(*verb, huge, '--piece-size', '16K')
+        assert result.exit == 12 and '2621440 pieces' in result.err, result
+    assert one.cli('torrent', 'create', '/dev/null').exit == 12
+    assert one.cli('share', odd, '--name', 'even').exit == 0
