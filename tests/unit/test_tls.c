@@ -2,6 +2,7 @@
 
 #include "kadpeer/rng.h"
 #include "support/tcp_pair.h"
+#include "support/tls_sessions.h"
 #include "support/unit.h"
 
 /* ---- two sessions with nothing between them ---- */
@@ -23,53 +24,20 @@ static bool find(void *user, struct bytes identity, uint8_t psk[TLS_PSK_BYTES])
 }
 
 struct sessions {
-    struct tls *client, *server;
-    struct buffer wire[2]; /* from the client, from the server */
+    struct tls_sessions pair;
     struct door door;
 };
 
 static void begin(struct sessions *s, struct bytes identity, const uint8_t psk[TLS_PSK_BYTES])
 {
-    memset(s, 0, sizeof *s);
+    s->door = (struct door){0};
     memcpy(s->door.key, key, sizeof key);
-    s->client = tls_client_new(identity, psk);
-    s->server = tls_server_new(find, &s->door);
-    assert_non_null(s->client);
-    assert_non_null(s->server);
+    tls_sessions_begin(&s->pair, identity, psk, find, &s->door);
 }
 
 static void end(struct sessions *s)
 {
-    tls_free(s->client);
-    tls_free(s->server);
-    buffer_dispose(&s->wire[0]);
-    buffer_dispose(&s->wire[1]);
-}
-
-static enum status step(struct tls *tls, const struct buffer *in, struct buffer *out)
-{
-    uint8_t space[64];
-    size_t got;
-    enum status status;
-    tls_put(tls, buffer_bytes(in));
-    do
-        status = tls_read(tls, space, sizeof space, &got);
-    while (status == STATUS_OK);
-    tls_take_out(tls, out);
-    return status;
-}
-
-/* Messages to and fro until nobody has any more to say. Their last words are in *client, *server.
- */
-static void shake_hands(struct sessions *s, enum status *client, enum status *server)
-{
-    *client = step(s->client, &s->wire[1], &s->wire[0]);
-    *server = STATUS_BUSY;
-    for (int i = 0; i < 4 && *client == STATUS_BUSY && *server == STATUS_BUSY; i++) {
-        *server = step(s->server, &s->wire[0], &s->wire[1]);
-        if (*server == STATUS_BUSY)
-            *client = step(s->client, &s->wire[1], &s->wire[0]);
-    }
+    tls_sessions_end(&s->pair);
 }
 
 static void who_shares_the_key_is_let_in(void **state)
@@ -78,13 +46,13 @@ static void who_shares_the_key_is_let_in(void **state)
     struct sessions s;
     enum status client, server;
     begin(&s, me, key);
-    shake_hands(&s, &client, &server);
-    assert_true(tls_is_open(s.client) && tls_is_open(s.server));
+    tls_sessions_shake_hands(&s.pair, &client, &server);
+    assert_true(tls_is_open(s.pair.client) && tls_is_open(s.pair.server));
     uint8_t a[32], b[32], other[32];
     struct bytes context = bytes_of("here", 4);
-    assert_int_equal(tls_export(s.client, "label", context, a), STATUS_OK);
-    assert_int_equal(tls_export(s.server, "label", context, b), STATUS_OK);
-    assert_int_equal(tls_export(s.server, "label", bytes_of("hers", 4), other), STATUS_OK);
+    assert_int_equal(tls_export(s.pair.client, "label", context, a), STATUS_OK);
+    assert_int_equal(tls_export(s.pair.server, "label", context, b), STATUS_OK);
+    assert_int_equal(tls_export(s.pair.server, "label", bytes_of("hers", 4), other), STATUS_OK);
     assert_memory_equal(a, b, 32);
     assert_memory_not_equal(a, other, 32);
     end(&s);
@@ -93,13 +61,13 @@ static void who_shares_the_key_is_let_in(void **state)
 static void expect_closed_door(struct sessions *s)
 {
     enum status client, server;
-    shake_hands(s, &client, &server);
+    tls_sessions_shake_hands(&s->pair, &client, &server);
     assert_int_equal(server, STATUS_REFUSED);
-    assert_false(tls_is_open(s->server));
-    assert_false(tls_is_open(s->client));
-    assert_int_equal(s->wire[1].len, 0); /* not even an alert */
+    assert_false(tls_is_open(s->pair.server));
+    assert_false(tls_is_open(s->pair.client));
+    assert_int_equal(s->pair.wire[1].len, 0); /* not even an alert */
     uint8_t material[32];
-    assert_int_not_equal(tls_export(s->server, "label", bytes_of("", 0), material), STATUS_OK);
+    assert_int_not_equal(tls_export(s->pair.server, "label", bytes_of("", 0), material), STATUS_OK);
     end(s);
 }
 
@@ -122,9 +90,9 @@ static void any_changed_byte_of_the_first_message_is_refused(void **state)
     struct sessions s;
     enum status client, server;
     begin(&s, me, key);
-    client = step(s.client, &s.wire[1], &s.wire[0]);
+    client = tls_sessions_step(s.pair.client, &s.pair.wire[1], &s.pair.wire[0]);
     assert_int_equal(client, STATUS_BUSY);
-    struct bytes hello = buffer_bytes(&s.wire[0]);
+    struct bytes hello = buffer_bytes(&s.pair.wire[0]);
     for (size_t i = 0; i < hello.len; i++) {
         struct buffer changed, answer;
         buffer_init(&changed);
@@ -132,7 +100,7 @@ static void any_changed_byte_of_the_first_message_is_refused(void **state)
         buffer_add(&changed, hello.data, hello.len);
         changed.data[i] ^= 0x80;
         struct tls *tls = tls_server_new(find, &s.door);
-        server = step(tls, &changed, &answer);
+        server = tls_sessions_step(tls, &changed, &answer);
         assert_false(tls_is_open(tls));
         assert_true(server == STATUS_REFUSED || server == STATUS_BUSY);
         assert_true(server == STATUS_BUSY || answer.len == 0);
@@ -149,12 +117,13 @@ static void a_changed_record_ends_the_session(void **state)
     struct sessions s;
     enum status client, server;
     begin(&s, me, key);
-    shake_hands(&s, &client, &server);
-    assert_int_equal(tls_write(s.client, bytes_of("have", 4)), STATUS_OK);
-    tls_take_out(s.client, &s.wire[0]);
-    s.wire[0].data[s.wire[0].len - 1] ^= 1;
-    assert_int_equal(step(s.server, &s.wire[0], &s.wire[1]), STATUS_MALFORMED);
-    assert_int_equal(s.wire[1].len, 0);
+    tls_sessions_shake_hands(&s.pair, &client, &server);
+    assert_int_equal(tls_write(s.pair.client, bytes_of("have", 4)), STATUS_OK);
+    tls_take_out(s.pair.client, &s.pair.wire[0]);
+    s.pair.wire[0].data[s.pair.wire[0].len - 1] ^= 1;
+    assert_int_equal(tls_sessions_step(s.pair.server, &s.pair.wire[0], &s.pair.wire[1]),
+                     STATUS_MALFORMED);
+    assert_int_equal(s.pair.wire[1].len, 0);
     end(&s);
 }
 
@@ -163,8 +132,8 @@ static void nothing_is_written_before_the_doors_are_open(void **state)
     (void)state;
     struct sessions s;
     begin(&s, me, key);
-    assert_int_equal(tls_write(s.client, bytes_of("have", 4)), STATUS_REFUSED);
-    assert_int_equal(tls_waiting(s.client), 0);
+    assert_int_equal(tls_write(s.pair.client, bytes_of("have", 4)), STATUS_REFUSED);
+    assert_int_equal(tls_waiting(s.pair.client), 0);
     end(&s);
 }
 
