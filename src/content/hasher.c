@@ -7,7 +7,7 @@
 #include "kadpeer/sha1.h"
 #include "kadpeer/sha256.h"
 
-/* Feeds `len` bytes of the whole, from `offset` on, to digests; `sha256` may be NULL. */
+/* Feeds `len` bytes of the whole, from `offset` on, to those of the digests that are not NULL. */
 static enum status feed(struct storage *storage, uint64_t offset, uint64_t len, struct sha1 *sha1,
                         struct sha256 *sha256, struct storage_error *error)
 {
@@ -17,7 +17,8 @@ static enum status feed(struct storage *storage, uint64_t offset, uint64_t len, 
         enum status status = storage_read(storage, offset, n, chunk, error);
         if (status != STATUS_OK)
             return status;
-        sha1_update(sha1, bytes_of(chunk, n));
+        if (sha1 != NULL)
+            sha1_update(sha1, bytes_of(chunk, n));
         if (sha256 != NULL)
             sha256_update(sha256, bytes_of(chunk, n));
         offset += n;
@@ -54,26 +55,37 @@ enum status hasher_check(struct storage *storage, uint32_t piece, struct storage
 
 struct hasher_files {
     struct storage *storage;
-    struct sha1 *sha1;     /* of the file */
+    struct sha1 *sha1;     /* of the file; NULL: not wanted */
     struct sha256 *sha256; /* of all; NULL: not wanted */
     struct id *sums;
     uint32_t file;   /* being hashed */
     uint64_t hashed; /* bytes of it */
 };
 
-struct hasher_files *hasher_files_new(struct storage *storage)
+static struct hasher_files *new_of(struct storage *storage, bool sha1, bool sha256)
 {
     struct hasher_files *files = calloc(1, sizeof *files);
     if (files == NULL)
         return NULL;
     files->storage = storage;
-    files->sha1 = sha1_new();
+    files->sha1 = sha1 ? sha1_new() : NULL;
+    files->sha256 = sha256 ? sha256_new() : NULL;
     files->sums = calloc(storage_metainfo(storage)->file_count, sizeof *files->sums);
-    if (files->sha1 == NULL || files->sums == NULL) {
+    if ((files->sha1 != NULL) != sha1 || (files->sha256 != NULL) != sha256 || files->sums == NULL) {
         hasher_files_free(files);
         return NULL;
     }
     return files;
+}
+
+struct hasher_files *hasher_files_new(struct storage *storage)
+{
+    return new_of(storage, true, false);
+}
+
+struct hasher_files *hasher_all_new(struct storage *storage)
+{
+    return new_of(storage, false, true);
 }
 
 void hasher_files_free(struct hasher_files *files)
@@ -94,7 +106,7 @@ bool hasher_files_want_sha256(struct hasher_files *files)
 
 static void end_file(struct hasher_files *files, const struct metainfo_file *file)
 {
-    if (!file->padding)
+    if (!file->padding && files->sha1 != NULL)
         files->sums[files->file] = sha1_finish(files->sha1);
     files->file++;
     files->hashed = 0;

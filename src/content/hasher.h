@@ -26,9 +26,12 @@ void hasher_files_free(struct hasher_files *files);             /* NULL is allow
 /* The SHA-256 too, of all files one after the other (no padding): of a single file what `sha256sum`
  * prints. Before the first step. False: no memory. */
 bool hasher_files_want_sha256(struct hasher_files *files);
+/* That SHA-256 alone. */
+struct hasher_files *hasher_all_new(struct storage *storage); /* NULL: no memory */
 /* Goes on by at most `max_bytes`; *done when nothing is left. After a failure: free it. */
 enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bool *done,
                               struct storage_error *error);
-/* Once done: file_count hashes (padding files: zero ids), borrowed until hasher_files_free. */
+/* Once done: file_count hashes (padding files, and all of hasher_all_new: zero ids), borrowed until
+ * hasher_files_free. */
 const struct id *hasher_files_sums(const struct hasher_files *files);
 void hasher_files_sha256(struct hasher_files *files, uint8_t out[SHA256_BYTES]); /* once done */

@@ -9,8 +9,19 @@
 #include "daemon/item.h"
 #include "io/work.h"
 
+/* One of the digests of the whole; the two are taken at a time, each on a thread. */
+struct digest {
+    struct work work;
+    struct finisher *finisher;
+    struct hasher_files *files; /* NULL: not wanted, or no memory */
+    enum status status;
+    struct storage_error error;
+};
+
 struct finisher {
     struct work work;
+    struct digest sha1_pass, sha256_pass;
+    unsigned passes; /* under way */
     struct item *item;
     bool force;
     bool with_sha1; /* the whole file's SHA-1 must be `sha1` */
@@ -35,44 +46,45 @@ static bool any_is(const struct finisher *finisher, const struct id *sums, uint3
     return false;
 }
 
-/* Of a folder, one of its files must have the SHA-1. */
-static void compare(struct finisher *finisher, struct hasher_files *files)
+static void run_digest(void *user)
 {
-    const struct id *sums = hasher_files_sums(files);
-    uint32_t count = storage_metainfo(finisher->item->storage)->file_count;
-    uint8_t sha256[SHA256_BYTES];
-    finisher->found = sums[0];
-    finisher->sha1_differs = finisher->with_sha1 && !any_is(finisher, sums, count);
-    if (!finisher->with_sha256)
-        return;
-    hasher_files_sha256(files, sha256);
-    finisher->sha256_differs =
-        memcmp(sha256, finisher->sha256, sizeof sha256) != 0 ||
-        (!id_is_zero(&finisher->file_sha1) && !id_equal(&sums[0], &finisher->file_sha1));
+    struct digest *digest = user;
+    bool done = false;
+    while (digest->status == STATUS_OK && !done && !digest->finisher->cancelled)
+        digest->status = hasher_files_step(digest->files, VERIFY_BYTES, &done, &digest->error);
 }
 
-static void check_digests(struct finisher *finisher)
+/* Of a folder, one of its files must have the SHA-1. */
+static void compare_sha1(struct finisher *finisher)
 {
-    struct hasher_files *files = hasher_files_new(finisher->item->storage);
-    bool done = false;
-    finisher->status = STATUS_OK;
-    if (files == NULL || (finisher->with_sha256 && !hasher_files_want_sha256(files)))
-        finisher->status = STATUS_NO_MEMORY;
-    while (finisher->status == STATUS_OK && !done && !finisher->cancelled)
-        finisher->status = hasher_files_step(files, VERIFY_BYTES, &done, &finisher->error);
-    if (finisher->cancelled)
-        finisher->status = STATUS_CANCELLED;
-    if (finisher->status == STATUS_OK)
-        compare(finisher, files);
-    hasher_files_free(files);
+    const struct id *sums = hasher_files_sums(finisher->sha1_pass.files);
+    uint32_t count = storage_metainfo(finisher->item->storage)->file_count;
+    finisher->found = sums[0];
+    finisher->sha1_differs = finisher->with_sha1 && !any_is(finisher, sums, count);
+    if (finisher->with_sha256 && !id_is_zero(&finisher->file_sha1))
+        finisher->sha256_differs |= !id_equal(&sums[0], &finisher->file_sha1);
+}
+
+static void compare_sha256(struct finisher *finisher)
+{
+    uint8_t sha256[SHA256_BYTES];
+    hasher_files_sha256(finisher->sha256_pass.files, sha256);
+    finisher->sha256_differs |= memcmp(sha256, finisher->sha256, sizeof sha256) != 0;
+}
+
+static void compare(struct finisher *finisher)
+{
+    if (finisher->status == STATUS_OK && finisher->sha1_pass.files != NULL)
+        compare_sha1(finisher);
+    if (finisher->status == STATUS_OK && finisher->sha256_pass.files != NULL)
+        compare_sha256(finisher);
 }
 
 static void run_finish(void *user)
 {
     struct finisher *finisher = user;
     struct storage *storage = finisher->item->storage;
-    if (finisher->with_sha1 || finisher->with_sha256)
-        check_digests(finisher);
+    compare(finisher);
     /* With force it may have begun as the file that was there. */
     if (finisher->sha1_differs && !finisher->force)
         finisher->deleted = storage_delete(storage, &finisher->error) == STATUS_OK;
@@ -167,8 +179,57 @@ static void finish_done(void *user, bool cancelled)
     }
     item_mark(item);
     engine_job_ends(item->engine);
+    hasher_files_free(finisher->sha1_pass.files);
+    hasher_files_free(finisher->sha256_pass.files);
     free(finisher->stats);
     free(finisher);
+}
+
+/* Both digests are there, or one of them is not to be had. */
+static void end_digests(struct finisher *finisher)
+{
+    uv_loop_t *loop = finisher->item->engine->daemon->loop;
+    if (finisher->cancelled)
+        finish_done(finisher, true);
+    else
+        work_start(&finisher->work, loop, run_finish, finish_done, finisher);
+}
+
+static void digest_done(void *user, bool cancelled)
+{
+    struct digest *digest = user;
+    struct finisher *finisher = digest->finisher;
+    (void)cancelled; /* then the finisher is, too */
+    if (digest->status != STATUS_OK && finisher->status == STATUS_OK) {
+        finisher->status = digest->status;
+        finisher->error = digest->error;
+    }
+    if (--finisher->passes == 0)
+        end_digests(finisher);
+}
+
+static void start_digest(struct finisher *finisher, struct digest *digest,
+                         struct hasher_files *files)
+{
+    digest->finisher = finisher;
+    digest->files = files;
+    if (files == NULL)
+        digest->status = STATUS_NO_MEMORY;
+    finisher->passes++;
+    work_start(&digest->work, finisher->item->engine->daemon->loop, run_digest, digest_done,
+               digest);
+}
+
+static void start_digests(struct finisher *finisher)
+{
+    struct storage *storage = finisher->item->storage;
+    bool of_file = finisher->with_sha256 && !id_is_zero(&finisher->file_sha1);
+    if (finisher->with_sha1 || of_file)
+        start_digest(finisher, &finisher->sha1_pass, hasher_files_new(storage));
+    if (finisher->with_sha256)
+        start_digest(finisher, &finisher->sha256_pass, hasher_all_new(storage));
+    if (finisher->passes == 0)
+        end_digests(finisher);
 }
 
 void finisher_start(struct item *item)
@@ -192,13 +253,21 @@ void finisher_start(struct item *item)
     item->finisher = finisher;
     item->jobs++;
     engine_job_begins(item->engine);
-    work_start(&finisher->work, item->engine->daemon->loop, run_finish, finish_done, finisher);
+    start_digests(finisher);
 }
 
 void finisher_cancel(struct item *item)
 {
-    if (item->finisher == NULL)
+    struct finisher *finisher = item->finisher;
+    if (finisher == NULL)
         return;
-    item->finisher->cancelled = true;
-    work_cancel(&item->finisher->work);
+    finisher->cancelled = true;
+    if (finisher->passes == 0) { /* else they end soon, and the rest is cancelled then */
+        work_cancel(&finisher->work);
+        return;
+    }
+    if (finisher->sha1_pass.finisher != NULL)
+        work_cancel(&finisher->sha1_pass.work);
+    if (finisher->sha256_pass.finisher != NULL)
+        work_cancel(&finisher->sha256_pass.work);
 }
