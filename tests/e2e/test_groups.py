@@ -1,7 +1,9 @@
 """Private groups with real daemons: an owner, members, an outsider and one who was removed."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 
 from harness import test
 from kadnet import ControlError, sha1_file
@@ -219,3 +221,32 @@ def a_member_leaves_and_what_is_unshared_leaves_the_list(net):
     ada.wait_until(lambda: members(ada, 'study') == ['ada'], what='bob gone', timeout=60)
     refused('no_file', 3, lambda: start_download(ada, 'study', 'notes.bin'))
     refused('bad_invite', 12, lambda: bob.call('group.join', invite='not an invite'))
+
+
+def lie_about(daemon, sha1, sha256):
+    """From now on it names these digests of the one thing that it shares."""
+    daemon.kill9()
+    with contextlib.closing(sqlite3.connect(daemon.database)) as database, database:
+        changed = database.execute('UPDATE transfers SET file_sha1 = ?, sha256 = ?',
+                                   (bytes.fromhex(sha1), bytes.fromhex(sha256)))
+        assert changed.rowcount == 1
+    daemon.start(port=daemon.port)
+
+
+@test(deadline=150.0)
+def a_file_with_other_digests_than_the_list_names_is_not_taken(net):
+    ada, bob = make_circle(net, 'study', 'ada', 'bob')
+    ada.call('logout')
+    log_in(ada, 'ada', remember=True)
+    upload(ada, net.make_file('notes.bin', MIB), 'study')
+    true = wait_file(bob, 'study', 'notes.bin')
+    for wrong in ('sha1', 'sha256'):
+        told = {named: true[named] for named in ('sha1', 'sha256')}
+        told[wrong] = f'{int(true[wrong], 16) ^ 1:0{len(true[wrong])}x}'
+        lie_about(ada, **told)
+        bob.wait_until(lambda: told.items() <= files(bob, 'study')['notes.bin'].items(),
+                       what=f'another {wrong} in the list', timeout=60)
+        ident = start_download(bob, 'study', 'notes.bin')
+        refused('mismatch', 10, lambda: bob.follow(ident, timeout=60))
+        assert not os.path.exists(os.path.join(bob.downloads, 'notes.bin'))
+        bob.call('transfer.remove', id=ident, data=True)
