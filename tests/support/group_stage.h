@@ -19,13 +19,18 @@ struct stage {
     size_t owner;
 };
 
-static inline struct stage with_owner(const struct group_options *options)
+static inline struct stage with_owner_of(const struct group_options *options, uint64_t seed)
 {
-    struct stage stage = {.world = world_new(test_seed(7))};
+    struct stage stage = {.world = world_new(seed)};
     stage.owner = world_add(stage.world, "owner");
     world_create(stage.world, stage.owner, options);
     world_run(stage.world, SECOND);
     return stage;
+}
+
+static inline struct stage with_owner(const struct group_options *options)
+{
+    return with_owner_of(options, test_seed(7));
 }
 
 static inline struct group *group_of(const struct stage *stage, size_t person)

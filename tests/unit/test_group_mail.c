@@ -66,6 +66,8 @@ static void old_request_does_not_bring_a_removed_one_back(void **state)
     world_run(stage.world, DAY);
     put_again(&stage, &request);
     world_run(stage.world, 10 * DAY); /* nor when its time is no longer remembered */
+    world_stop(stage.world, stage.owner);
+    world_start(stage.world, stage.owner);
     put_again(&stage, &request);
     world_run(stage.world, DAY);
     assert_int_equal(world_events(stage.world, stage.owner, GROUP_EVENT_REQUEST), requests);
