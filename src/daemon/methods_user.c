@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <utlist.h>
+
 #include "base/log.h"
 #include "content/names.h"
 #include "daemon/control.h"
@@ -208,10 +210,14 @@ static void answer_file(struct session_job *job)
 static void on_password_changed(struct session_job *job)
 {
     struct session *session = job->session;
+    struct session_job *saving;
     if (session->logged_in && strcmp(session->keystore.name, job->keystore.name) == 0) {
         session->key = job->key;
         session_mark_dirty(session);
     }
+    DL_FOREACH(session->jobs, saving)
+    if (saving->kind == JOB_SAVE && strcmp(saving->keystore.name, job->keystore.name) == 0)
+        saving->key = job->key;
     answer_file(job);
 }
 
@@ -240,7 +246,7 @@ static void answer_logout(struct session_job *job)
 void session_job_done(struct session_job *job)
 {
     if (job->kind == JOB_SAVE) {
-        session_save_done(job->session, job->status);
+        session_save_done(job);
         return;
     }
     if (job->kind == JOB_RESUME && job->status != STATUS_OK) {
@@ -370,12 +376,27 @@ static void export(struct daemon *daemon, struct call *call)
         session_job_add(job);
 }
 
+static bool is_in_use(const struct session *session, struct bytes file)
+{
+    char name[KEYSTORE_NAME_MAX + 1];
+    struct public_key user;
+    uint8_t salt[16];
+    return session->logged_in && keystore_header(file, name, &user, salt) == STATUS_OK &&
+           strcmp(name, session->keystore.name) == 0;
+}
+
 static void import(struct daemon *daemon, struct call *call)
 {
     const msgpack_object *file = call_param(call, "file");
     struct session_job *job;
     if (file == NULL || file->type != MSGPACK_OBJECT_BIN) {
         call_fail(call, "usage", 2, NULL, "which file?");
+        return;
+    }
+    if (is_in_use(daemon->session, bytes_of(file->via.bin.ptr, file->via.bin.size))) {
+        call_fail(call, "logged_in", EXIT_CONFLICT, "kadpeer logout",
+                  "%s is logged in, and what is saved then would replace the file",
+                  daemon->session->keystore.name);
         return;
     }
     job = session_job_new(daemon->session, JOB_IMPORT, call);

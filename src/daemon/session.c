@@ -16,7 +16,8 @@
 #include "daemon/groups.h"
 #include "daemon/session_private.h"
 
-#define SAVE_SOON_MS 20 /* what changes together is one write */
+#define SAVE_SOON_MS  20   /* what changes together is one write */
+#define SAVE_AGAIN_MS 5000 /* after one that failed */
 
 /* ---- paths ---- */
 
@@ -48,54 +49,83 @@ static void make_folder(const struct session *session)
 
 /* ---- saving ---- */
 
-static void start_save(struct session *session)
+static void save_in(struct session *session, uint64_t pause_ms)
 {
-    if (!session->logged_in || session->saving != NULL)
-        return;
-    struct session_job *job = session_job_new(session, JOB_SAVE, NULL);
-    enum status status = job != NULL ? STATUS_OK : STATUS_NO_MEMORY;
-    session->dirty = false;
-    session->saving = session->waiting;
-    session->waiting = NULL;
-    if (job != NULL) {
-        session_path(session, session->keystore.name, job->path);
-        status =
-            keystore_encode(&session->keystore, &session->key, &session->daemon->rng, &job->file);
-        if (status == STATUS_OK && job->file.failed)
-            status = STATUS_NO_MEMORY;
-        job->status = status;
-        session_job_add(job);
-    } else {
-        session_save_done(session, status);
-    }
-}
-
-static void on_save_timer(void *user)
-{
-    start_save(user);
+    session->dirty = true;
+    timer_set(session->save_timer, daemon_now_ms(session->daemon) + pause_ms);
 }
 
 void session_mark_dirty(struct session *session)
 {
-    session->dirty = true;
-    timer_set(session->save_timer, daemon_now_ms(session->daemon) + SAVE_SOON_MS);
+    save_in(session, SAVE_SOON_MS);
 }
 
-static void answer_all(struct waiting_save *list, enum status status)
+static void answer_all(struct waiting_save **list, enum status status)
 {
-    while (list != NULL) {
-        struct waiting_save *next = list->next;
-        list->done(list->user, status);
-        free(list);
-        list = next;
+    struct waiting_save *next, *waiting = *list;
+    *list = NULL;
+    for (; waiting != NULL; waiting = next) {
+        next = waiting->next;
+        waiting->done(waiting->user, status);
+        free(waiting);
     }
 }
 
-void session_save_done(struct session *session, enum status status)
+/* Who waits does so for this very write, not for one that was begun before. */
+static struct session_job *new_save(struct session *session)
 {
-    struct waiting_save *list = session->saving;
-    session->saving = NULL;
-    answer_all(list, status);
+    struct session_job *job = session_job_new(session, JOB_SAVE, NULL);
+    if (job == NULL)
+        return NULL;
+    session_path(session, session->keystore.name, job->path);
+    job->waiting = session->waiting;
+    session->waiting = NULL;
+    session->dirty = false;
+    return job;
+}
+
+static void start_save(struct session *session)
+{
+    struct session_job *job = session->logged_in ? new_save(session) : NULL;
+    if (job == NULL)
+        return;
+    job->status =
+        keystore_encode(&session->keystore, &session->key, &session->daemon->rng, &job->file);
+    if (job->status == STATUS_OK && job->file.failed)
+        job->status = STATUS_NO_MEMORY;
+    session_job_add(job);
+}
+
+/* One write at a time, and none under a password that is being changed: the end of either job
+ * brings us back. */
+static bool must_wait(const struct session *session)
+{
+    const struct session_job *job;
+    DL_FOREACH(session->jobs, job)
+    if (job->kind == JOB_SAVE || job->kind == JOB_PASSWORD)
+        return true;
+    return false;
+}
+
+static void on_save_timer(void *user)
+{
+    struct session *session = user;
+    if (!session->dirty || must_wait(session))
+        return;
+    start_save(session);
+    if (session->dirty)
+        save_in(session, SAVE_AGAIN_MS);
+}
+
+void session_save_done(struct session_job *job)
+{
+    answer_all(&job->waiting, job->status);
+    if (job->status != STATUS_OK && job->status != STATUS_CANCELLED)
+        save_in(job->session, SAVE_AGAIN_MS);
+}
+
+void session_go_on(struct session *session)
+{
     if (session->dirty)
         session_mark_dirty(session);
 }
@@ -108,10 +138,16 @@ void session_save_group(struct session *session, const struct public_key *group,
         log_error("session", "out of memory");
         return;
     }
-    *waiting = (struct waiting_save){session->waiting, done, user};
-    session->waiting = waiting;
-    if (session->logged_in && keystore_set_group(&session->keystore, group, state) != STATUS_OK)
-        log_error("session", "the keystore has no room for another group");
+    *waiting = (struct waiting_save){NULL, done, user};
+    enum status status = STATUS_CANCELLED;
+    if (session->logged_in)
+        status = keystore_set_group(&session->keystore, group, state);
+    if (status != STATUS_OK) {
+        LL_APPEND(session->refused, waiting);
+        timer_set(session->refuse_timer, daemon_now_ms(session->daemon));
+        return;
+    }
+    LL_APPEND(session->waiting, waiting);
     session_mark_dirty(session);
 }
 
@@ -166,12 +202,18 @@ void session_open(struct session *session, struct session_job *job)
     tell(session, "login");
 }
 
-/* What was to be saved and is not yet is written by the job that is under way or by this one, which
- * is made before the secrets go. */
+/* What is not with a job yet is written by this one, which takes the keystore: sealed when its turn
+ * comes, with the password as it is then. */
 static void save_what_is_left(struct session *session)
 {
-    if (session->dirty && session->saving == NULL)
-        start_save(session);
+    answer_all(&session->waiting, STATUS_CANCELLED);
+    struct session_job *job = session->dirty ? new_save(session) : NULL;
+    if (job == NULL)
+        return;
+    job->keystore = session->keystore;
+    session->keystore = (struct keystore){.groups = NULL};
+    job->key = session->key;
+    session_job_add(job);
 }
 
 size_t session_logout(struct session *session, bool forget)
@@ -182,11 +224,9 @@ size_t session_logout(struct session *session, bool forget)
     tell(session, "logout");
     groups_on_logout(session->daemon->groups);
     session_withdraw(session);
-    save_what_is_left(session);
-    answer_all(session->waiting, STATUS_CANCELLED);
-    session->waiting = NULL;
-    session->logged_in = session->dirty = session->remembered = false;
     log_info("session", "%s is logged out", session->keystore.name);
+    save_what_is_left(session);
+    session->logged_in = session->dirty = session->remembered = false;
     keystore_dispose(&session->keystore);
     keys_wipe(&session->key, sizeof session->key);
     keys_wipe(&session->keys, sizeof session->keys);
@@ -218,6 +258,13 @@ static void on_timer(void *user)
     session_publish(user);
 }
 
+static void on_refuse_timer(void *user)
+{
+    struct session *session = user;
+    log_error("session", "the keystore has no room for what is to be kept of a group");
+    answer_all(&session->refused, STATUS_FULL);
+}
+
 struct session *session_new(struct daemon *daemon)
 {
     struct session *session = calloc(1, sizeof *session);
@@ -226,7 +273,8 @@ struct session *session_new(struct daemon *daemon)
     session->daemon = daemon;
     session->timer = timer_new(daemon->loop, on_timer, session);
     session->save_timer = timer_new(daemon->loop, on_save_timer, session);
-    if (session->timer == NULL || session->save_timer == NULL) {
+    session->refuse_timer = timer_new(daemon->loop, on_refuse_timer, session);
+    if (session->timer == NULL || session->save_timer == NULL || session->refuse_timer == NULL) {
         session_free(session);
         return NULL;
     }
@@ -258,8 +306,9 @@ void session_free(struct session *session)
     keystore_dispose(&session->keystore);
     timer_free(session->timer);
     timer_free(session->save_timer);
-    answer_all(session->saving, STATUS_CANCELLED);
-    answer_all(session->waiting, STATUS_CANCELLED);
+    timer_free(session->refuse_timer);
+    answer_all(&session->waiting, STATUS_CANCELLED);
+    answer_all(&session->refused, STATUS_CANCELLED);
     keys_wipe(session, sizeof *session);
     free(session);
 }

@@ -241,7 +241,9 @@ void session_job_run(struct session_job *job)
         run_list(job);
         break;
     case JOB_SAVE:
-        if (job->status == STATUS_OK)
+        if (job->status == STATUS_OK && job->file.len == 0)
+            job->status = seal_and_write(job);
+        else if (job->status == STATUS_OK)
             job->status = keystore_write(job->path, buffer_bytes(&job->file));
         break;
     case JOB_LOGOUT:
@@ -272,6 +274,7 @@ static void on_done(void *user, bool cancelled)
         job->status = STATUS_CANCELLED;
     session_job_done(job);
     free_job(job);
+    session_go_on(session);
     start_first(session);
     engine_job_ends(engine);
 }

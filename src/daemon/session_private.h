@@ -53,8 +53,9 @@ struct session_job {
     bool backup;                /* what failed to open has one that opens */
     struct session_user *users; /* of JOB_LIST */
     size_t user_count;
-    struct session_user user; /* of JOB_LOGOUT, and how many … */
-    size_t paused;            /* … transfers stand still now */
+    struct session_user user;     /* of JOB_LOGOUT, and how many … */
+    size_t paused;                /* … transfers stand still now */
+    struct waiting_save *waiting; /* of JOB_SAVE: who is told when it is on disk */
 };
 
 struct waiting_save {
@@ -75,10 +76,11 @@ struct session {
     struct keystore keystore;
     struct keystore_key key;
     struct key_pairs keys;
-    struct session_job *jobs;              /* utlist; the first one runs */
-    struct waiting_save *saving, *waiting; /* of the write under way; of the next one */
+    struct session_job *jobs;     /* utlist; the first one runs */
+    struct waiting_save *waiting; /* for the next write */
+    struct waiting_save *refused; /* there will be none for them: told from the loop */
     struct tries tries[8];
-    struct timer *timer, *save_timer; /* profile; save */
+    struct timer *timer, *save_timer, *refuse_timer; /* profile; save; those refused */
     struct id profile_key, name_key;
     bool profile_published;
 };
@@ -88,7 +90,8 @@ struct session {
 void session_open(struct session *session, struct session_job *job); /* takes keystore and key */
 size_t session_logout(struct session *session, bool forget); /* transfers that stand still now */
 void session_mark_dirty(struct session *session);
-void session_save_done(struct session *session, enum status status);
+void session_save_done(struct session_job *job);
+void session_go_on(struct session *session); /* a job has ended: what waited for that is saved */
 bool session_path(const struct session *session, const char *name, char out[PATHS_SIZE]);
 struct tries *session_tries(struct session *session, const char *name);
 
