@@ -272,6 +272,10 @@ static void on_stopped(void *user)
     void (*stopped)(void *user) = engine->stopped;
     if (stopped == NULL)
         return;
+    if (engine->jobs > 0 && engine_now(engine) < engine->stop_deadline_ms) { /* a new one */
+        timer_set(engine->stop_timer, engine->stop_deadline_ms);
+        return;
+    }
     engine->stopped = NULL;
     if (engine->jobs > 0)
         log_warn("engine", "stopped with %u jobs unfinished", engine->jobs);
@@ -302,13 +306,19 @@ void engine_stop(struct engine *engine, uint64_t deadline_ms, void (*done)(void 
         on_stopped(engine);
         return;
     }
-    timer_set(engine->stop_timer, engine_now(engine) + deadline_ms);
+    engine->stop_deadline_ms = engine_now(engine) + deadline_ms;
+    timer_set(engine->stop_timer, engine->stop_deadline_ms);
     share_jobs_cancel(engine);
     DL_FOREACH(engine->items, item)
     stop_item(item);
     DL_FOREACH_SAFE2(engine->connections, connection, next, next_all)
     peer_connection_close(connection, PEER_LOST, "the daemon stops");
     stop_if_done(engine);
+}
+
+bool engine_is_idle(const struct engine *engine)
+{
+    return engine->jobs == 0;
 }
 
 /* ---- from outside ---- */

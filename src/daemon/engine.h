@@ -20,6 +20,7 @@ enum status engine_start(struct engine *engine);
 /* Closes every connection, withdraws availability, writes what is to be kept, then calls `done`
  * from the loop; bounded by `deadline_ms` from now. */
 void engine_stop(struct engine *engine, uint64_t deadline_ms, void (*done)(void *user), void *user);
+bool engine_is_idle(const struct engine *engine); /* nothing of it is in the pool */
 void engine_free(struct engine *engine);
 
 /* Takes ownership of an accepted connection. */

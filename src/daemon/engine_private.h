@@ -41,6 +41,7 @@ struct engine {
 
     bool stopping;
     struct timer *stop_timer;
+    uint64_t stop_deadline_ms;
     void (*stopped)(void *user);
     void *stopped_user;
 };

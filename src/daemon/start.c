@@ -214,12 +214,15 @@ bool start(struct running *running)
 bool start_undo(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
+    running->engine_idle =
+        running->engine_idle && (daemon->engine == NULL || engine_is_idle(daemon->engine));
     control_free(daemon->control); /* calls are cancelled while their owners still live */
     bootstrap_free(daemon->bootstrap);
     if (daemon->engine != NULL && running->engine_idle) {
+        session_free(daemon->session); /* tells groups what is not saved */
+        daemon->session = NULL;
         groups_free(daemon->groups);
         channels_free(daemon->channels);
-        session_free(daemon->session);
         engine_free(daemon->engine);
     }
     node_free(daemon->node);
