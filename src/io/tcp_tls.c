@@ -166,7 +166,8 @@ enum status tcp_take_tls(struct tcp *tcp, struct tls *tls, struct bytes received
         return STATUS_NO_MEMORY;
     if (received.len > IN_BYTES)
         return STATUS_TOO_BIG;
-    memcpy(tcp->tls->in, received.data, received.len);
+    if (received.len > 0)
+        memcpy(tcp->tls->in, received.data, received.len);
     tls_put(tls, bytes_of(tcp->tls->in, received.len));
     tcp_pump_soon(tcp);
     return STATUS_OK;

@@ -23,6 +23,7 @@ struct tls {
     uint8_t identity[TLS_IDENTITY_MAX];
     size_t identity_len;
     tls_find_psk *find; /* of a server */
+    bool asked, known;  /* for an identity, which was somebody's */
     void *user;
 };
 
@@ -104,8 +105,12 @@ static int find_psk(SSL *ssl, const unsigned char *identity, size_t len, SSL_SES
     struct tls *tls = SSL_get_app_data(ssl);
     uint8_t psk[TLS_PSK_BYTES];
     *session = NULL;
-    if (len > TLS_IDENTITY_MAX || !tls->find(tls->user, bytes_of(identity, len), psk))
+    if (tls->asked || len > TLS_IDENTITY_MAX) /* ours come with one identity */
         return 1;
+    tls->asked = true;
+    if (!tls->find(tls->user, bytes_of(identity, len), psk))
+        return 1;
+    tls->known = true;
     *session = session_of(ssl, psk);
     OPENSSL_cleanse(psk, sizeof psk);
     return *session != NULL;
@@ -265,7 +270,8 @@ static enum status shake_hands(struct tls *tls)
         OPENSSL_cleanse(tls->psk, sizeof tls->psk);
         return tls->open ? STATUS_OK : fail(tls, STATUS_REFUSED);
     }
-    if (SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_READ)
+    bool to_a_stranger = tls->find != NULL && !tls->known && tls->out.len > 0;
+    if (SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_READ && !to_a_stranger)
         return STATUS_BUSY;
     return fail(tls, STATUS_REFUSED);
 }

@@ -17,6 +17,7 @@ struct channel {
     bool authenticated; /* the other side */
     bool switched;      /* its FRAME_TRANSFER has come */
     unsigned requests;  /* of parts and blobs, that came */
+    unsigned news;      /* HEAD and JOIN frames that came: each costs a signature's check */
     uint8_t head[FRAME_HEAD_BYTES];
     size_t head_got;
     uint8_t *body; /* of the frame under way */
@@ -188,6 +189,11 @@ static bool is_allowed(const struct channel *channel, uint8_t type)
     return false;
 }
 
+static bool is_news(uint8_t type)
+{
+    return type == FRAME_HEAD || type == FRAME_JOIN;
+}
+
 static size_t longest(uint8_t type)
 {
     switch (type) {
@@ -318,6 +324,8 @@ static enum status begin_body(struct channel *channel)
 {
     size_t len = read_u32(channel->head);
     if (!is_allowed(channel, channel->head[4]))
+        return STATUS_REFUSED;
+    if (is_news(channel->head[4]) && ++channel->news > CHANNEL_NEWS_MAX)
         return STATUS_REFUSED;
     if (len == 0 || len > longest(channel->head[4]))
         return STATUS_TOO_BIG;

@@ -22,7 +22,8 @@
 #define CHANNEL_BLOB_BYTES (48 * 1024)  /* of a list blob, in one frame */
 #define CHANNEL_OUT_MAX    (256 * 1024) /* while more waits to be sent, requests are refused */
 #define CHANNEL_REQUESTS_MAX                                                                       \
-    1000 /* of parts and blobs in one session; the largest lists need less */
+    1000                    /* of parts and blobs in one session; the largest lists need less */
+#define CHANNEL_NEWS_MAX 64 /* HEAD and JOIN frames in one session */
 
 enum channel_footing {
     CHANNEL_MEMBERS,  /* the newest epoch we know: AUTH, then everything. HEAD also before: who

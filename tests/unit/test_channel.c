@@ -258,6 +258,23 @@ static void who_asks_without_end_is_refused(void **state)
     ends_free(ends);
 }
 
+static void who_brings_news_without_end_is_refused(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(CHANNEL_NEWCOMER);
+    for (unsigned i = 0; i < CHANNEL_NEWS_MAX; i++) {
+        if (i % 2 == 0)
+            channel_send_join(ends->channel[0], bytes_of_string("let me in"));
+        else
+            channel_send_head(ends->channel[0], bytes_of_string("news"));
+        assert_int_equal(pass(ends, 0), STATUS_OK);
+    }
+    channel_send_head(ends->channel[0], bytes_of_string("news"));
+    assert_int_equal(pass(ends, 0), STATUS_REFUSED);
+    assert_int_equal(ends->events[1], CHANNEL_NEWS_MAX);
+    ends_free(ends);
+}
+
 static void after_the_switch_no_byte_is_taken(void **state)
 {
     (void)state;
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_newcomer_says_join_and_members_do_not),
         cmocka_unit_test(parts_and_blobs_are_asked_for_and_given),
         cmocka_unit_test(who_asks_without_end_is_refused),
+        cmocka_unit_test(who_brings_news_without_end_is_refused),
         cmocka_unit_test(after_the_switch_no_byte_is_taken),
         cmocka_unit_test(absurd_lengths_are_refused_before_anything_is_allocated),
     };

@@ -84,6 +84,28 @@ static void a_wrong_key_and_a_stranger_are_answered_with_silence(void **state)
     expect_closed_door(&s);
 }
 
+/* With its key share turned into one of another group, others would be asked for a second hello. */
+static void any_changed_byte_of_a_strangers_first_message_is_answered_with_silence(void **state)
+{
+    (void)state;
+    struct sessions s;
+    begin(&s, bytes_of("you", 3), key);
+    assert_int_equal(step(s.client, &s.wire[1], &s.wire[0]), STATUS_BUSY);
+    for (size_t i = 0; i < s.wire[0].len; i++) {
+        struct buffer answer;
+        buffer_init(&answer);
+        s.wire[0].data[i] ^= 0x80;
+        struct tls *tls = tls_server_new(find, &s.door);
+        enum status server = step(tls, &s.wire[0], &answer);
+        assert_true(server == STATUS_REFUSED || server == STATUS_BUSY);
+        assert_int_equal(answer.len, 0);
+        s.wire[0].data[i] ^= 0x80;
+        tls_free(tls);
+        buffer_dispose(&answer);
+    }
+    end(&s);
+}
+
 static void any_changed_byte_of_the_first_message_is_refused(void **state)
 {
     (void)state;
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test(who_shares_the_key_is_let_in),
         cmocka_unit_test(a_wrong_key_and_a_stranger_are_answered_with_silence),
         cmocka_unit_test(any_changed_byte_of_the_first_message_is_refused),
+        cmocka_unit_test(any_changed_byte_of_a_strangers_first_message_is_answered_with_silence),
         cmocka_unit_test(a_changed_record_ends_the_session),
         cmocka_unit_test(nothing_is_written_before_the_doors_are_open),
         TEST(runs_of_all_sizes_arrive_in_order),
