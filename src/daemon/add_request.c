@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "content/names.h"
 #include "daemon/follow.h"
+#include "daemon/group_engine.h"
 #include "daemon/item.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
@@ -221,6 +222,15 @@ static bool become_whole(struct add_request *request, struct item *item)
     return item_open_storage(item, true) == STATUS_OK;
 }
 
+/* The group's list may name others by now, and for the right ones. */
+static void take_digests(const struct add_request *request, struct item *item)
+{
+    memcpy(item->row.sha256, request->sha256, sizeof item->row.sha256);
+    item->row.has_file_sha1 = request->has_sha1;
+    item->row.file_sha1 = request->sha1;
+    item_find_discovery(item);
+}
+
 /* What is asked for again goes on, with what is new about the asking. */
 static enum attached attach(struct add_request *request, struct item *item)
 {
@@ -232,6 +242,8 @@ static enum attached attach(struct add_request *request, struct item *item)
     }
     if (!request->options.sha1_too && !request->has_group) /* named by its infohash: it is wanted */
         item->row.has_expected_sha1 = false;
+    if (request->has_group && !item->row.complete)
+        take_digests(request, item);
     item->row.force = item->row.force || request->force;
     item->row.no_seed = item->row.no_seed || request->no_seed;
     if (request->options.has_ratio)

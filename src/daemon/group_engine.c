@@ -131,7 +131,8 @@ struct item *group_engine_named(struct engine *engine, const struct public_key *
     return NULL;
 }
 
-/* A path on several shelves with different content is not chosen from silently. */
+/* A path on several shelves with different content is not chosen from silently. Where members
+ * disagree on the digest of one content, the one that most of them name is taken. */
 static size_t count_matches(const struct group_file files[], size_t count, const char *name,
                             const struct group_file **found)
 {
@@ -140,14 +141,13 @@ static size_t count_matches(const struct group_file files[], size_t count, const
     *found = NULL;
     for (size_t i = 0; i < count; i++) {
         id_to_hex(&files[i].entry->infohash, hex);
-        if (strcmp(hex, name) == 0) {
-            *found = &files[i];
-            return 1;
-        }
-        if (strcmp(files[i].entry->path, name) != 0)
+        if (strcmp(hex, name) != 0 && strcmp(files[i].entry->path, name) != 0)
             continue;
-        *found = &files[i];
-        matches++;
+        bool same =
+            *found != NULL && id_equal(&(*found)->entry->infohash, &files[i].entry->infohash);
+        matches += !same;
+        if (!same || files[i].shelves > (*found)->shelves)
+            *found = &files[i];
     }
     return matches;
 }
@@ -257,7 +257,9 @@ void group_engine_drop_member(struct engine *engine, const struct public_key *gr
             connection = connection->next_all;
             continue;
         }
-        peer_connection_close(connection, PEER_BANNED, "is no member any more");
+        /* Its address is not to blame: others may be there, or it again as a member. */
+        peer_connection_close(connection, PEER_LOST,
+                              member != NULL ? "is no member any more" : "the group is closed");
         connection = engine->connections;
     }
 }

@@ -230,15 +230,19 @@ static int compare(const void *a, const void *b)
     int order = strcmp(x->entry->path, y->entry->path);
     if (order == 0)
         order = id_compare(&x->entry->infohash, &y->entry->infohash);
+    if (order == 0)
+        order = memcmp(x->entry->sha256, y->entry->sha256, SHA256_BYTES);
     if (order != 0)
         return order;
     return x->owner < y->owner ? -1 : x->owner > y->owner;
 }
 
+/* Who names another digest for it must not speak for the others. */
 static bool is_same(const struct group_file *a, const struct group_file *b)
 {
     return strcmp(a->entry->path, b->entry->path) == 0 &&
-           id_equal(&a->entry->infohash, &b->entry->infohash);
+           id_equal(&a->entry->infohash, &b->entry->infohash) &&
+           memcmp(a->entry->sha256, b->entry->sha256, SHA256_BYTES) == 0;
 }
 
 size_t group_files(const struct group *group, struct group_file out[], size_t cap)

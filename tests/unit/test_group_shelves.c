@@ -187,6 +187,28 @@ static void leaver_offers_nothing(void **state)
     world_free(stage.world);
 }
 
+static void another_digest_for_a_file_does_not_speak_for_the_others(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t liar = with_member(&stage, "liar"), a = with_member(&stage, "a");
+    size_t b = with_member(&stage, "b");
+    struct shelf_entry lie = entry_of("notes.pdf", 1);
+    lie.sha256[0] = 1;
+    assert_int_equal(group_shelf_add(group_of(&stage, liar), &lie, world_now_ms(stage.world)),
+                     STATUS_OK);
+    put(&stage, a, "notes.pdf", 1);
+    put(&stage, b, "notes.pdf", 1);
+    world_run(stage.world, 20 * MINUTE);
+    struct group_file files[4];
+    assert_int_equal(files_of(&stage, stage.owner, files, 4), 2);
+    assert_int_equal(files[0].shelves, 2);
+    assert_int_equal(files[0].entry->sha256[0], 0);
+    assert_int_equal(files[1].shelves, 1);
+    assert_string_equal(files[1].owner->name, "liar");
+    world_free(stage.world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +221,7 @@ int main(void)
         cmocka_unit_test(restart_publishes_what_the_caller_has),
         cmocka_unit_test(shelf_of_a_keystore_put_back_goes_above_the_old_one),
         cmocka_unit_test(leaver_offers_nothing),
+        cmocka_unit_test(another_digest_for_a_file_does_not_speak_for_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
