@@ -39,6 +39,7 @@ static bool parse(struct call *call, struct bytes message)
     if (call->message == NULL)
         return false;
     memcpy(call->message, message.data, message.len);
+    call->message_len = message.len;
     if (msgpack_unpack_next(&call->unpacked, (const char *)call->message, message.len, &at) !=
             MSGPACK_UNPACK_SUCCESS ||
         !is_request(&call->unpacked.data))
@@ -54,6 +55,8 @@ static void dispose(struct call *call)
     msgpack_unpacked_destroy(&call->unpacked);
     pack_dispose(&call->result);
     pack_dispose(&call->note);
+    if (call->message != NULL)
+        explicit_bzero(call->message, call->message_len); /* passwords come in them */
     free(call->message);
     free(call);
 }

@@ -126,6 +126,8 @@ static void take_messages(struct connection *connection)
             take_message(connection, bytes_of(rest.data, len));
         done += len;
     }
+    if (done > 0)
+        explicit_bzero(in->data, done); /* passwords come in it */
     if (done > 0 && !connection->closing)
         buffer_drop_front(in, done);
     if (in->len == 0) /* connections live long and mostly say nothing */

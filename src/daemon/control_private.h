@@ -14,6 +14,7 @@ struct call {
     struct call *prev, *next; /* on the connection */
     uint32_t msgid;
     uint8_t *message; /* the request; what follows points into it */
+    size_t message_len;
     msgpack_unpacked unpacked;
     const msgpack_object *params; /* a map, or NULL */
     struct pack result;           /* the response under way; empty: none yet */
