@@ -69,8 +69,10 @@ static bool make_room(struct group_search *search)
     if (search->count < search->cap)
         return true;
     size_t cap = search->cap == 0 ? 16 : search->cap * 2;
+    if (cap > FOUND_MAX)
+        return false;
     struct found_group *found = realloc(search->found, cap * sizeof *found);
-    if (found == NULL || cap > FOUND_MAX)
+    if (found == NULL)
         return false;
     search->found = found;
     search->cap = cap;
