@@ -142,9 +142,11 @@ static enum status on_auth(struct channel_session *session, struct membership *m
         return STATUS_OK;
     session->peer = event->peer;
     session->is_member = roster != NULL && roster_find(roster, &event->peer) != NULL;
-    if (session->is_member)
+    if (session->is_member) {
         presence_met(session->channels, &session->group, &session->peer,
                      session->incoming ? NULL : &session->remote);
+        channels_bound_member(session->channels, session);
+    }
     if (!session->incoming)
         begin_purpose(session);
     return STATUS_OK;
@@ -166,18 +168,20 @@ static void on_parts_wanted(struct channel_session *session, struct membership *
             channel_send_part(session->channel, part);
 }
 
-static void on_blob_wanted(struct channel_session *session, struct membership *membership,
-                           const struct channel_event *event)
+static enum status on_blob_wanted(struct channel_session *session, struct membership *membership,
+                                  const struct channel_event *event)
 {
     struct bytes blob = bytes_of(NULL, 0);
-    if (group_find_blob(membership->group, event->sha256, &blob) && event->at < blob.len) {
+    if (channel_blob_find(session->channels, membership, event->sha256, &blob) &&
+        event->at < blob.len) {
         size_t left = blob.len - event->at;
         size_t len = left < CHANNEL_BLOB_BYTES ? left : CHANNEL_BLOB_BYTES;
         channel_send_blob(session->channel, event->sha256, bytes_of(blob.data + event->at, len),
                           event->at, (uint32_t)blob.len);
-    } else {
-        channel_send_blob(session->channel, event->sha256, bytes_of(NULL, 0), 0, 0);
+        return STATUS_OK;
     }
+    channel_send_blob(session->channel, event->sha256, bytes_of(NULL, 0), 0, 0);
+    return ++session->misses <= CHANNEL_MISSES_MAX ? STATUS_OK : STATUS_REFUSED;
 }
 
 /* The whole of it, or none: then another member is asked. */
@@ -264,8 +268,7 @@ static enum status on_event(struct channel_session *session, const struct channe
     case FRAME_BLOB_WANTED:
         if (!session->is_member)
             return STATUS_REFUSED;
-        on_blob_wanted(session, membership, event);
-        return STATUS_OK;
+        return on_blob_wanted(session, membership, event);
     case FRAME_BLOB:
         return on_blob(session, event);
     case FRAME_JOIN:
@@ -546,6 +549,7 @@ struct channel_session *channel_session_new(struct channels *channels, enum sess
     }
     session->channels = channels;
     session->purpose = purpose;
+    session->since_ms = channels_now(channels);
     buffer_init(&session->out);
     buffer_init(&session->blob);
     DL_APPEND(channels->sessions, session);

@@ -2,6 +2,7 @@
 #include "daemon/channels.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "daemon/channels_private.h"
@@ -54,22 +55,80 @@ static bool is_stranger(const struct channel_session *session)
     return session->incoming && !session->is_member;
 }
 
-static bool has_room_for(struct channels *channels, const struct endpoint *remote)
+/* Of IPv6 the first half: what one subscriber has at least. */
+static bool is_same_network(const struct endpoint *a, const struct endpoint *b)
+{
+    bool whole = a->family != ENDPOINT_IPV6 || endpoint_is_local(a);
+    return a->family == b->family && memcmp(a->addr, b->addr, whole ? sizeof a->addr : 8) == 0;
+}
+
+static size_t count_strangers(const struct channels *channels, const struct endpoint *network)
 {
     const struct channel_session *session;
-    size_t strangers = 0, same = 0;
+    size_t count = 0;
+    DL_FOREACH(channels->sessions, session)
+    count +=
+        is_stranger(session) && (network == NULL || is_same_network(&session->remote, network));
+    return count;
+}
+
+/* The one that has waited longest, of the network that has most of them. */
+static struct channel_session *most_useless(struct channels *channels, size_t *most)
+{
+    struct channel_session *session, *found = NULL;
+    *most = 0;
     DL_FOREACH(channels->sessions, session)
     {
-        strangers += is_stranger(session);
-        same += is_stranger(session) && endpoint_same_address(&session->remote, remote);
+        size_t count = is_stranger(session) ? count_strangers(channels, &session->remote) : 0;
+        if (count <= *most)
+            continue;
+        *most = count;
+        found = session;
     }
-    if (strangers >= CHANNELS_STRANGERS) {
-        channels->refused_full++;
+    return found;
+}
+
+/* Who fills the room with connections that never finish must not keep others out: theirs make way,
+ * and for one of their own network only those that had time enough. */
+static bool make_room(struct channels *channels, const struct endpoint *remote, size_t same)
+{
+    size_t most;
+    struct channel_session *useless = most_useless(channels, &most);
+    bool patient = useless != NULL && same >= most &&
+                   channels_now(channels) < useless->since_ms + CHANNEL_PATIENCE_MS;
+    if (useless == NULL || patient || (same >= most && !is_same_network(&useless->remote, remote)))
         return false;
-    }
+    channel_session_close(useless, STATUS_BUSY);
+    return true;
+}
+
+static bool has_room_for(struct channels *channels, const struct endpoint *remote)
+{
+    size_t same = count_strangers(channels, remote);
     bool crowded = same >= CHANNELS_PER_ADDRESS && !endpoint_is_local(remote);
+    bool full = !crowded && count_strangers(channels, NULL) >= CHANNELS_STRANGERS &&
+                !make_room(channels, remote, same);
     channels->refused_address += crowded;
-    return !crowded;
+    channels->refused_full += full;
+    return !crowded && !full;
+}
+
+void channels_bound_member(struct channels *channels, const struct channel_session *newest)
+{
+    struct channel_session *session, *oldest = NULL;
+    size_t count = 0;
+    DL_FOREACH(channels->sessions, session)
+    {
+        if (!session->incoming || !session->is_member ||
+            !public_key_equal(&session->group, &newest->group) ||
+            !public_key_equal(&session->peer, &newest->peer))
+            continue;
+        if (oldest == NULL)
+            oldest = session;
+        count++;
+    }
+    if (count > CHANNELS_PER_MEMBER && oldest != newest)
+        channel_session_close(oldest, STATUS_BUSY);
 }
 
 void channels_accept(struct channels *channels, struct tcp *tcp, struct bytes received)
@@ -148,9 +207,10 @@ void channels_on_head(struct channels *channels, struct membership *membership)
 }
 
 void channels_want_blob(struct channels *channels, struct membership *membership,
-                        const uint8_t sha256[SHA256_BYTES], uint32_t len)
+                        const struct public_key *owner, const uint8_t sha256[SHA256_BYTES],
+                        uint32_t len)
 {
-    channel_blob_start(channels, membership, sha256, len);
+    channel_blob_start(channels, membership, owner, sha256, len);
 }
 
 /* Closing one tells who waits for it, and that may close others: from the front each time. */

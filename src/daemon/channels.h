@@ -44,9 +44,10 @@ void channels_on_head(struct channels *channels, struct membership *membership);
 /* An applicant with an invite: says JOIN at those addresses. */
 void channels_join(struct channels *channels, struct membership *membership,
                    const struct invite *invite);
-/* Asks members for a list blob; group_on_blob gets it, or that nobody has it. */
+/* Asks members for a list blob, its owner first; group_on_blob gets it, or that nobody has it. */
 void channels_want_blob(struct channels *channels, struct membership *membership,
-                        const uint8_t sha256[SHA256_BYTES], uint32_t len);
+                        const struct public_key *owner, const uint8_t sha256[SHA256_BYTES],
+                        uint32_t len);
 /* Ends what is open with that member; NULL: of the whole group (it is gone, or the user left). */
 void channels_drop(struct channels *channels, const struct public_key *group,
                    const struct public_key *member);

@@ -16,7 +16,10 @@
 #define CHANNEL_IDLE_MS      120000
 #define CHANNELS_STRANGERS   64 /* incoming ones that have not shown who they are, in all … */
 #define CHANNELS_PER_ADDRESS 8  /* … and of one public address */
+#define CHANNELS_PER_MEMBER  32 /* incoming ones, the oldest makes way */
 #define CHANNELS_MAX         256
+#define CHANNEL_PATIENCE_MS  2000   /* for a stranger, when others want in */
+#define CHANNEL_MISSES_MAX   8      /* lists asked for in a session that nobody here has */
 #define PRESENCE_EVERY_MS    600000 /* members are looked for, HEADs compared: +- 20 % */
 #define PRESENCE_FIRST_MS    30000  /* while none is known */
 #define PRESENCE_MEMBERS_MAX 64     /* remembered of one group */
@@ -38,6 +41,7 @@ struct channel_session {
     struct tcp *tcp;
     struct timer *timer; /* the deadline of what is waited for now */
     struct endpoint remote;
+    uint64_t since_ms;
     bool incoming, open, closing;
     unsigned inside; /* calls that will still look at it: not freed before they have ended */
     struct public_key group; /* once a key was found; of dialled ones from the beginning */
@@ -48,6 +52,7 @@ struct channel_session {
     struct public_key peer;  /* authenticated, and … */
     bool is_member;          /* … in the roster */
     bool said_head;
+    unsigned misses;   /* of CHANNEL_MISSES_MAX */
     struct buffer out; /* being written */
 
     struct channel_dial *dial; /* SESSION_TRANSFER */
@@ -65,6 +70,7 @@ struct channel_dial {
 };
 
 struct blob_search;
+struct kept_blob;
 struct presence;
 
 struct channels {
@@ -74,11 +80,16 @@ struct channels {
     struct nonce_cache *nonces;
     struct presence *presences; /* utlist: one for each group */
     struct blob_search *blobs;  /* utlist */
+    struct kept_blob *kept;     /* utlist, the last used one first */
+    size_t kept_bytes;
     uint64_t refused_full, refused_address, refused_identity, broke_protocol; /* sessions */
 };
 
 uint64_t channels_now(const struct channels *channels);
 uint64_t channels_unix_s(void);
+
+/* Of that member's incoming sessions, one too many is closed: the oldest. */
+void channels_bound_member(struct channels *channels, const struct channel_session *newest);
 
 /* ---- channel_session.c ---- */
 
@@ -104,9 +115,11 @@ void presence_free_all(struct channels *channels);
 /* That member was met; `listen` (NULL: not known) is where it can be dialled. */
 void presence_met(struct channels *channels, const struct public_key *group,
                   const struct public_key *member, const struct endpoint *listen);
-/* Up to `cap` addresses where members were seen, in random order. */
+/* Up to `cap` addresses where members were seen: that of `first` (NULL: nobody's), then others in
+ * random order. */
 size_t presence_addresses(struct channels *channels, const struct public_key *group,
-                          struct endpoint out[], size_t cap);
+                          const struct public_key *first, struct endpoint out[], size_t cap);
+bool presence_is_looking(const struct channels *channels, const struct public_key *group);
 /* Dials a few members: news for them, and for us. */
 void presence_spread(struct channels *channels, struct membership *membership);
 bool presence_is_online(const struct channels *channels, const struct public_key *group,
@@ -115,7 +128,13 @@ bool presence_is_online(const struct channels *channels, const struct public_key
 /* ---- channel_blob.c ---- */
 
 void channel_blob_start(struct channels *channels, struct membership *membership,
-                        const uint8_t sha256[SHA256_BYTES], uint32_t len);
+                        const struct public_key *owner, const uint8_t sha256[SHA256_BYTES],
+                        uint32_t len);
+/* Members were looked for: who waits for one asks those who were found. */
+void channel_blob_go_on(struct channels *channels, const struct public_key *group);
+/* One of ours, or one that was fetched and is still kept. */
+bool channel_blob_find(struct channels *channels, struct membership *membership,
+                       const uint8_t sha256[SHA256_BYTES], struct bytes *out);
 /* A session that was to bring it has ended: `got` or not. */
 void channel_blob_ended(struct channels *channels, const struct public_key *group,
                         const uint8_t sha256[SHA256_BYTES], struct bytes got);

@@ -17,10 +17,25 @@
 
 /* ---- applying ---- */
 
+/* Who was removed or is leaving begins anew, and so does an applicant who has an invite now. */
+static struct membership *still_good(struct daemon *daemon, const struct public_key *key,
+                                     const struct invite *invite)
+{
+    struct membership *membership = groups_find(daemon->groups, key);
+    if (membership == NULL)
+        return NULL;
+    enum group_standing standing = group_standing(membership->group);
+    if (standing == GROUP_MEMBER || standing == GROUP_OWNER ||
+        (standing == GROUP_APPLYING && invite == NULL))
+        return membership;
+    membership_forget(membership);
+    return NULL;
+}
+
 static void apply(struct daemon *daemon, struct call *call, const struct public_key *key,
                   const struct invite *invite, const char *name)
 {
-    struct membership *membership = groups_find(daemon->groups, key);
+    struct membership *membership = still_good(daemon, key, invite);
     if (membership == NULL) {
         struct group_config config = groups_config(daemon->groups);
         struct group *group = group_apply(&config, key, invite != NULL ? invite->token : NULL, name,

@@ -8,6 +8,7 @@
 
 #define SAY_FIRST_MS 3000  /* nothing is waited for in silence … */
 #define SAY_EVERY_MS 10000 /* … nor said all the time */
+#define SAVE_WAIT_MS 10000 /* for the disk */
 
 struct group_wait {
     struct group_wait *prev, *next; /* groups->waits */
@@ -34,7 +35,12 @@ static void on_cancel(void *user)
 static void finish(struct group_wait *wait, bool good)
 {
     struct membership *membership = groups_find(wait->groups, &wait->group);
-    if (membership == NULL) {
+    if (wait->what == WAIT_SAVED && good) {
+        call_finish(wait->call);
+    } else if (wait->what == WAIT_SAVED) {
+        call_fail(wait->call, "disk", 9, "it is done, and tried again until it is on disk",
+                  "the keystore cannot be written");
+    } else if (membership == NULL) {
         call_fail(wait->call, "no_group", 3, NULL, "the group is gone");
     } else {
         struct pack *pack = call_result(wait->call);
@@ -54,6 +60,7 @@ static const char *const texts[] = {
     [WAIT_READY] = "waiting until the group's records stand in the network",
     [WAIT_JOINED] = "the request is sent; waiting for the group's owner",
     [WAIT_EPOCH] = "waiting until the new keys stand in the network",
+    [WAIT_SAVED] = "waiting for the disk",
 };
 
 static void on_timer(void *user)
@@ -82,6 +89,8 @@ static bool is_so(const struct membership *membership, enum group_wait_for what,
         return type == GROUP_EVENT_JOINED || group_standing(membership->group) == GROUP_MEMBER;
     case WAIT_EPOCH:
         return type == GROUP_EVENT_EPOCH || type == GROUP_EVENT_LEFT;
+    case WAIT_SAVED:
+        return false;
     }
     return false;
 }
@@ -95,13 +104,22 @@ void group_wait_on_event(struct membership *membership, const struct group_event
         finish(wait, true);
 }
 
+void group_wait_on_saved(struct membership *membership)
+{
+    struct group_wait *wait, *next;
+    const struct public_key *group = group_key(membership->group);
+    DL_FOREACH_SAFE(membership->groups->waits, wait, next)
+    if (wait->what == WAIT_SAVED && public_key_equal(&wait->group, group))
+        finish(wait, true);
+}
+
 void group_wait_on_gone(struct membership *membership)
 {
     struct group_wait *wait, *next;
     const struct public_key *group = group_key(membership->group);
     DL_FOREACH_SAFE(membership->groups->waits, wait, next)
     if (public_key_equal(&wait->group, group))
-        finish(wait, false);
+        finish(wait, wait->what == WAIT_SAVED);
 }
 
 void group_wait_free_all(struct groups *groups)
@@ -135,4 +153,16 @@ void group_wait_start(struct membership *membership, struct call *call, enum gro
     DL_APPEND(groups->waits, wait);
     call_on_cancel(call, on_cancel, wait);
     timer_set(wait->timer, ms < SAY_FIRST_MS ? wait->deadline_ms : now_ms + SAY_FIRST_MS);
+}
+
+void group_wait_saved(struct membership *membership, struct call *call)
+{
+    struct groups *groups = membership->groups;
+    struct public_key group = *group_key(membership->group);
+    membership_drain(membership);
+    membership = groups_find(groups, &group);
+    if (membership != NULL && membership->own->unsaved)
+        group_wait_start(membership, call, WAIT_SAVED, SAVE_WAIT_MS);
+    else
+        call_finish(call);
 }

@@ -31,8 +31,10 @@ struct group_lookup {
 };
 
 struct membership_private {
+    uint64_t serial; /* of this stay in the group: work and writes outlive it */
     struct timer *timer, *list_timer;
     bool draining, again, saving, gone;
+    bool unsaved; /* what was to be on disk is not yet */
     struct timer *save_timer;
     uint64_t told_head_seq;
     struct kept_record *kept;
@@ -43,6 +45,7 @@ struct groups {
     struct daemon *daemon;
     struct membership *memberships; /* utlist */
     struct group_wait *waits;       /* utlist */
+    uint64_t last_serial;
 };
 
 /* ---- membership.c ---- */
@@ -51,11 +54,14 @@ struct groups {
 struct membership *membership_new(struct groups *groups, struct group *group);
 /* Lets go of what it keeps in the table; drops its channels; its transfers stand still. */
 void membership_free(struct membership *membership);
+/* And out of the keystore. */
+void membership_forget(struct membership *membership);
 void membership_on_published(struct membership *membership, const struct dht_event *event);
 struct group_config groups_config(const struct groups *groups);
 
 /* ---- group_wait.c ---- */
 
 void group_wait_on_event(struct membership *membership, const struct group_event *event);
+void group_wait_on_saved(struct membership *membership);
 void group_wait_on_gone(struct membership *membership);
 void group_wait_free_all(struct groups *groups);

@@ -161,23 +161,38 @@ void membership_on_published(struct membership *membership, const struct dht_eve
 
 static void save(struct membership *membership);
 
-/* The membership may be gone when the disk is done. */
+/* The membership may be gone when the disk is done, or be another one of the same group: the user
+ * left and came back. */
 struct saving {
     struct groups *groups;
     struct public_key group;
+    uint64_t serial;
 };
+
+static struct membership *find_same(const struct groups *groups, const struct public_key *group,
+                                    uint64_t serial)
+{
+    struct membership *membership = groups_find(groups, group);
+    return membership != NULL && membership->own->serial == serial ? membership : NULL;
+}
 
 static void on_saved(void *user, enum status status)
 {
     struct saving *saving = user;
-    struct membership *membership = groups_find(saving->groups, &saving->group);
+    struct membership *membership = find_same(saving->groups, &saving->group, saving->serial);
     free(saving);
     if (membership == NULL)
         return;
     membership->own->saving = false;
     if (status == STATUS_OK) {
+        membership->own->unsaved = false;
+        struct groups *groups = membership->groups;
+        struct public_key group = *group_key(membership->group);
         group_on_saved(membership->group, now_of(membership));
         membership_drain(membership);
+        membership = groups_find(groups, &group);
+        if (membership != NULL && !membership->own->unsaved)
+            group_wait_on_saved(membership);
     } else if (status != STATUS_CANCELLED) {
         log_error("groups", "cannot write the keystore: %s", status_text(status));
         timer_set(membership->own->save_timer, now_of(membership) + SAVE_AGAIN_MS);
@@ -194,7 +209,8 @@ static bool start_saving(struct membership *membership, struct bytes state)
     struct saving *saving = malloc(sizeof *saving);
     if (saving == NULL)
         return false;
-    *saving = (struct saving){membership->groups, *group_key(membership->group)};
+    *saving =
+        (struct saving){membership->groups, *group_key(membership->group), membership->own->serial};
     membership->own->saving = true;
     session_save_group(daemon_of(membership)->session, &saving->group, state, on_saved, saving);
     return true;
@@ -205,6 +221,7 @@ static void save(struct membership *membership)
     struct buffer state;
     if (membership->own->saving)
         return;
+    membership->own->unsaved = true;
     buffer_init(&state);
     group_save(membership->group, &state);
     if (state.failed || !start_saving(membership, buffer_bytes(&state)))
@@ -220,6 +237,7 @@ struct group_work {
     struct work work;
     struct engine *engine;
     struct public_key group;
+    uint64_t serial;
     uint32_t handle;
     unsigned bits;
     uint64_t nonce;
@@ -240,7 +258,7 @@ static void work_done(void *user, bool cancelled)
 {
     struct group_work *job = user;
     struct engine *engine = job->engine;
-    struct membership *membership = groups_find(engine->daemon->groups, &job->group);
+    struct membership *membership = find_same(engine->daemon->groups, &job->group, job->serial);
     struct buffer value;
     buffer_init(&value);
     drop_record_encode(&job->drop, &value);
@@ -265,6 +283,7 @@ static void start_work(struct membership *membership, const struct group_action 
     }
     job->engine = daemon->engine;
     job->group = *group_key(membership->group);
+    job->serial = membership->own->serial;
     job->handle = action->handle;
     job->bits = action->bits;
     memcpy(job->value, action->value.data, action->value.len);
@@ -421,7 +440,8 @@ static void act(struct membership *membership, const struct group_action *action
         start_work(membership, action);
         break;
     case GROUP_BLOB:
-        channels_want_blob(daemon->channels, membership, action->sha256, action->len);
+        channels_want_blob(daemon->channels, membership, &action->member, action->sha256,
+                           action->len);
         break;
     case GROUP_KEYS:
         group_engine_keys_changed(daemon->engine, group_key(membership->group));
@@ -443,7 +463,7 @@ static void tell_head(struct membership *membership)
     channels_on_head(daemon_of(membership)->channels, membership);
 }
 
-static void forget(struct membership *membership)
+void membership_forget(struct membership *membership)
 {
     struct daemon *daemon = daemon_of(membership);
     struct public_key key = *group_key(membership->group);
@@ -471,7 +491,7 @@ void membership_drain(struct membership *membership)
     }
     own->draining = false;
     if (own->gone)
-        forget(membership);
+        membership_forget(membership);
     else
         timer_set(own->timer, group_deadline(membership->group));
 }
@@ -535,6 +555,7 @@ struct membership *membership_new(struct groups *groups, struct group *group)
         free_parts(membership);
         return NULL;
     }
+    membership->own->serial = ++groups->last_serial;
     DL_APPEND(groups->memberships, membership);
     return membership;
 }

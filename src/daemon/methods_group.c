@@ -43,12 +43,6 @@ static struct membership *owned(struct daemon *daemon, struct call *call)
     return NULL;
 }
 
-static void answer_group(struct membership *membership, struct call *call)
-{
-    membership_pack(membership, call_result(call), "group");
-    call_finish(call);
-}
-
 /* ---- group.create ---- */
 
 static bool read_options(struct call *call, struct group_options *out)
@@ -281,7 +275,8 @@ static void decide_on(struct membership *membership, struct call *call,
         for (size_t i = 0; i < count; i++)
             pack_person(pack, &persons[i]);
         pack_end(pack);
-        call_finish(call);
+        group_wait_saved(membership, call);
+        return;
     }
     membership_drain(membership);
 }
@@ -385,9 +380,12 @@ static void leave(struct daemon *daemon, struct call *call)
     if (call_text(call, "transfer", NULL) != NULL && !hand_over(membership, call))
         return;
     enum status status = group_leave(membership->group, daemon_now_ms(daemon));
-    if (status == STATUS_OK)
-        answer_group(membership, call);
-    else if (status == STATUS_CONFLICT)
+    if (status == STATUS_OK) {
+        membership_pack(membership, call_result(call), "group");
+        group_wait_saved(membership, call);
+        return;
+    }
+    if (status == STATUS_CONFLICT)
         call_fail(call, "owner_leaves", 8, "kadpeer group leave GROUP --transfer USER",
                   "you own %s, and others are in it", group_name(membership->group));
     else
@@ -422,13 +420,14 @@ static void invite(struct daemon *daemon, struct call *call)
         pack_text(pack, "invite", (const char *)text.data);
         pack_i64(pack, "uses", uses);
         pack_u64(pack, "expires", expires_s);
-        call_finish(call);
+        group_wait_saved(membership, call);
     } else {
         call_fail(call, status_name(status), 8, NULL, "no invite: %s",
                   status == STATUS_FULL ? "too many are open" : status_text(status));
     }
+    if (text.data != NULL)
+        keys_wipe(text.data, text.len);
     buffer_dispose(&text);
-    membership_drain(membership);
 }
 
 /* ---- files ---- */

@@ -105,16 +105,19 @@ bool presence_is_online(const struct channels *channels, const struct public_key
 }
 
 size_t presence_addresses(struct channels *channels, const struct public_key *group,
-                          struct endpoint out[], size_t cap)
+                          const struct public_key *first, struct endpoint out[], size_t cap)
 {
     struct presence *presence = find(channels, group);
     size_t count = 0;
     if (presence == NULL || presence->count == 0)
         return 0;
-    size_t first = (size_t)rng_below(&channels->daemon->rng, presence->count);
+    const struct seen_member *owner = first != NULL ? find_seen(presence, first, NULL) : NULL;
+    if (owner != NULL && owner->listen.family != ENDPOINT_NONE)
+        out[count++] = owner->listen;
+    size_t begin = (size_t)rng_below(&channels->daemon->rng, presence->count);
     for (size_t i = 0; i < presence->count && count < cap; i++) {
-        const struct seen_member *seen = &presence->members[(first + i) % presence->count];
-        if (seen->listen.family != ENDPOINT_NONE)
+        const struct seen_member *seen = &presence->members[(begin + i) % presence->count];
+        if (seen != owner && seen->listen.family != ENDPOINT_NONE)
             out[count++] = seen->listen;
     }
     return count;
@@ -136,7 +139,7 @@ void presence_spread(struct channels *channels, struct membership *membership)
 {
     struct endpoint addresses[PRESENCE_MEMBERS_MAX];
     const struct public_key *group = group_key(membership->group);
-    size_t count = presence_addresses(channels, group, addresses, PRESENCE_MEMBERS_MAX);
+    size_t count = presence_addresses(channels, group, NULL, addresses, PRESENCE_MEMBERS_MAX);
     for (size_t i = 0, dialled = 0; i < count && dialled < NEWS_FANOUT; i++) {
         if (is_connected(channels, group, &addresses[i]) ||
             node_is_self(channels->daemon->node, &addresses[i]))
@@ -176,11 +179,14 @@ static void on_found(struct presence *presence, unsigned which, const struct dht
     presence->lookups[which] = 0;
     if (is_looking(presence))
         return;
-    struct membership *membership =
-        groups_find(presence->channels->daemon->groups, &presence->group);
+    struct channels *channels = presence->channels;
+    struct public_key group = presence->group;
+    struct membership *membership = groups_find(channels->daemon->groups, &group);
     set_next(presence);
-    if (membership != NULL)
-        presence_spread(presence->channels, membership);
+    if (membership == NULL)
+        return;
+    presence_spread(channels, membership);
+    channel_blob_go_on(channels, &group);
 }
 
 static void on_today(void *user, const struct dht_event *event)
@@ -191,6 +197,12 @@ static void on_today(void *user, const struct dht_event *event)
 static void on_yesterday(void *user, const struct dht_event *event)
 {
     on_found(user, 1, event);
+}
+
+bool presence_is_looking(const struct channels *channels, const struct public_key *group)
+{
+    const struct presence *presence = find(channels, group);
+    return presence != NULL && is_looking(presence);
 }
 
 static void stop_looking(struct presence *presence)
