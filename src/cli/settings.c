@@ -9,6 +9,7 @@
 #include "cli/config_edit.h"
 #include "cli/json.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 
@@ -180,13 +181,16 @@ int verb_config_check(struct cli *cli, const struct arguments *arguments)
     return EXIT_DONE;
 }
 
-/* $VISUAL or $EDITOR may hold arguments of their own, so a shell starts it. */
-static int run_editor(const char *editor, const char *path)
+/* $VISUAL or $EDITOR may hold arguments of their own, so a shell starts it. What it says is no
+ * answer of ours: with --json it goes to stderr. */
+static int run_editor(const struct cli *cli, const char *editor, const char *path)
 {
     pid_t child = fork();
     if (child == 0) {
         char command[512];
         snprintf(command, sizeof command, "%s \"$1\"", editor);
+        if (cli->json && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+            _exit(127);
         execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
         _exit(127);
     }
@@ -202,11 +206,15 @@ int verb_config_edit(struct cli *cli, const struct arguments *arguments)
     char why[CONFIG_ERROR_SIZE];
     if (editor == NULL || editor[0] == 0)
         editor = getenv("EDITOR");
-    if (editor == NULL || editor[0] == 0)
+    bool chosen = editor != NULL && editor[0] != 0;
+    if (!chosen && !terminal_can_ask()) /* an editor named by hand may be a script */
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE, "kadpeer config set KEY VALUE",
+                                         "config edit wants a terminal, or EDITOR"));
+    if (!chosen)
         editor = "editor"; /* Debian's own choice [Debian policy 11.4] */
     if (config_edit_prepare(cli->paths.config_file, why) != STATUS_OK)
         return cli_fail(cli, failure_new("io", EXIT_DISK, NULL, "%s", why));
-    int status = run_editor(editor, cli->paths.config_file);
+    int status = run_editor(cli, editor, cli->paths.config_file);
     if (status != 0)
         return cli_fail(cli, failure_new("editor", EXIT_FAILED, "set EDITOR",
                                          "the editor \"%s\" ended with %d", editor, status));

@@ -100,7 +100,8 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
         return error;
     snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
     wanted->attached = json_yes(wanted->added, "attached", false);
-    if (json_yes(wanted->added, "elsewhere", false))
+    const char *out = arguments_text(arguments, "output", "");
+    if (json_yes(wanted->added, "elsewhere", false) && strcmp(out, "-") != 0)
         cli_note(cli, "note: it is here already, where it was asked for first; -o changes nothing");
     return NULL;
 }

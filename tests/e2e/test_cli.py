@@ -350,3 +350,14 @@ def a_transfer_that_never_began_can_be_verified(net):
     check_failure(other.cli('get', link), 8, 'f.bin exists and is not this file')
     assert other.ok('verify', '1') == '1: 0 pieces good, 3 missing\n'
     assert other.transfers()[0]['state'] == 'error'
+
+
+@test
+def config_edit_starts_no_editor_that_was_not_named_where_nobody_can_type(net):
+    one = net.profile('one')
+    nobody = {'VISUAL': '', 'EDITOR': ''}
+    result = one.cli('config', 'edit', env=nobody)
+    assert result.exit == 2 and 'config edit wants a terminal' in result.err, result
+    assert one.json('config', 'edit', env=nobody)[1][-1]['error']['code'] == 'usage'
+    status, lines = one.json('config', 'edit', env={'VISUAL': 'echo edits'})
+    assert status == 0 and len(lines) == 1 and lines[0]['ok'], lines
