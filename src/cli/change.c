@@ -154,8 +154,7 @@ static json_t *rm_one(struct cli *cli, const char *id, json_t **error)
         char *name = text_printable(json_text(result, "name", id));
         size_t deleted = json_array_size(json_list(result, "deleted"));
         if (deleted > 0)
-            fprintf(cli->out, "removed %s, %zu %s deleted\n", name, deleted,
-                    deleted == 1 ? "file" : "files");
+            fprintf(cli->out, "removed %s, deleted from the disk\n", name);
         else
             fprintf(cli->out, "removed %s; files on disk stay\n", name);
         free(name);

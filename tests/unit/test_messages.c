@@ -269,7 +269,7 @@ static void deleting_files_unasked_needs_a_yes(void **state)
     check(&fake, 2, "", "kadpeer: rm --data deletes the files of 3\nhint: -y\n");
     FAKE_CLI(fake, "rm", "--data", "-y", "3");
     fake_says(fake.daemon, "[1,1,null,{\"id\":3,\"name\":\"n\",\"deleted\":[\"/d/n\"]}]");
-    check(&fake, 0, "removed n, 1 file deleted\n", "");
+    check(&fake, 0, "removed n, deleted from the disk\n", "");
     dup2(saved, STDIN_FILENO);
     close(saved);
     close(input);
