@@ -20,9 +20,10 @@ static void pack_rates(struct pack *pack, const struct item *item,
                        const struct transfer_stats *stats)
 {
     uint64_t left = item->missing_bytes;
-    pack_u64(pack, "rate_down", stats->rate_down_bps);
-    pack_u64(pack, "rate_up", stats->rate_up_bps);
-    if (stats->rate_down_bps > 0 && item->metainfo != NULL && left > 0)
+    bool runs = item_state(item) != ITEM_PAUSED; /* else the averages speak of a while ago */
+    pack_u64(pack, "rate_down", runs ? stats->rate_down_bps : 0);
+    pack_u64(pack, "rate_up", runs ? stats->rate_up_bps : 0);
+    if (runs && stats->rate_down_bps > 0 && item->metainfo != NULL && left > 0)
         pack_u64(pack, "eta", left / stats->rate_down_bps);
     else
         pack_nil(pack, "eta");

@@ -327,6 +327,7 @@ def pause_stops_and_resume_goes_on(net):
         seed.wait_until(lambda: len(seed.served) >= 60, 20 * net.slow)
         peer.ok('pause', ident)
         paused = peer.wait_state(ident, 'paused')
+        assert paused['rate_down'] == 0 and paused['eta'] is None, paused
         gate['open'] = 1 << 30
         with seed.changed:
             seed.changed.notify_all()
