@@ -142,7 +142,9 @@ static void on_failed(struct finisher *finisher)
         item->placed = false;
         item->look_at_final = !item->row.force;
         if (item->row.force)
-            item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT, "%s cannot be replaced",
+            item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
+                             "%s cannot be replaced: a folder is there where a file is wanted, or "
+                             "a file or link where a folder is",
                              item->row.target);
         break;
     case STATUS_NO_SPACE:

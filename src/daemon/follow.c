@@ -102,8 +102,11 @@ static void fail_with_trouble(struct follower *follower)
     enum item_trouble trouble = item->trouble;
     char needed[32], available[32];
     if (trouble != TROUBLE_NO_SPACE) {
-        call_fail(follower->call, endings[trouble].code, endings[trouble].exit,
-                  endings[trouble].hint, "%s", item->trouble_text);
+        const char *hint = trouble == TROUBLE_CONFLICT && item->row.force
+                               ? "-o DIR for another place" /* it was forced already */
+                               : endings[trouble].hint;
+        call_fail(follower->call, endings[trouble].code, endings[trouble].exit, hint, "%s",
+                  item->trouble_text);
         return;
     }
     item_format_size(item->space_needed, needed, sizeof needed);

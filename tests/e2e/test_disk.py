@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 
 from harness import Skip, test
 from kadnet import ControlError, sha1_file
@@ -94,6 +95,20 @@ def setup(net, size=2 * MIB):
     _, seed, peer = net.star('seed', 'peer')
     path = net.make_file('notes.bin', size)
     return peer, path, seed.share(path)
+
+
+@test
+def link_in_the_way_of_a_folder_is_not_replaced_even_by_force(net):
+    _, seed, peer = net.star('seed', 'peer')
+    folder, victim = net.path('album'), net.path('victim')
+    os.makedirs(folder)
+    os.makedirs(victim)
+    os.rename(net.make_file('song', MIB), os.path.join(folder, 'song'))
+    os.symlink(victim, os.path.join(peer.downloads, 'album'))
+    result = peer.cli('get', seed.share(folder)['link'], '--force')
+    assert result.exit == 8 and 'a file or link where a folder is' in result.err, result
+    assert re.search(r'^hint: -o DIR for another place$', result.err, re.M), result
+    assert not os.listdir(victim)
 
 
 @test
