@@ -325,6 +325,7 @@ def pause_stops_and_resume_goes_on(net):
     with Seed(make_info(path), open(path, 'rb').read(), before_block=hold) as seed:
         ident = peer.add(seed.hash, **{'from': [seed.endpoint]})
         seed.wait_until(lambda: len(seed.served) >= 60, 20 * net.slow)
+        peer.wait_until(lambda: peer.transfer(ident)['rate_down'] > 0, 20)
         peer.ok('pause', ident)
         paused = peer.wait_state(ident, 'paused')
         assert paused['rate_down'] == 0 and paused['eta'] is None, paused
