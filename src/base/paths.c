@@ -123,8 +123,13 @@ static enum status make_folder(const char *path)
     snprintf(copy, sizeof copy, "%s", path);
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST && access(copy, F_OK) != 0)
-            return status_of_folder();
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+            int error = errno; /* of a folder that is there it may be EROFS or EACCES as well */
+            bool there = access(copy, F_OK) == 0;
+            errno = error;
+            if (!there)
+                return status_of_folder();
+        }
         *slash = '/';
     }
     if (mkdir(copy, 0700) != 0 && errno != EEXIST)

@@ -215,7 +215,9 @@ struct config *cli_load_config(struct cli *cli, json_t **error)
     if (config_load(config, cli->paths.config_file, why) == STATUS_OK &&
         config_load_environment(config, why) == STATUS_OK)
         return config;
-    *error = failure_new("bad_config", EXIT_BAD_INPUT, "kadpeer config edit", "%s", why);
+    char hint[COMMAND_TEXT_SIZE];
+    *error = failure_new("bad_config", EXIT_BAD_INPUT, cli_command_text(cli, hint, "config edit"),
+                         "%s", why);
     config_free(config);
     return NULL;
 }

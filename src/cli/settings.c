@@ -203,12 +203,13 @@ static int run_editor(const struct cli *cli, const char *editor, const char *pat
 int verb_config_edit(struct cli *cli, const struct arguments *arguments)
 {
     const char *editor = getenv("VISUAL");
-    char why[CONFIG_ERROR_SIZE];
+    char why[CONFIG_ERROR_SIZE], hint[COMMAND_TEXT_SIZE];
     if (editor == NULL || editor[0] == 0)
         editor = getenv("EDITOR");
     bool chosen = editor != NULL && editor[0] != 0;
     if (!chosen && !terminal_can_ask()) /* an editor named by hand may be a script */
-        return cli_fail(cli, failure_new("usage", EXIT_USAGE, "kadpeer config set KEY VALUE",
+        return cli_fail(cli, failure_new("usage", EXIT_USAGE,
+                                         cli_command_text(cli, hint, "config set KEY VALUE"),
                                          "config edit wants a terminal, or EDITOR"));
     if (!chosen)
         editor = "editor"; /* Debian's own choice [Debian policy 11.4] */

@@ -358,6 +358,8 @@ def config_edit_starts_no_editor_that_was_not_named_where_nobody_can_type(net):
     nobody = {'VISUAL': '', 'EDITOR': ''}
     result = one.cli('config', 'edit', env=nobody)
     assert result.exit == 2 and 'config edit wants a terminal' in result.err, result
+    result = one.cli('--profile', 'b', 'config', 'edit', env=nobody)
+    assert 'hint: kadpeer --profile b config set' in result.err, result
     assert one.json('config', 'edit', env=nobody)[1][-1]['error']['code'] == 'usage'
     status, lines = one.json('config', 'edit', env={'VISUAL': 'echo edits'})
     assert status == 0 and len(lines) == 1 and lines[0]['ok'], lines

@@ -185,6 +185,8 @@ def folders_of_the_daemon_that_cannot_be_written_are_named(net):
         assert f'cannot make {folder}/kadpeer: Read-only file system' in result.err, result
         result = one.cli('ls', autostart=True)
         assert result.exit == 5 and f'cannot make {folder}/kadpeer' in result.err, result
+        result = one.cli('daemon', env={'XDG_CONFIG_HOME': f'{folder}/deeper'})
+        assert f'cannot make {folder}/deeper/kadpeer: Read-only' in result.err, result
         libc.umount(folder.encode())
 
 
