@@ -90,16 +90,17 @@ static void any_changed_byte_of_a_strangers_first_message_is_answered_with_silen
     (void)state;
     struct sessions s;
     begin(&s, bytes_of("you", 3), key);
-    assert_int_equal(step(s.client, &s.wire[1], &s.wire[0]), STATUS_BUSY);
-    for (size_t i = 0; i < s.wire[0].len; i++) {
+    assert_int_equal(tls_sessions_step(s.pair.client, &s.pair.wire[1], &s.pair.wire[0]),
+                     STATUS_BUSY);
+    for (size_t i = 0; i < s.pair.wire[0].len; i++) {
         struct buffer answer;
         buffer_init(&answer);
-        s.wire[0].data[i] ^= 0x80;
+        s.pair.wire[0].data[i] ^= 0x80;
         struct tls *tls = tls_server_new(find, &s.door);
-        enum status server = step(tls, &s.wire[0], &answer);
+        enum status server = tls_sessions_step(tls, &s.pair.wire[0], &answer);
         assert_true(server == STATUS_REFUSED || server == STATUS_BUSY);
         assert_int_equal(answer.len, 0);
-        s.wire[0].data[i] ^= 0x80;
+        s.pair.wire[0].data[i] ^= 0x80;
         tls_free(tls);
         buffer_dispose(&answer);
     }
