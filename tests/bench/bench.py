@@ -176,25 +176,31 @@ def bench_group(net, options):
         circle(one, two)
         link = one.ok("-q", "share", source, "--piece-size", "1M", timeout=300).strip()
         tls_mib_s = bound(options, "bench_tls", source)[1]
-        _, public_s = get(two, link)
-        check_copy(two, source)
+        public_mib_s, _, public_cpu_s = timed(one, two, source, options, ("get", link))
         for daemon in (one, two):
             for transfer in daemon.transfers():
                 daemon.call("transfer.remove", id=transfer["id"])
         upload(one, source, "study", piece_size=MIB)
         wait_file(two, "study", "big.bin")
-        one_before, two_before = cpu_seconds(one), cpu_seconds(two)
-        _, group_s = fetch(two, "download", "study", "big.bin")
-        check_copy(two, source)
-        mib_s, public_mib_s = options.size / group_s, options.size / public_s
-        gib = options.size / 1024
+        mib_s, seed_cpu_s, fetch_cpu_s = timed(one, two, source, options,
+                                               ("download", "study", "big.bin"))
         rounds.append({"tls_mib_s": tls_mib_s, "public_mib_s": public_mib_s, "mib_s": mib_s,
                        "ratio": mib_s / min(tls_mib_s, public_mib_s),
-                       "seed_cpu_s_per_gib": (cpu_seconds(one) - one_before) / gib,
-                       "fetch_cpu_s_per_gib": (cpu_seconds(two) - two_before) / gib})
+                       "public_fetch_cpu_s_per_gib": public_cpu_s,
+                       "seed_cpu_s_per_gib": seed_cpu_s, "fetch_cpu_s_per_gib": fetch_cpu_s})
         one.stop()
         two.stop()
     return medians(rounds)
+
+
+def timed(one, two, source, options, command):
+    """(MiB/s, CPU seconds per GiB of the one who sends and the one who fetches) of a command."""
+    before = cpu_seconds(one), cpu_seconds(two)
+    _, seconds = fetch(two, *command)
+    gib = options.size / 1024
+    cpu = (cpu_seconds(one) - before[0]) / gib, (cpu_seconds(two) - before[1]) / gib
+    check_copy(two, source)
+    return options.size / seconds, *cpu
 
 
 def circle(owner, member):
