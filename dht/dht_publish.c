@@ -312,7 +312,8 @@ void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
     choose_targets(dht, walk, nearest, count);
     if (walk->target_count > 0 && walk->purpose == WALK_PUBLISH) {
         const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;
-        bool whole_network = count < DHT_K;
+        /* Fewer than k answered: there are no others, unless some of more were silent. */
+        bool whole_network = count < DHT_K && lookup->asked < DHT_K;
         int near_bits = (int)id_common_bits(farthest, &lookup->target) + PUBLISH_NEAR_BITS;
         size_t at = published_position(&dht->published, &lookup->target, 0);
         gather(dht, walk, at, 1, whole_network ? 0 : near_bits);
