@@ -3,7 +3,7 @@
  * them. The get itself mends what it found at too few; what it did not find is put from our copy.
  * Parts live for seven days and are handed on with what is left of that, so each is put anew every
  * two days by everybody who keeps it. All members together see every record many times a day; none
- * of them asks for two hundred records an hour. */
+ * of them asks for two hundred records an hour. An owner who is there does the same. */
 #include "people/group_private.h"
 
 static void put_once(struct group *group, const struct id *key)
@@ -53,7 +53,7 @@ void upkeep_due(struct group *group)
 {
     struct upkeep_choice choice = {0};
     group_timer_set(group, TIMER_UPKEEP, jittered(group, UPKEEP_MS, 30));
-    if (!group_is_in(group) || group->has_root || group->settled_seq != group->head_seq)
+    if (!group_is_in(group) || group->settled_seq != group->head_seq)
         return;
     if (group->head_held_by_few)
         put_once(group, &group->head_key);
@@ -84,15 +84,15 @@ static void keep_page(struct group *group, const struct looking *looking)
 static bool is_old(const struct group *group, const struct looking *looking)
 {
     const struct held_record *record = held_find(&group->held, &looking->key);
-    return record != NULL &&
+    return record != NULL && !group->has_root && /* the table renews what it was told to keep */
            (record->put_ms == 0 || record->put_ms + PART_RENEW_MS <= group->now_ms);
 }
 
 void upkeep_done(struct group *group, struct looking *looking, uint32_t answered, uint32_t holding)
 {
-    if (!group_is_in(group) || group->has_root || looking->number != group->body.epoch)
+    if (!group_is_in(group) || looking->number != group->body.epoch)
         return; /* of an epoch that is over */
-    if (looking->kind == KIND_ITEM)
+    if (looking->kind == KIND_ITEM && !group->has_root)
         keep_page(group, looking);
     if (!held_by_half(answered, holding) || (looking->kind == KIND_PART && is_old(group, looking)))
         put_once(group, &looking->key);

@@ -21,6 +21,7 @@ struct person {
     struct group *group;
     struct buffer saved;
     struct lookup *lookups;
+    bool is_idle;       /* never ends its work for a mailbox */
     uint64_t called_ms; /* the call that is asked for; UINT64_MAX: none */
     size_t events[EVENT_TYPES];
     uint64_t head_seq;
@@ -135,7 +136,8 @@ static void act(struct crowd *crowd, struct person *person, const struct group_a
         save(crowd, person);
         break;
     case GROUP_WORK:
-        work(crowd, person, action);
+        if (!person->is_idle)
+            work(crowd, person, action);
         break;
     case GROUP_BLOB:
         group_on_blob(person->group, action->sha256, (struct bytes){0}, now_ms);
@@ -339,6 +341,7 @@ void crowd_join(struct crowd *crowd, size_t owner, size_t person)
     struct public_key user = crowd_user(crowd, person);
     struct buffer plain;
     buffer_init(&plain);
+    crowd->people[person].is_idle = true;
     crowd_apply(crowd, person, group_key(group), NULL);
     enum status status = group_join_plain(crowd_group(crowd, person), now_ms, &plain);
     assert(status == STATUS_OK);

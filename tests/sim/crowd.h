@@ -21,7 +21,8 @@ void crowd_touched(struct crowd *crowd, size_t person);
 void crowd_create(struct crowd *crowd, size_t person, const struct group_options *options);
 void crowd_apply(struct crowd *crowd, size_t person, const struct public_key *key,
                  const uint8_t *token);
-/* Applies; the request comes to the owner as over a channel, and he accepts it. */
+/* Applies; the request comes to the owner as over a channel, and he accepts it. No drop is worked
+ * for. */
 void crowd_join(struct crowd *crowd, size_t owner, size_t person);
 
 size_t crowd_events(const struct crowd *crowd, size_t person, enum group_event_type type);

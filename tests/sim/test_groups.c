@@ -140,7 +140,7 @@ static void removal_is_known_within_a_quarter_of_an_hour(void **state)
                   (unsigned)queries, crowd_lookups(scene.crowd) - lookups,
                   (unsigned)((net_now_ms(scene.net) - left_ms) / MINUTE));
     assert_true(known * 100 >= 99 * (members - 2));
-    assert_true(queries <= 2000);
+    assert_true(queries <= 2200); /* 1,785 to 1,990 with the seeds 11 to 13 and 21 to 24 */
     assert_int_equal(group_standing(crowd_group(scene.crowd, removed)), GROUP_REMOVED);
     assert_int_equal(crowd_went_back(scene.crowd), 0);
     end_scene(&scene);
