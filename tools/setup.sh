@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 # a|b: the first of them that this release of Debian has (12 and 13 name some differently)
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev
   'libmsgpack-c-dev|libmsgpack-dev' libsqlite3-dev libjansson-dev libinih-dev libutf8proc-dev
-  libqrencode-dev uthash-dev)
+  libqrencode-dev libedit-dev uthash-dev)
 script_packages=(python3 python3-msgpack)
 test_packages=(libcmocka-dev clang clang-format 'libclang-rt-14-dev|libclang-rt-19-dev' aria2
   iproute2 procps)

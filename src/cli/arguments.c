@@ -15,7 +15,14 @@ struct parsing {
     struct arguments *out;
     struct usage_error *error;
     bool flags_ended;
+    struct argument_place *places; /* NULL: not wanted */
 };
+
+static void mark(struct parsing *parsing, enum argument_kind kind, const struct flag *flag)
+{
+    if (parsing->places != NULL)
+        parsing->places[parsing->at] = (struct argument_place){kind, flag};
+}
 
 static enum status refuse(struct parsing *parsing, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -141,7 +148,9 @@ static enum status take_value(struct parsing *parsing, const struct flag *flag,
     if (parsing->at + 1 >= parsing->argc)
         return refuse(parsing, help_hint(parsing, hint), "--%s wants a value: %s", flag->name,
                       flag->value);
-    return add_flag(parsing, flag, parsing->argv[++parsing->at]);
+    parsing->at++;
+    mark(parsing, ARGUMENT_VALUE, flag);
+    return add_flag(parsing, flag, parsing->argv[parsing->at]);
 }
 
 static enum status unknown_flag(struct parsing *parsing, const char *name, size_t len)
@@ -234,8 +243,10 @@ static enum status take_argument(struct parsing *parsing, const char *text)
             parsing->flags_ended = true;
             return STATUS_OK;
         }
+        mark(parsing, ARGUMENT_FLAG, NULL);
         return text[1] == '-' ? take_long(parsing, text + 2) : take_letters(parsing, text + 1);
     }
+    mark(parsing, parsing->out->command == NULL ? ARGUMENT_COMMAND : ARGUMENT_WORD, NULL);
     if (parsing->out->command == NULL)
         return take_command(parsing, text);
     parsing->out->words[parsing->out->word_count++] = text;
@@ -267,23 +278,46 @@ static size_t most_flags(size_t argc, const char *const argv[])
     return most;
 }
 
-enum status arguments_parse(size_t argc, const char *const argv[], struct arguments *out,
-                            struct usage_error *error)
+static enum status take_all(struct parsing *parsing)
 {
-    *error = (struct usage_error){0};
+    struct arguments *out = parsing->out;
+    *parsing->error = (struct usage_error){0};
     *out = (struct arguments){
-        .words = calloc(argc + 1, sizeof out->words[0]),
-        .given = calloc(most_flags(argc, argv), sizeof out->given[0]),
+        .words = calloc(parsing->argc + 1, sizeof out->words[0]),
+        .given = calloc(most_flags(parsing->argc, parsing->argv), sizeof out->given[0]),
     };
     if (out->words == NULL || out->given == NULL)
         abort();
-    struct parsing parsing = {.argc = argc, .argv = argv, .out = out, .error = error};
-    for (; parsing.at < argc; parsing.at++) {
-        enum status status = take_argument(&parsing, argv[parsing.at]);
+    for (; parsing->at < parsing->argc; parsing->at++) {
+        enum status status = take_argument(parsing, parsing->argv[parsing->at]);
         if (status != STATUS_OK)
             return status;
     }
-    return check_words(&parsing);
+    return STATUS_OK;
+}
+
+enum status arguments_parse(size_t argc, const char *const argv[], struct arguments *out,
+                            struct usage_error *error)
+{
+    struct parsing parsing = {.argc = argc, .argv = argv, .out = out, .error = error};
+    enum status status = take_all(&parsing);
+    return status == STATUS_OK ? check_words(&parsing) : status;
+}
+
+const struct command *arguments_places(size_t argc, const char *const argv[],
+                                       struct argument_place places[], const char **group)
+{
+    struct arguments arguments;
+    struct usage_error error;
+    struct parsing parsing = {
+        .argc = argc, .argv = argv, .out = &arguments, .error = &error, .places = places};
+    for (size_t i = 0; i < argc; i++)
+        places[i] = (struct argument_place){ARGUMENT_UNKNOWN, NULL};
+    take_all(&parsing);
+    const struct command *command = arguments.command;
+    *group = arguments.group;
+    arguments_dispose(&arguments);
+    return command;
 }
 
 void arguments_dispose(struct arguments *arguments)

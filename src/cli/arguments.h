@@ -34,6 +34,23 @@ struct usage_error {
  * dispose of *out. --help and --version keep a wrong number of words from being an error. */
 enum status arguments_parse(size_t argc, const char *const argv[], struct arguments *out,
                             struct usage_error *error);
+/* What each of them is, as far as it can be told: for completion, and for what has another order.
+ */
+enum argument_kind {
+    ARGUMENT_UNKNOWN, /* behind something wrong */
+    ARGUMENT_COMMAND,
+    ARGUMENT_FLAG,
+    ARGUMENT_VALUE, /* of `flag` */
+    ARGUMENT_WORD,
+};
+struct argument_place {
+    enum argument_kind kind;
+    const struct flag *flag;
+};
+/* `places` has `argc` of them. Returns the command, NULL: none, and then perhaps *group of
+ * commands. */
+const struct command *arguments_places(size_t argc, const char *const argv[],
+                                       struct argument_place places[], const char **group);
 void arguments_dispose(struct arguments *arguments);
 
 bool arguments_has(const struct arguments *arguments, const char *flag);

@@ -7,13 +7,14 @@
 
 #include "cli/help.h"
 #include "cli/json.h"
+#include "cli/shell.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 
 /* Wrong usage has to be answered as JSON too, when that much was understood. */
-static bool wants_json(int argc, const char *const argv[])
+static bool wants_json(size_t argc, const char *const argv[])
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (size_t i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") == 0)
             return true;
     }
@@ -83,6 +84,27 @@ static void set_flags(struct cli *cli)
         cli->deadline_ms = client_now_ms() + (uint64_t)(timeout_s * 1000);
 }
 
+static void inherit(struct cli *cli, const struct cli *outer)
+{
+    cli->json = cli->json || outer->json;
+    cli->quiet = cli->quiet || outer->quiet;
+    cli->yes = cli->yes || outer->yes;
+    cli->verbose += outer->verbose;
+    if (outer->deadline_ms < cli->deadline_ms)
+        cli->deadline_ms = outer->deadline_ms;
+    if (!arguments_has(cli->arguments, "color")) {
+        cli->out_colour = outer->out_colour;
+        cli->err_colour = outer->err_colour;
+    }
+}
+
+/* The shell, without its name. */
+static int run_shell(struct cli *cli)
+{
+    json_t *error = set_paths(cli);
+    return error != NULL ? cli_fail(cli, error) : verb_shell(cli, cli->arguments);
+}
+
 static int run_without_command(struct cli *cli)
 {
     if (arguments_has(cli->arguments, "version"))
@@ -98,6 +120,8 @@ static int run_without_command(struct cli *cli)
         return cli_fail(cli, failure_new("usage", EXIT_USAGE, NULL,
                                          "%s wants to know what: see kadpeer %s -h",
                                          cli->arguments->group, cli->arguments->group));
+    if (!cli->json && !cli->in_shell && shell_can_prompt())
+        return run_shell(cli);
     if (cli->json)
         return cli_fail(cli, failure_new("usage", EXIT_USAGE, "kadpeer help", "no command given"));
     help_overview(cli->err);
@@ -153,30 +177,57 @@ static int dispatch(struct cli *cli)
     return cli->json && asks_for_help(cli) ? help_as_json(cli) : run_command(cli);
 }
 
-int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon)
+/* Parses and runs, in a cli whose streams are set. */
+static int run(struct cli *cli, const struct cli *outer, size_t argc, const char *const argv[])
 {
     struct arguments arguments;
     struct usage_error usage;
+    int status;
+    cli->arguments = &arguments;
+    if (arguments_parse(argc, argv, &arguments, &usage) != STATUS_OK) {
+        json_t *error = failure_new("usage", EXIT_USAGE, usage.hint[0] != 0 ? usage.hint : NULL,
+                                    "%s", usage.message);
+        status = cli_fail(cli, error);
+    } else {
+        set_flags(cli);
+        if (outer != NULL)
+            inherit(cli, outer);
+        status = dispatch(cli);
+    }
+    client_free(cli->client);
+    arguments_dispose(&arguments);
+    return status;
+}
+
+int cli_run(const struct cli *outer, size_t argc, const char *const argv[], const char *password)
+{
     struct cli cli = {
-        .json = wants_json(argc, argv),
+        .json = outer->json || wants_json(argc, argv),
+        .deadline_ms = outer->deadline_ms,
+        .out = outer->out,
+        .err = outer->err,
+        .run_daemon = outer->run_daemon,
+        .typed_password = password,
+        .in_shell = true,
+        .interactive = outer->interactive,
+    };
+    int status = run(&cli, outer, argc, argv);
+    fflush(cli.out);
+    return status;
+}
+
+int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon)
+{
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+    struct cli cli = {
+        .json = wants_json(count, argv + 1),
         .deadline_ms = CLIENT_FOREVER,
         .out = stdout,
         .err = stderr,
         .run_daemon = run_daemon,
-        .arguments = &arguments,
     };
-    int status;
     setvbuf(stderr, NULL, _IOLBF, 0); /* a redrawn line is one write */
-    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
-    if (arguments_parse(count, argv + 1, &arguments, &usage) != STATUS_OK) {
-        const char *hint = usage.hint[0] != 0 ? usage.hint : NULL;
-        status = cli_fail(&cli, failure_new("usage", EXIT_USAGE, hint, "%s", usage.message));
-    } else {
-        set_flags(&cli);
-        status = dispatch(&cli);
-    }
-    client_free(cli.client);
-    arguments_dispose(&arguments);
+    int status = run(&cli, NULL, count, argv + 1);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE)
         status = EXIT_DISK;
     return status;

@@ -49,6 +49,11 @@ typedef int daemon_runner(const struct daemon_request *request);
 /* Runs one command; returns the exit status. `argv` with the program's name. */
 int cli_main(int argc, const char *const argv[], daemon_runner *run_daemon);
 
+struct cli;
+/* One command from within another, the shell: what that was told (--json, --quiet, --timeout and
+ * their like) holds for it too. `argv` without the program's name. */
+int cli_run(const struct cli *outer, size_t argc, const char *const argv[], const char *password);
+
 struct cli {
     struct paths paths;
     bool json, quiet, yes, autostart, out_colour, err_colour;

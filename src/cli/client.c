@@ -71,6 +71,11 @@ void client_free(struct client *client)
     free(client);
 }
 
+int client_fd(const struct client *client)
+{
+    return client->fd;
+}
+
 void client_watch(struct client *client, int fd)
 {
     client->watched = fd;

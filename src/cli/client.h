@@ -21,6 +21,8 @@ struct client;
 struct client *client_new(int fd);       /* takes fd, which becomes non-blocking; NULL: no memory */
 void client_free(struct client *client); /* closes; NULL is allowed */
 
+int client_fd(const struct client *client); /* to poll for reading */
+
 /* While waiting, look at this one too (-1: none): readable ends client_next with CANCELLED. */
 void client_watch(struct client *client, int fd);
 

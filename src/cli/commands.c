@@ -206,6 +206,13 @@ static const struct flag group_invite_flags[] = {
     {0},
 };
 
+static const struct flag shell_flags[] = {
+    {"command", 'c', FLAG_TEXT, "CMDS", "these, separated by ';' or line ends"},
+    {"file", 'f', FLAG_PATH, "FILE", "what this file says"},
+    {"keep-going", 'k', FLAG_SWITCH, NULL, "go on after one that failed"},
+    {0},
+};
+
 static const struct flag daemon_flags[] = {
     {"port", 0, FLAG_NUMBER, "N", "UDP and TCP port, this one or none; 0: any free one"},
     {"bind", 0, FLAG_ADDRESS, "ADDR", "listen there only; may come many times"},
@@ -407,6 +414,25 @@ const struct command commands[] = {
      "Of a daemon in the background; one in the foreground writes to its terminal.\n"
      "Levels: error warn info debug trace, one per subsystem if wanted.\n",
      verb_logs},
+    {"shell", "program", "", 0, 0, "Commands line by line; 'kadpeer' alone on a terminal.",
+     shell_flags,
+     "Takes every command without the word kadpeer, and these:\n"
+     "  create_user NAME [PASSWORD]    login NAME [PASSWORD]    logout    quit\n"
+     "  create_group G    join_group G    leave_group G    list_groups\n"
+     "  list_requests G    accept_request G USER    list_files G\n"
+     "  upload_file PATH G    download_file G FILE DIR    show_downloads\n"
+     "  stop_share G FILE\n"
+     "A password that is left out is asked for without echo. 'quotes', \"quotes\" and\n"
+     "\\ keep blanks, ~ is the home folder, ';' separates commands, '#' begins a\n"
+     "comment; '&', '$' and '*' mean nothing, so a link needs no quotes.\n"
+     "\n"
+     "What is fetched goes on in the background; -w waits for it, and Ctrl-C then only\n"
+     "returns to the prompt. What finishes or fails, and who asks to join a group, is\n"
+     "told above the line being typed. Tab completes; the last 1000 lines are kept.\n"
+     "\n"
+     "With -c or -f, or when stdin is no terminal, there is no prompt, and the first\n"
+     "command that fails ends it with its status, unless -k is given.\n",
+     verb_shell},
     {"config get", "program", "KEY", 1, 1, "One setting.", no_flags, NULL, verb_config_get},
     {"config set", "program", "KEY VALUE", 2, 2, "Change a setting in the config file.", no_flags,
      "Comments stay. A setting that is a list gets one value more; 'config unset'\n"

@@ -161,6 +161,8 @@ void cli_print_failure(struct cli *cli, const json_t *error)
         print_keys(cli, candidates);
     else if (candidates != NULL)
         print_matches(cli, candidates, false);
+    if (cli->in_shell)
+        failure_adopt(cli, (json_t *)(uintptr_t)error);
     if (json_text(error, "hint", NULL) != NULL) {
         char *hint = text_printable(json_text(error, "hint", ""));
         fprintf(cli->err, "hint: %s\n", hint);

@@ -52,5 +52,8 @@
 #define LOGIN_TRIES      3  /* a person is asked so often */
 #define LOGIN_WAIT_MAX_S 10 /* longer waits are left to them */
 
-#define INVITE_LETTERS_MIN 70 /* base32 of key, token and digest has 84: a cut one is still told   \
-                               */
+#define INVITE_LETTERS_MIN                                                                         \
+    70 /* base32 of key, token and digest has 84: a cut one is still told                          \
+        */
+
+#define SHELL_ASK_MS 1000 /* what the prompt and a completion wait for the daemon */

@@ -72,8 +72,6 @@ enum status password_ask(int terminal, int watched, FILE *err, const char *promp
                          struct password *out)
 {
     struct termios before, quiet;
-    fprintf(err, "%s: ", prompt);
-    fflush(err);
     bool changed = tcgetattr(terminal, &before) == 0;
     if (changed) {
         quiet = before;
@@ -83,6 +81,8 @@ enum status password_ask(int terminal, int watched, FILE *err, const char *promp
         quiet.c_cc[VSUSP] = _POSIX_VDISABLE; /* stopped here, the terminal would stay mute */
         changed = tcsetattr(terminal, TCSAFLUSH, &quiet) == 0;
     }
+    fprintf(err, "%s: ", prompt); /* now: who answers at once is not echoed either */
+    fflush(err);
     enum status status = password_read(terminal, watched, out);
     if (changed)
         tcsetattr(terminal, TCSAFLUSH, &before);

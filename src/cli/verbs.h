@@ -67,6 +67,8 @@ int verb_group_reject(struct cli *cli, const struct arguments *arguments);
 int verb_group_remove(struct cli *cli, const struct arguments *arguments);
 int verb_group_rotate(struct cli *cli, const struct arguments *arguments);
 int verb_group_invite(struct cli *cli, const struct arguments *arguments);
+/* shell.c */
+int verb_shell(struct cli *cli, const struct arguments *arguments);
 /* program.c */
 int verb_daemon(struct cli *cli, const struct arguments *arguments);
 int verb_start(struct cli *cli, const struct arguments *arguments);
