@@ -22,7 +22,7 @@ static const char folders_text[] =
     "  $XDG_CONFIG_HOME/kadpeer/config.ini    settings: key = value in sections\n"
     "  $XDG_CONFIG_HOME/kadpeer/bootstrap_nodes.txt    nodes to join by\n"
     "  $XDG_DATA_HOME/kadpeer/                database and keys\n"
-    "  $XDG_STATE_HOME/kadpeer/               log\n"
+    "  $XDG_STATE_HOME/kadpeer/               log, history of the shell\n"
     "  $XDG_RUNTIME_DIR/kadpeer/              control socket and lock\n"
     "\n"
     "Unset, the first three are ~/.config, ~/.local/share and ~/.local/state, the last\n"
