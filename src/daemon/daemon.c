@@ -149,10 +149,16 @@ static void leave_loop(struct running *running)
 static void on_stop_timer(void *user)
 {
     struct running *running = user;
+    uint64_t now_ms = daemon_now_ms(&running->daemon);
+    bool busy = engine_is_busy(running->daemon.engine); /* again: a save may have begun since */
+    if (running->stop_step == STOP_REST && busy && now_ms < running->stop_by_ms) {
+        timer_set(running->stop_timer, now_ms + STOP_AGAIN_MS);
+        return;
+    }
     if (running->stop_step == STOP_ENGINE)
         log_warn("daemon", "transfers took too long to stop");
     else
-        running->engine_idle = true;
+        running->engine_idle = !busy;
     leave_loop(running);
 }
 
@@ -171,7 +177,8 @@ void daemon_stop(struct daemon *daemon, bool now)
     log_info("daemon", "stopping");
     simple_event(daemon, "stopping");
     ports_close_listeners(&running->ports);
-    timer_set(running->stop_timer, now_ms + engine_ms + STOP_GRACE_MS);
+    running->stop_by_ms = now_ms + engine_ms + STOP_GRACE_MS;
+    timer_set(running->stop_timer, running->stop_by_ms);
     session_stop(daemon->session);
     engine_stop(daemon->engine, engine_ms, on_engine_stopped, running);
 }
