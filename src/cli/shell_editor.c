@@ -331,17 +331,18 @@ enum editor_end shell_editor_read(struct shell_editor *editor, const char *promp
 {
     int count = 0;
     editor->prompt = prompt;
-    editor->end = EDITOR_END;
+    editor->end = EDITOR_LINE;
     shell_notices_take(editor->notices, tell, editor);
     block(editor, true);
     el_resize(editor->edit);
+    el_set(editor->edit, EL_PREP_TERM, 1); /* before the prompt: who types at once is heard */
     const char *got = el_gets(editor->edit, &count);
     block(editor, false);
     editor->prompt = "";
-    if (got == NULL || count <= 0) {
-        printf("\n");
+    if (got == NULL || count <= 0 || editor->end != EDITOR_LINE) {
+        printf("\n"); /* what was typed until then comes as a line, but is none */
         fflush(stdout);
-        return editor->end;
+        return editor->end != EDITOR_LINE ? editor->end : EDITOR_END;
     }
     size_t len = strcspn(got, "\r\n");
     free(editor->line);

@@ -270,8 +270,10 @@ def get_returns_at_once_and_its_end_is_told(net):
     link = seed.share(net.make_file('notes.bin', 300000))['link']
     with Terminal(peer, 'shell') as terminal:
         terminal.expect('kadpeer> ')
-        terminal.run(f'get {link}', 'kadpeer> ')
+        terminal.type(f'get {link}\r')
+        terminal.expect('is fetched in the background')
         terminal.expect('finished: ')
+        terminal.expect('kadpeer> ')
         terminal.type('show_downloads\r')
         terminal.expect('[C] [-] notes.bin')
         terminal.expect('kadpeer> ')
