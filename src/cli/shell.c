@@ -47,12 +47,12 @@ int shell_run_line(struct shell *shell, const char *text, size_t len, bool *had_
     *had_password = false;
     shell_line_split(text, len, &line);
     json_t *error = failure_of_line(&line);
-    if (error != NULL) {
+    bool whole = error == NULL; /* cli_fail takes the error */
+    if (!whole) {
         status = cli_fail(shell->cli, error);
         outcome_add(&shell->outcome, status);
-        line.count = 0;
     }
-    for (size_t from = 0, to; from < line.count && !shell->quit; from = to) {
+    for (size_t from = whole ? 0 : line.count, to; from < line.count && !shell->quit; from = to) {
         for (to = from; to < line.count && line.words[to].command == line.words[from].command;)
             to++;
         if (status == EXIT_DONE || shell->keep_going)

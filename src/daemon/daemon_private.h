@@ -31,7 +31,7 @@ struct running {
     struct timer *stop_timer;
     enum stop_step stop_step;
     uint64_t stop_by_ms; /* what is still in the pool then is left behind */
-    bool engine_idle; /* nothing of it is under way: it can be freed */
+    bool engine_idle;    /* nothing of it is under way: it can be freed */
     int exit_status;
     char note[NOTE_SIZE]; /* said beside "ready"; empty: nothing */
 };

@@ -52,7 +52,7 @@
 #define STOP_ENGINE_MS     3500
 #define STOP_NOW_ENGINE_MS 500
 #define STOP_GRACE_MS      200
-#define STOP_AGAIN_MS      10 /* between looks at whether the pool is done */
+#define STOP_AGAIN_MS      10  /* between looks at whether the pool is done */
 #define STOP_DRY_MS        200 /* for closing handles, when everything is saved already */
 
 /* ---- searches by name ---- */
