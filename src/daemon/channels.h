@@ -39,6 +39,8 @@ void channels_cancel(struct channel_dial *dial); /* nothing follows */
 
 /* Keeps in touch: announces our presence, and exchanges news with a few members that are found. */
 void channels_on_keys(struct channels *channels, struct membership *membership);
+/* There are nodes to ask now: members are looked for at once. */
+void channels_on_network(struct channels *channels);
 /* Its HEAD is a newer one: those who are connected, and some who were seen, are told. */
 void channels_on_head(struct channels *channels, struct membership *membership);
 /* An applicant with an invite: says JOIN at those addresses. */

@@ -45,6 +45,7 @@ static void on_joined(struct daemon *daemon, uint8_t family)
     daemon_event_end(daemon);
     bootstrap_rest(daemon->bootstrap);
     engine_on_network(daemon->engine);
+    groups_on_network(daemon->groups);
 }
 
 static void on_alone(struct daemon *daemon, uint8_t family)

@@ -9,7 +9,7 @@
 #include "daemon/channels.h"
 #include "daemon/control.h"
 #include "daemon/engine_private.h"
-#include "daemon/groups.h"
+#include "daemon/groups_private.h"
 #include "daemon/item.h"
 #include "daemon/item_facts.h"
 #include "daemon/peer_connection.h"
@@ -131,10 +131,24 @@ struct item *group_engine_named(struct engine *engine, const struct public_key *
     return NULL;
 }
 
-/* A path on several shelves with different content is not chosen from silently. Where members
- * disagree on the digest of one content, the one that most of them name is taken. */
-static size_t count_matches(const struct group_file files[], size_t count, const char *name,
-                            const struct group_file **found)
+/* Where members disagree on the digest of one content: not the one that was found wrong here; then
+ * the one that most of them name, or who has been a member longest. */
+static bool is_better(const struct engine *engine, const struct group_file *a,
+                      const struct group_file *b)
+{
+    const struct item *item = engine_find(engine, &a->entry->infohash);
+    if (item != NULL && item->trouble == TROUBLE_MISMATCH) {
+        bool a_is_wrong = memcmp(a->entry->sha256, item->row.sha256, SHA256_BYTES) == 0;
+        bool b_is_wrong = memcmp(b->entry->sha256, item->row.sha256, SHA256_BYTES) == 0;
+        if (a_is_wrong != b_is_wrong)
+            return b_is_wrong;
+    }
+    return a->shelves != b->shelves ? a->shelves > b->shelves : a->owner < b->owner;
+}
+
+/* A path on several shelves with different content is not chosen from silently. */
+static size_t count_matches(const struct engine *engine, const struct group_file files[],
+                            size_t count, const char *name, const struct group_file **found)
 {
     char hex[ID_HEX_SIZE];
     size_t matches = 0;
@@ -146,7 +160,7 @@ static size_t count_matches(const struct group_file files[], size_t count, const
         bool same =
             *found != NULL && id_equal(&(*found)->entry->infohash, &files[i].entry->infohash);
         matches += !same;
-        if (!same || files[i].shelves > (*found)->shelves)
+        if (!same || is_better(engine, &files[i], *found))
             *found = &files[i];
     }
     return matches;
@@ -186,7 +200,8 @@ bool group_engine_lists(struct membership *membership, const char *name)
     size_t count;
     const struct group_file *found;
     struct group_file *files = all_files(membership, &count);
-    bool lists = files != NULL && count_matches(files, count, name, &found) > 0;
+    bool lists = files != NULL &&
+                 count_matches(membership->groups->daemon->engine, files, count, name, &found) > 0;
     free(files);
     return lists;
 }
@@ -201,7 +216,7 @@ bool group_engine_listed(struct membership *membership, struct call *call, const
         call_fail(call, "no_memory", 1, NULL, "out of memory");
         return false;
     }
-    size_t matches = count_matches(files, count, name, &found);
+    size_t matches = count_matches(membership->groups->daemon->engine, files, count, name, &found);
     if (matches == 1)
         *out = *found->entry;
     else if (matches > 1)

@@ -74,6 +74,17 @@ void groups_on_logout(struct groups *groups)
         membership_free(groups->memberships);
 }
 
+void groups_on_network(struct groups *groups)
+{
+    struct membership *membership, *next;
+    DL_FOREACH_SAFE(groups->memberships, membership, next)
+    {
+        group_refresh(membership->group, daemon_now_ms(groups->daemon));
+        membership_drain(membership);
+    }
+    channels_on_network(groups->daemon->channels);
+}
+
 void groups_on_published(struct groups *groups, const struct dht_event *event)
 {
     struct membership *membership, *next;

@@ -29,6 +29,7 @@ void groups_free(struct groups *groups);          /* NULL is allowed */
 /* The session has opened a keystore, or is about to close it. */
 void groups_on_login(struct groups *groups);
 void groups_on_logout(struct groups *groups);
+void groups_on_network(struct groups *groups); /* there are nodes to ask now */
 /* DHT_EVENT_PUBLISHED of the node. */
 void groups_on_published(struct groups *groups, const struct dht_event *event);
 

@@ -485,7 +485,8 @@ void membership_drain(struct membership *membership)
         own->again = false;
         while (group_next_action(membership->group, &action))
             act(membership, &action);
-        while (group_next_event(membership->group, &event))
+        /* What has happened is told once it is on disk, and what follows from it is done. */
+        while (!own->unsaved && group_next_event(membership->group, &event))
             on_event(membership, &event);
         tell_head(membership);
     }

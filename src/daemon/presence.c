@@ -8,13 +8,20 @@
 #include "daemon/daemon.h"
 #include "daemon/node.h"
 #include "kadpeer/records.h"
-
-#define DAY_S 86400
+#include "people/group_params.h"
 
 struct seen_member {
     struct public_key key;  /* zero: only the address is known */
     struct endpoint listen; /* family 0: not known */
     uint64_t seen_ms;
+};
+
+/* Members who have not heard of the newest epoch are about under the keys of theirs. */
+struct old_lookup {
+    struct presence *presence;
+    uint32_t handle; /* 0: none */
+    unsigned age;    /* of the epoch */
+    unsigned dialled;
 };
 
 struct presence {
@@ -25,6 +32,7 @@ struct presence {
     bool published;
     struct id key; /* what is published */
     uint32_t lookups[2];
+    struct old_lookup old[EPOCHS_LIVE_MAX - 1];
     size_t count;
     struct seen_member members[PRESENCE_MEMBERS_MAX];
 };
@@ -205,6 +213,51 @@ bool presence_is_looking(const struct channels *channels, const struct public_ke
     return presence != NULL && is_looking(presence);
 }
 
+static void on_latecomer(void *user, const struct dht_event *event)
+{
+    struct old_lookup *lookup = user;
+    struct channels *channels = lookup->presence->channels;
+    struct membership *membership = groups_find(channels->daemon->groups, &lookup->presence->group);
+    struct peer_record record;
+    if (event->type != DHT_EVENT_VALUE) {
+        lookup->handle = 0;
+        return;
+    }
+    if (membership == NULL || lookup->dialled >= NEWS_FANOUT ||
+        !peer_record_decode(event->value, &record) || event->endpoint.port == 0 ||
+        node_is_self(channels->daemon->node, &event->endpoint))
+        return;
+    struct channel_session *session = channel_session_new(channels, SESSION_NEWS);
+    if (session == NULL)
+        return;
+    lookup->dialled++;
+    channel_session_dial(session, membership, lookup->age, &event->endpoint);
+}
+
+static void stop_looking_for_latecomers(struct presence *presence)
+{
+    for (size_t i = 0; i < EPOCHS_LIVE_MAX - 1; i++) {
+        if (presence->old[i].handle != 0)
+            node_cancel(node_of(presence), presence->old[i].handle);
+        presence->old[i].handle = 0;
+    }
+}
+
+/* We may have been away, or have died, when the epoch was new: then nobody was told by us. */
+static void look_for_latecomers(struct presence *presence, const struct membership *membership)
+{
+    uint32_t day = (uint32_t)(channels_unix_s() / DAY_S);
+    const struct epoch_keys *keys;
+    stop_looking_for_latecomers(presence);
+    for (unsigned age = 1;
+         age < EPOCHS_LIVE_MAX && (keys = group_epoch(membership->group, age)) != NULL; age++) {
+        struct id key = epoch_presence_key(keys, day);
+        struct old_lookup *lookup = &presence->old[age - 1];
+        *lookup = (struct old_lookup){.presence = presence, .age = age};
+        lookup->handle = node_get(node_of(presence), &key, KIND_PEER, on_latecomer, lookup);
+    }
+}
+
 static void stop_looking(struct presence *presence)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -261,10 +314,12 @@ static void go_on(struct presence *presence)
     if (keys == NULL) {
         withdraw(presence);
         stop_looking(presence);
+        stop_looking_for_latecomers(presence);
         return;
     }
     publish(presence, keys);
     look(presence, keys);
+    look_for_latecomers(presence, membership);
 }
 
 static void on_timer(void *user)
@@ -298,10 +353,18 @@ void presence_on_keys(struct channels *channels, struct membership *membership)
         go_on(presence);
 }
 
+void channels_on_network(struct channels *channels)
+{
+    struct presence *presence;
+    DL_FOREACH(channels->presences, presence)
+    go_on(presence);
+}
+
 static void drop(struct presence *presence)
 {
     withdraw(presence);
     stop_looking(presence);
+    stop_looking_for_latecomers(presence);
     timer_free(presence->timer);
     DL_DELETE(presence->channels->presences, presence);
     free(presence);
