@@ -107,10 +107,12 @@ static bool is_better(const struct looking *looking, const struct item_record *i
     return item_record_decode(looking_best(looking), &best) && item_record_compare(item, &best) < 0;
 }
 
+/* The very same one may come twice: over IPv4, and over IPv6. */
 static void take_item(struct looking *looking, struct bytes value)
 {
     struct item_record item;
-    if (!item_record_decode(value, &item) || !item_record_verify(&item, &looking->key))
+    if (bytes_equal(value, looking_best(looking)) || !item_record_decode(value, &item) ||
+        !item_record_verify(&item, &looking->key))
         return;
     if (looking->best.len > 0 && item.seq == looking->best_seq)
         looking->forked = true;
@@ -127,7 +129,6 @@ void group_on_value(struct group *group, uint32_t lookup, struct bytes value, ui
     struct looking *looking = *find(group, lookup);
     if (looking == NULL || value.len > DHT_VALUE_MAX)
         return; /* one that was cancelled */
-    looking->distinct++;
     if (looking->what == LOOK_PART)
         parts_value(group, looking, value);
     else if (looking->what == LOOK_MAIL || looking->what == LOOK_INVITE)

@@ -63,7 +63,6 @@ struct looking {
     struct public_key member;
     struct buffer best; /* of items: the newest that verifies */
     uint64_t best_seq;
-    unsigned distinct; /* values that came */
     bool forked;       /* two of one seq; LOOK_BACK: another one stands in its place */
     bool seen;         /* LOOK_BACK, LOOK_UPKEEP: the one we hold came */
     unsigned opened;   /* boxes, of LOOK_MAIL and LOOK_INVITE */

@@ -365,7 +365,9 @@ static void answer_lookup(struct world *world, struct group *group, const struct
         if (record->kind != task->kind || !id_equal(&record->key, &task->key))
             continue;
         holding = record->holding;
-        group_on_value(group, task->handle, bytes_of(record->value, record->len), world->now_ms);
+        for (int overlay = 0; overlay < 2; overlay++) /* each of the two nodes brings it */
+            group_on_value(group, task->handle, bytes_of(record->value, record->len),
+                           world->now_ms);
     }
     group_on_lookup_done(group, task->handle, holding > 0 ? STATUS_OK : STATUS_NOT_FOUND,
                          WORLD_NODES, holding, world->now_ms);

@@ -194,6 +194,18 @@ static void member_tells_of_a_fork(void **state)
     world_free(stage.world);
 }
 
+/* Which brings the same record twice. */
+static void one_head_from_both_overlays_is_no_fork(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t member = with_member(&stage, "member");
+    world_run(stage.world, HOUR);
+    assert_int_equal(world_events(stage.world, stage.owner, GROUP_EVENT_FORK), 0);
+    assert_int_equal(world_events(stage.world, member, GROUP_EVENT_FORK), 0);
+    world_free(stage.world);
+}
+
 /* Not even where HEAD is due to be signed anew, by what the old state says. */
 static void state_put_back_takes_nobody_back(void **state)
 {
@@ -314,6 +326,7 @@ int main(void)
         cmocka_unit_test(two_devices_agree_in_the_end),
         cmocka_unit_test(two_devices_removing_at_once_remove_both),
         cmocka_unit_test(member_tells_of_a_fork),
+        cmocka_unit_test(one_head_from_both_overlays_is_no_fork),
         cmocka_unit_test(state_put_back_takes_nobody_back),
         cmocka_unit_test(removal_wins_a_fork),
         cmocka_unit_test(head_waits_until_half_of_the_nodes_have_the_rest),
