@@ -194,6 +194,22 @@ static void print_transfers(struct cli *cli, const json_t *transfers)
     fprintf(cli->out, "%s\n", between[0] == 0 ? "none" : "");
 }
 
+/* What stands still because nobody who may know it is logged in. */
+static void print_user(struct cli *cli, const json_t *status)
+{
+    char count[TEXT_SIZE], hint[COMMAND_TEXT_SIZE];
+    int64_t waiting = json_whole(status, "waiting", 0);
+    const char *user = json_text(status, "user", NULL);
+    char *name = text_printable(user != NULL ? user : "nobody");
+    fprintf(cli->out, "%-11s %s", "logged in", name);
+    if (waiting > 0)
+        fprintf(cli->out, "; %s of groups %s for '%s'",
+                text_count(count, waiting, "transfer", "transfers"),
+                waiting == 1 ? "waits" : "wait", cli_command_text(cli, hint, "login NAME"));
+    fprintf(cli->out, "\n");
+    free(name);
+}
+
 static void print_list(struct cli *cli, const char *name, const json_t *list, const char *none)
 {
     size_t index;
@@ -220,6 +236,7 @@ static void print_status(struct cli *cli, const json_t *status)
             (long long)json_whole(status, "saved_nodes", 0),
             (long long)json_whole(status, "configured_nodes", 0));
     print_transfers(cli, json_at(status, "transfers"));
+    print_user(cli, status);
     fprintf(cli->out, "%-11s down %s, up %s, %lld connections\n", "now",
             text_rate(a, json_decimal(status, "rate_down", 0)),
             text_rate(b, json_decimal(status, "rate_up", 0)),

@@ -168,6 +168,7 @@ static void run_import(struct session_job *job)
     job->status = open_file(job);
     if (job->status != STATUS_OK)
         return;
+    snprintf(job->name, sizeof job->name, "%s", job->keystore.name);
     if (!session_path(job->session, job->keystore.name, job->path))
         job->status = STATUS_TOO_BIG;
     else if (access(job->path, F_OK) == 0 && !job->replace)

@@ -157,7 +157,8 @@ bool group_next_event(struct group *group, struct group_event *out);
 
 /* ---- what a person asks for ---- */
 
-/* Owner. By user. REFUSED: not the owner; NOT_FOUND; FULL: 512 members; EXISTS. */
+/* Owner. By user. REFUSED: not the owner; NOT_FOUND; FULL: 512 members; EXISTS; CONFLICT: the owner
+ * himself is not removed. */
 enum status group_accept(struct group *group, const struct public_key *user, uint64_t now_ms);
 enum status group_reject(struct group *group, const struct public_key *user, uint64_t now_ms);
 enum status group_remove(struct group *group, const struct public_key *user, uint64_t now_ms);

@@ -105,8 +105,10 @@ enum status group_remove(struct group *group, const struct public_key *user, uin
     if (group->standing != GROUP_OWNER)
         return STATUS_REFUSED;
     const struct member *member = roster_find_user(&group->roster, user);
-    if (member == NULL || public_key_equal(&member->key, &group->own.public_key))
+    if (member == NULL)
         return STATUS_NOT_FOUND;
+    if (public_key_equal(&member->key, &group->own.public_key))
+        return STATUS_CONFLICT;
     uint64_t unix_s = group_unix_s(group);
     return owner_remove_member(group, member, unix_s) ? STATUS_OK : STATUS_NO_MEMORY;
 }

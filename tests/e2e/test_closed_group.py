@@ -52,6 +52,21 @@ def seven_commands_take_two_newcomers_to_a_shared_file(net):
 
 
 @test(deadline=120.0)
+def after_logout_status_says_what_waits_for_a_login(net):
+    a = Newcomer(net, 'a')
+    make_file(os.path.join(a.profile.home, 'notes.pdf'), MIB, net.seed)
+    a.types('user', 'create', 'ada')
+    a.types('group', 'create', 'study')
+    a.types('upload', 'notes.pdf', 'study')
+    assert 'logged in   ada\n' in a.types('status')
+    a.types('logout')
+    assert 'nobody; 1 transfer of groups waits for' in a.types('status')
+    a.types('login', 'ada')
+    assert 'logged in   ada\n' in a.types('status')
+    a.profile.ok('stop')
+
+
+@test(deadline=120.0)
 def what_was_uploaded_a_moment_ago_is_found_without_looking_at_the_list(net):
     ada, bob = make_circle(net, 'study', 'ada', 'bob')
     for number in range(3):

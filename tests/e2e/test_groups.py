@@ -196,6 +196,8 @@ def logout_stops_what_is_the_groups_and_login_brings_it_back(net):
 def the_owner_hands_over_and_leaves_and_the_group_goes_on(net):
     ada, bob, eve = make_circle(net, 'study', 'ada', 'bob', 'eve')
     refused('owner_leaves', 8, lambda: ada.call('group.leave', group='study'))
+    itself = refused('conflict', 8, lambda: ada.call('group.remove', group='study', user='ada'))
+    assert 'handing over' in itself.message, itself
     ada.call('group.leave', group='study', transfer='bob', timeout=40)
     bob.wait_until(lambda: group(bob, 'study')['standing'] == 'owner', what='the owner', timeout=60)
     bob.wait_until(lambda: members(bob, 'study') == ['bob', 'eve'], what='ada gone', timeout=60)

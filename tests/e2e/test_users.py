@@ -125,7 +125,9 @@ def an_exported_user_is_the_same_elsewhere(net):
     refused('bad_keystore', 12,
             lambda: other.call('user.import', file=b'no keystore', password=PASSWORD))
     assert other.call('user.import', file=sealed, password=PASSWORD)['user']['key'] == user['key']
-    refused('name_taken', 8, lambda: other.call('user.import', file=sealed, password=PASSWORD))
+    taken = refused('name_taken', 8,
+                    lambda: other.call('user.import', file=sealed, password=PASSWORD))
+    assert f'"{user["name"]}"' in str(taken), taken
     assert log_in(other, 'ada')['user']['key'] == user['key']
     assert [u['name'] for u in other.call('user.list')['users']] == ['ada']
 
