@@ -56,16 +56,32 @@ void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
     dht_join_vote(dht, &query->to, &answer->seen_address);
 }
 
+static void suspect(struct dht *dht)
+{
+    uint64_t again_ms = dht->now_ms + SUSPECT_PAUSE_MS;
+    dht->suspects_ms = again_ms < dht->suspects_ms ? again_ms : dht->suspects_ms;
+}
+
+/* Who answered a moment ago is not gone, however much it leaves unanswered: it limits us. One that
+ * is given much at once answers some of it, and would be lost and found again and again. */
+static bool was_heard_just_now(const struct dht *dht, const struct contact *contact)
+{
+    return contact->failures + 1 >= ROUTING_FAILURES_REPLACE &&
+           dht->now_ms - contact->seen_ms < SUSPECT_PAUSE_MS;
+}
+
 void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
 {
     struct contact known;
     if (!routing_table_find(dht->table, &query->id, &known) ||
         !endpoint_equal(&known.endpoint, &query->to))
         return;
-    enum failed_result failed = routing_table_failed(dht->table, &query->id);
-    if (failed == FAILED_COUNTED) {
-        uint64_t again_ms = dht->now_ms + SUSPECT_PAUSE_MS;
-        dht->suspects_ms = again_ms < dht->suspects_ms ? again_ms : dht->suspects_ms;
+    if (was_heard_just_now(dht, &known)) {
+        suspect(dht);
+        return;
+    }
+    if (routing_table_failed(dht->table, &query->id) == FAILED_COUNTED) {
+        suspect(dht);
         return;
     }
     if (routing_table_count(dht->table) < DHT_K)

@@ -151,7 +151,7 @@ static void on_stop_timer(void *user)
 {
     struct running *running = user;
     uint64_t now_ms = daemon_now_ms(&running->daemon);
-    bool busy = engine_is_busy(running->daemon.engine); /* again: a save may have begun since */
+    bool busy = !engine_is_idle(running->daemon.engine); /* again: a save may have begun since */
     if (running->stop_step == STOP_REST && busy && now_ms < running->stop_by_ms) {
         timer_set(running->stop_timer, now_ms + STOP_AGAIN_MS);
         return;

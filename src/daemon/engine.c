@@ -56,11 +56,6 @@ void engine_job_ends(struct engine *engine)
     stop_if_done(engine);
 }
 
-bool engine_is_busy(const struct engine *engine)
-{
-    return engine->jobs > 0;
-}
-
 /* ---- the turn ---- */
 
 static void wake_waiting_uploads(struct engine *engine)

@@ -22,7 +22,6 @@ enum status engine_start(struct engine *engine);
 void engine_stop(struct engine *engine, uint64_t deadline_ms, void (*done)(void *user), void *user);
 bool engine_is_idle(const struct engine *engine); /* nothing of it is in the pool */
 void engine_free(struct engine *engine);
-bool engine_is_busy(const struct engine *engine); /* something is in the pool */
 
 /* Takes ownership of an accepted connection. */
 void engine_take_incoming(struct engine *engine, struct tcp *connection);

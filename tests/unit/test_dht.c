@@ -119,6 +119,27 @@ static unsigned pings_within(struct fixture *f, uint64_t ms, const struct endpoi
     return pings;
 }
 
+static void contact_that_answers_some_of_much_is_kept(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    add_contact(f, 0x80, public_address(1));
+    for (unsigned i = 0; i < 200; i++) { /* one of ten, for 20 s */
+        for (uint8_t n = 0; n < 10; n++) {
+            struct id target = id_of((uint8_t)(i + n));
+            dht_find(f->dht, &target, f->now_ms);
+            if (said(f) && n == 0)
+                answer_it(f, 0x80);
+        }
+        drop_output(f);
+        pass(f, 100);
+        assert_int_equal(stats_of(f).contacts, 1);
+    }
+    pass(f, 60 * 1000); /* then nothing any more */
+    assert_int_equal(stats_of(f).contacts, 0);
+    free_node(f);
+}
+
 static void bootstrap_is_asked_with_growing_pauses_for_ever(void **state)
 {
     (void)state;
@@ -420,6 +441,7 @@ int main(void)
         cmocka_unit_test(contact_under_another_id_is_dropped),
         cmocka_unit_test(one_answer_names_so_many_and_no_local_ones),
         cmocka_unit_test(silent_contact_is_asked_again_and_dropped),
+        cmocka_unit_test(contact_that_answers_some_of_much_is_kept),
         cmocka_unit_test(bootstrap_is_asked_with_growing_pauses_for_ever),
         cmocka_unit_test(contact_that_came_by_itself_is_remembered_when_lost),
         cmocka_unit_test(ping_by_hand_tells_its_end),
