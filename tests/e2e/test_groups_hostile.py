@@ -47,19 +47,19 @@ def a_long_list_reaches_those_who_come_when_its_owner_is_away(net):
     ada, bob = make_circle(net, 'study', 'ada', 'bob')
     fill(net, bob, 'study', range(20))
     ada.wait_until(lambda: len(files(ada, 'study')) == 20, what='20 files', timeout=60)
-    fill(net, bob, 'study', range(20, 120))
-    ada.wait_until(lambda: len(files(ada, 'study')) == 120, what='120 files', timeout=60)
+    fill(net, bob, 'study', range(20, 620))
+    ada.wait_until(lambda: len(files(ada, 'study')) == 620, what='620 files', timeout=60)
     assert ada.call('group.rotate', group='study', wait=20, timeout=40)['epoch'] == 2
     bob.wait_until(lambda: group(bob, 'study')['epoch'] == 2, what='on epoch 2', timeout=60)
     same(download(ada, 'study', '077.bin'), net.path('files', '077.bin'))
     bob.call('share.remove', group='study', file='078.bin')
     # … which makes a list of the new epoch that Ada has to have fetched.
-    ada.wait_until(lambda: len(files(ada, 'study')) == 119, what='the new list', timeout=60)
+    ada.wait_until(lambda: len(files(ada, 'study')) == 619, what='the new list', timeout=60)
     bob.stop()
     eve = net.daemon('eve', bootstrap=[ada])
     make_user(eve, 'eve')
     join_by_invite(ada, 'study', eve)
-    eve.wait_until(lambda: len(files(eve, 'study')) == 119, what='the list, from Ada', timeout=90)
+    eve.wait_until(lambda: len(files(eve, 'study')) == 619, what='the list, from Ada', timeout=90)
     same(download(eve, 'study', '077.bin'), net.path('files', '077.bin'))
 
 
