@@ -17,11 +17,21 @@ uint64_t applicant_gap_ms(struct group *group)
 
 /* ---- making a drop ---- */
 
+/* The owner looks for an invite only while it is good for somebody. So who gets no answer by its
+ * mailbox uses the group's, where others are that have none, and the two in turn from then on. */
 static struct id mailbox(const struct group *group)
 {
-    return group->post == POST_JOIN && group->has_token
-               ? mailbox_of_invite(&group->key, group->token)
+    struct id by_invite = mailbox_of_invite(&group->key, group->token);
+    return group->post == POST_JOIN && group->has_token && !id_equal(&group->drop_key, &by_invite)
+               ? by_invite
                : mailbox_of_group(&group->key);
+}
+
+static uint64_t post_lasts_ms(const struct group *group)
+{
+    bool fast = group->now_ms - group->apply_started_ms < APPLY_FAST_MS;
+    return group->post == POST_JOIN && group->has_token && fast ? APPLY_FAST_MS
+                                                                : POST_RENEW_S * 1000;
 }
 
 static enum status make_box(struct group *group, struct buffer *out)
@@ -66,7 +76,7 @@ static void make_drop(struct group *group)
 {
     struct buffer boxed;
     buffer_init(&boxed);
-    group_timer_set(group, TIMER_POST, POST_RENEW_S * 1000);
+    group_timer_set(group, TIMER_POST, post_lasts_ms(group));
     if (make_box(group, &boxed) == STATUS_OK && !boxed.failed) {
         withdraw_drop(group);
         group->drop_key = mailbox(group);

@@ -93,8 +93,40 @@ static void token_used_once_is_worth_nothing(void **state)
     world_apply(stage.world, second, &invite.group, invite.token);
     world_run(stage.world, HOUR);
     assert_int_equal(group_standing(group_of(&stage, second)), GROUP_APPLYING);
+
+    struct public_key user = world_user(stage.world, second); /* but its bearer may ask */
+    assert_int_equal(facts_of(&stage, stage.owner).requests, 1);
+    assert_int_equal(group_accept(group_of(&stage, stage.owner), &user, world_now_ms(stage.world)),
+                     STATUS_OK);
+    world_run(stage.world, HOUR);
+    assert_int_equal(group_standing(group_of(&stage, second)), GROUP_MEMBER);
     buffer_dispose(&text);
     world_free(stage.world);
+}
+
+/* Whichever of the two mailboxes the request lies in by then. */
+static void invite_is_good_though_its_owner_comes_days_later(void **state)
+{
+    (void)state;
+    for (int days = 0; days < 7; days += 2) {
+        struct stage stage = with_owner(&study);
+        size_t guest = world_add(stage.world, "guest");
+        struct invite invite;
+        struct buffer text;
+        buffer_init(&text);
+        group_invite(group_of(&stage, stage.owner), 1, 30 * DAY / SECOND, NULL, 0,
+                     world_now_ms(stage.world), &text);
+        assert_int_equal(invite_parse((const char *)text.data, &invite), STATUS_OK);
+        world_run(stage.world, MINUTE);
+        world_stop(stage.world, stage.owner);
+        world_apply(stage.world, guest, &invite.group, invite.token);
+        world_run(stage.world, days * DAY + 10 * MINUTE);
+        world_start(stage.world, stage.owner);
+        world_run(stage.world, HOUR);
+        assert_int_equal(group_standing(group_of(&stage, guest)), GROUP_MEMBER);
+        buffer_dispose(&text);
+        world_free(stage.world);
+    }
 }
 
 static void token_is_void_once_its_user_is_removed(void **state)
@@ -235,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(old_request_does_not_bring_a_removed_one_back),
         cmocka_unit_test(token_used_once_is_worth_nothing),
+        cmocka_unit_test(invite_is_good_though_its_owner_comes_days_later),
         cmocka_unit_test(token_is_void_once_its_user_is_removed),
         cmocka_unit_test(invite_ends),
         cmocka_unit_test(request_is_found_in_a_flood),
