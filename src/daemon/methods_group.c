@@ -50,11 +50,13 @@ static bool read_options(struct call *call, struct group_options *out)
     const char *name = text_of(call, "name"), *about = call_text(call, "about", "");
     if (name == NULL)
         return false;
-    if (!names_is_safe_part(name, strlen(name)) || strlen(name) > GROUP_NAME_MAX ||
-        strchr(name, '#') != NULL) {
+    size_t len = strlen(name);
+    if (!names_is_safe_part(name, len) || len > GROUP_NAME_MAX || strchr(name, '#') != NULL ||
+        name[0] == ' ' || name[len - 1] == ' ') {
         call_fail(call, "bad_name", 12, NULL,
-                  "\"%s\" cannot be the name of a group: 1 to %d bytes without '/' and '#'", name,
-                  GROUP_NAME_MAX);
+                  "\"%s\" cannot be the name of a group: 1 to %d bytes without '/', '#' and "
+                  "control characters, no blank at either end",
+                  name, GROUP_NAME_MAX);
         return false;
     }
     if (strlen(about) > GROUP_ABOUT_MAX || !names_is_utf8(about, strlen(about))) {

@@ -40,16 +40,18 @@ static bool read_secret(struct call *call, const char *key, struct password *out
     return true;
 }
 
+/* A blank at an end would make two names that look the same. */
 static const char *read_name(struct call *call)
 {
     const char *name = call_text(call, "name", NULL);
-    if (name != NULL && strlen(name) <= KEYSTORE_NAME_MAX && name[0] != '.' &&
-        names_is_safe_part(name, strlen(name)) && strpbrk(name, "#@") == NULL)
+    size_t len = name != NULL ? strlen(name) : 0;
+    if (len > 0 && len <= KEYSTORE_NAME_MAX && names_is_safe_part(name, len) &&
+        strpbrk(name, "#@") == NULL && strchr(". ", name[0]) == NULL && name[len - 1] != ' ')
         return name;
     call_fail(
         call, "bad_name", EXIT_BAD, NULL,
-        "\"%s\" cannot be the name of a user: 1 to %d bytes without '/', '#', '@', and no dot "
-        "in front",
+        "\"%s\" cannot be the name of a user: 1 to %d bytes without '/', '#', '@' and control "
+        "characters, no dot in front, no blank at either end",
         name != NULL ? name : "", KEYSTORE_NAME_MAX);
     return NULL;
 }

@@ -136,7 +136,7 @@ def two_groups_of_one_name_are_never_chosen_from_silently(net):
     assert unlisted['listed'] is False
     assert found(eve, 'secret') == []
     refused('group_exists', 8, lambda: ada.call('group.create', name='study'))
-    for name in ('', 'a/b', 'a#b', 'x' * 65, 'a\x1bb'):
+    for name in ('', 'a/b', 'a#b', 'x' * 65, 'a\x1bb', ' study', 'study '):
         refused('bad_name', 12, lambda: ada.call('group.create', name=name))
 
 

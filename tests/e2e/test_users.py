@@ -77,7 +77,7 @@ def wrong_passwords_are_refused_and_after_three_one_waits(net):
     assert one.wait_until(tried, what='let in')['user']['name'] == 'ada'
     refused('no_user', 3, lambda: log_in(one, 'bob'))
     refused('name_taken', 8, lambda: make_user(one, 'ada'))
-    for name in ('', '.hidden', 'a/b', 'a#b', 'x' * 33, 'a\nb'):
+    for name in ('', '.hidden', 'a/b', 'a#b', 'x' * 33, 'a\nb', ' ada', 'ada '):
         refused('bad_name', 12, lambda: make_user(one, name))
 
 
