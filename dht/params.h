@@ -41,19 +41,20 @@
 #define STORE_TIDY_S        30 /* records that have ended are swept this often, all at once */
 
 /* Signatures verified for strangers. A core verifies about 4,000 a second: a quarter of one. */
-#define VERIFY_PER_S       1000
-#define VERIFY_BURST       2000
-#define VERIFY_COST_MS     5 /* of a network's time, while checks are plenty: 200 a second */
-#define VERIFY_COST_MAX_MS (2 * 1000) /* … while they are scarce: who came just then pays no more \
-                                       */
-#define VERIFY_FORGED_MS   (15 * 1000) /* … and for one that did not verify */
+#define VERIFY_PER_S 1000
+#define VERIFY_BURST 2000
+/* Of a network's time: while checks are plenty (200 a second), while they are scarce (who came just
+ * then pays no more), and for one that did not verify. */
+#define VERIFY_COST_MS     5
+#define VERIFY_COST_MAX_MS (2 * 1000)
+#define VERIFY_FORGED_MS   (15 * 1000)
 #define VERIFY_DEBT_MAX_MS (60 * 1000)
 #define VERIFY_TABLE_MAX   8192 /* networks remembered at a time, 8 bytes each; a power of 2 */
 #define VERIFY_KNOWN       1024 /* hashes of values that verified, 8 bytes each; a power of 2 */
 
 /* Queries per source: about ten times what one busy peer with 10,000 files asks of one node. */
 #define THROTTLE_ADDRESS_PER_S 20
-#define THROTTLE_ADDRESS_BURST 200
+#define THROTTLE_ADDRESS_BURST 400 /* all 256 parts of the list of groups at once, and more */
 #define THROTTLE_NETWORK_PER_S 100
 #define THROTTLE_NETWORK_BURST 800
 #define THROTTLE_TABLE_MAX     8192 /* sources remembered at a time, 8 bytes each; a power of 2 */

@@ -281,7 +281,8 @@ static void set_up(struct shell_editor *editor)
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_SIGNAL, 0);
     el_set(edit, EL_GETCFN, on_read);
-    el_set(edit, EL_ADDFN, "kadpeer-complete", "complete what is typed", on_complete);
+    /* wide, or libedit makes copies of the texts that it never frees */
+    el_wset(edit, EL_ADDFN, L"kadpeer-complete", L"complete what is typed", on_complete);
     el_source(edit, NULL); /* the person's own ~/.editrc */
     el_set(edit, EL_BIND, "^I", "kadpeer-complete", NULL);
     el_set(edit, EL_BIND, "^R", "em-inc-search-prev", NULL);

@@ -78,7 +78,8 @@ static void print_users(struct cli *cli, const json_t *result)
     {
         table_cell(table, json_text(user, "name", "-"));
         table_cell(table, json_text(user, "fingerprint", "-"));
-        table_cell(table, !json_yes(user, "logged_in", false)   ? "no"
+        table_cell(table, json_yes(user, "damaged", false)      ? "keystore damaged"
+                          : !json_yes(user, "logged_in", false) ? "no"
                           : json_yes(user, "remembered", false) ? "yes, remembered"
                                                                 : "yes");
     }

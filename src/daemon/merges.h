@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MERGES_KEPT_MAX 256 /* between an answer and the next question there is a moment at most   \
-                             */
+/* Between an answer and the next question there is a moment at most. */
+#define MERGES_KEPT_MAX 256
 
 struct merges {
     struct {

@@ -223,6 +223,17 @@ static void on_password_changed(struct session_job *job)
     answer_file(job);
 }
 
+static void pack_damaged(struct pack *pack, const char *name)
+{
+    pack_begin_map(pack, NULL);
+    pack_text(pack, "name", name);
+    pack_nil(pack, "key");
+    pack_nil(pack, "fingerprint");
+    pack_bool(pack, "logged_in", false);
+    pack_bool(pack, "damaged", true);
+    pack_end(pack);
+}
+
 static void answer_list(struct session_job *job)
 {
     if (job->call == NULL)
@@ -230,7 +241,10 @@ static void answer_list(struct session_job *job)
     struct pack *pack = call_result(job->call);
     pack_begin_array(pack, "users");
     for (size_t i = 0; i < job->user_count; i++)
-        pack_user(pack, NULL, job->session, job->users[i].name, &job->users[i].key);
+        if (job->users[i].damaged)
+            pack_damaged(pack, job->users[i].name);
+        else
+            pack_user(pack, NULL, job->session, job->users[i].name, &job->users[i].key);
     pack_end(pack);
     call_finish(job->call);
 }

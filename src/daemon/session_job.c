@@ -191,9 +191,12 @@ static void list_one(struct session_job *job, const char *folder, const char *fi
         !paths_join(path, folder, file))
         return;
     buffer_init(&content);
-    if (keystore_read(path, &content) == STATUS_OK &&
-        keystore_header(buffer_bytes(&content), user->name, &user->key, salt) == STATUS_OK)
-        job->user_count++;
+    user->damaged =
+        keystore_read(path, &content) != STATUS_OK ||
+        keystore_header(buffer_bytes(&content), user->name, &user->key, salt) != STATUS_OK;
+    if (user->damaged)
+        snprintf(user->name, sizeof user->name, "%.*s", (int)(len - end), file);
+    job->user_count++;
     buffer_dispose(&content);
 }
 

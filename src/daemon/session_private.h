@@ -27,6 +27,7 @@ enum session_job_kind {
 struct session_user {
     char name[KEYSTORE_NAME_MAX + 1];
     struct public_key key;
+    bool damaged; /* the keystore: the name is that of the file, the key is not known */
 };
 
 struct password {

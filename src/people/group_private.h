@@ -63,9 +63,9 @@ struct looking {
     struct public_key member;
     struct buffer best; /* of items: the newest that verifies */
     uint64_t best_seq;
-    bool forked;       /* two of one seq; LOOK_BACK: another one stands in its place */
-    bool seen;         /* LOOK_BACK, LOOK_UPKEEP: the one we hold came */
-    unsigned opened;   /* boxes, of LOOK_MAIL and LOOK_INVITE */
+    bool forked;     /* two of one seq; LOOK_BACK: another one stands in its place */
+    bool seen;       /* LOOK_BACK, LOOK_UPKEEP: the one we hold came */
+    unsigned opened; /* boxes, of LOOK_MAIL and LOOK_INVITE */
 };
 
 enum group_timer {

@@ -148,6 +148,7 @@ def a_damaged_keystore_is_said_and_its_backup_opens(net):
         with open(path, 'rb') as source:
             damaged = source.read()
         error = refused('damaged_keystore', 12, lambda: log_in(one, 'ada'))
+        assert [u['name'] for u in one.call('user.list')['users']] == ['ada']
         assert error.error['backup'] == path + '.backup', error.error
         with open(path, 'rb') as source:
             assert source.read() == damaged, 'it was overwritten'
