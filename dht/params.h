@@ -54,7 +54,7 @@
 
 /* Queries per source: about ten times what one busy peer with 10,000 files asks of one node. */
 #define THROTTLE_ADDRESS_PER_S 20
-#define THROTTLE_ADDRESS_BURST 400 /* all 256 parts of the list of groups at once, and more */
+#define THROTTLE_ADDRESS_BURST 200
 #define THROTTLE_NETWORK_PER_S 100
 #define THROTTLE_NETWORK_BURST 800
 #define THROTTLE_TABLE_MAX     8192 /* sources remembered at a time, 8 bytes each; a power of 2 */

@@ -207,6 +207,11 @@ struct id key_of_group_name(const char *normal_name)
     return key_in("kadpeer/group", bytes_of_string(normal_name), (struct bytes){0});
 }
 
+struct id key_of_group_part(uint8_t part)
+{
+    return key_in("kadpeer/groups16", bytes_of(&part, 1), (struct bytes){0});
+}
+
 struct id key_of_group_list(uint8_t shard)
 {
     return key_in("kadpeer/groups", bytes_of(&shard, 1), (struct bytes){0});

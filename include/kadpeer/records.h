@@ -135,7 +135,10 @@ struct id key_of_word(const char *word);
 struct id key_of_file_sha1(const struct id *sha1);
 struct id key_of_user_name(const char *normal_name);
 struct id key_of_group_name(const char *normal_name);
-struct id key_of_group_list(uint8_t shard); /* shard = first byte of the group's key */
+/* The public list of groups, in 16 parts by the first four bits of a group's key, and in 256 by its
+ * first byte for when a part is full. */
+struct id key_of_group_part(uint8_t part);
+struct id key_of_group_list(uint8_t shard);
 
 /* The body of an entry under a user's name ({u}) and under a listed group's ({g, n, a}); the entry
  * is signed by that very key. */

@@ -8,13 +8,22 @@
 #include "daemon/node.h"
 #include "io/timer.h"
 
-#define LOOKUPS_MAX 8    /* at a time */
-#define SHARDS      256  /* of the list of all groups */
-#define FOUND_MAX   4096 /* groups told of by one search */
+#define LOOKUPS_MAX    8 /* at a time */
+#define LIST_PARTS     16
+#define SHARDS_OF_PART 16
+#define PART_IS_FULL   150  /* entries at one node, which keeps 200: its shards hold the rest */
+#define FOUND_MAX      4096 /* groups told of by one search */
+
+/* A part of the list of all groups, or one of the 16 shards of a part that is full. */
+struct list_part {
+    bool fine;
+    uint8_t number;
+};
 
 struct shard_lookup {
     struct group_search *search;
     uint32_t handle; /* 0: none */
+    struct list_part part;
     struct id key;
 };
 
@@ -24,7 +33,8 @@ struct group_search {
     void *user;
     struct timer *timer;
     struct id name_key;
-    unsigned next, end; /* shards still to be looked up; of a name: one lookup, of name_key */
+    struct list_part parts[LIST_PARTS * (1 + SHARDS_OF_PART)]; /* of all groups */
+    unsigned next, end; /* of them, still to be looked up; of a name: one lookup, of name_key */
     bool by_name;
     struct shard_lookup lookups[LOOKUPS_MAX];
     unsigned running, asked, answered;
@@ -95,6 +105,20 @@ static void on_entry(struct group_search *search, const struct id *key, struct b
 
 static void go_on(struct group_search *search);
 
+static void add_shards(struct group_search *search, uint8_t part)
+{
+    for (unsigned i = 0; i < SHARDS_OF_PART; i++)
+        search->parts[search->end++] =
+            (struct list_part){.fine = true, .number = (uint8_t)(part * SHARDS_OF_PART + i)};
+}
+
+static struct id key_of(const struct group_search *search, const struct list_part *part)
+{
+    if (search->by_name)
+        return search->name_key;
+    return part->fine ? key_of_group_list(part->number) : key_of_group_part(part->number);
+}
+
 static void on_lookup(void *user, const struct dht_event *event)
 {
     struct shard_lookup *lookup = user;
@@ -105,6 +129,8 @@ static void on_lookup(void *user, const struct dht_event *event)
     }
     lookup->handle = 0;
     search->running--;
+    if (!search->by_name && !lookup->part.fine && event->held >= PART_IS_FULL)
+        add_shards(search, lookup->part.number);
     if (event->asked > search->asked)
         search->asked = event->asked;
     if (event->answered > search->answered)
@@ -115,7 +141,8 @@ static void on_lookup(void *user, const struct dht_event *event)
 static bool look_up(struct group_search *search, struct shard_lookup *lookup)
 {
     lookup->search = search;
-    lookup->key = search->by_name ? search->name_key : key_of_group_list((uint8_t)search->next);
+    lookup->part = search->parts[search->next];
+    lookup->key = key_of(search, &lookup->part);
     lookup->handle = node_get(search->daemon->node, &lookup->key, KIND_ENTRY, on_lookup, lookup);
     search->next += lookup->handle != 0;
     search->running += lookup->handle != 0;
@@ -134,7 +161,9 @@ static void go_on(struct group_search *search)
 static bool read_name(struct group_search *search, const char *name)
 {
     char *normal;
-    search->end = SHARDS;
+    search->end = LIST_PARTS;
+    for (uint8_t i = 0; i < LIST_PARTS; i++)
+        search->parts[i] = (struct list_part){.number = i};
     if (name == NULL)
         return true;
     if (names_normalize(name, &normal) != STATUS_OK)

@@ -318,7 +318,10 @@ static void list(struct membership *membership)
     if (!facts.listed || facts.epoch == 0 || group_standing(membership->group) != GROUP_OWNER)
         return;
     char *normal = NULL;
-    struct id key = key_of_group_list(group_key(membership->group)->bytes[0]);
+    uint8_t first = group_key(membership->group)->bytes[0];
+    struct id key = key_of_group_part(first >> 4);
+    list_under(membership, &key);
+    key = key_of_group_list(first);
     list_under(membership, &key);
     if (names_normalize(group_name(membership->group), &normal) == STATUS_OK) {
         key = key_of_group_name(normal);

@@ -33,6 +33,7 @@ static void keys_have_their_golden_bytes(void **state)
                                                  "e"));
     assert_key("key_group_name", key_of_group_name("gr\xc3\xbc\xc3\x9f"
                                                    "e"));
+    assert_key("key_group_part", key_of_group_part(7));
     assert_key("key_group_list", key_of_group_list(7));
 }
 

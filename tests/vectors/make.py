@@ -172,5 +172,7 @@ write("key_part", "key of record_part", sha1(PART))
 write("key_user_name", "key of the user's name grüße", sha1(b"kadpeer/user\0", "grüße".encode()))
 write("key_group_name", "key of the group's name grüße",
       sha1(b"kadpeer/group\0", "grüße".encode()))
+write("key_group_part", "key of part 7 of the public list of groups",
+      sha1(b"kadpeer/groups16\0", bytes([7])))
 write("key_group_list", "key of shard 7 of the public list of groups",
       sha1(b"kadpeer/groups\0", bytes([7])))
