@@ -214,7 +214,8 @@ bool group_find_blob(const struct group *group, const uint8_t sha256[SHA256_BYTE
 /* Applicant: the request as the channel's JOIN carries it. REFUSED: no applicant. */
 enum status group_join_plain(const struct group *group, uint64_t now_ms, struct buffer *out);
 /* Owner of a listed group: the entry (KIND_ENTRY) to publish under `key`, which is
- * key_of_group_name, key_of_group_part or key_of_group_list. REFUSED: not the owner, or not listed. */
+ * key_of_group_name, key_of_group_part or key_of_group_list. REFUSED: not the owner, or not listed.
+ */
 enum status group_listing(const struct group *group, const struct id *key, uint64_t now_ms,
                           struct buffer *out);
 
