@@ -74,8 +74,14 @@ static bool need_transfer(struct item *item, bool with_metainfo)
     if (item->transfer == NULL)
         return start_transfer(item, with_metainfo);
     if (with_metainfo && !item->transfer_has_metainfo && item->metadata_job == NULL) {
-        transfer_set_metainfo(item->transfer, item->metainfo, item->have, engine_now(item->engine));
-        item->transfer_has_metainfo = true;
+        enum status status = transfer_set_metainfo(item->transfer, item->metainfo, item->have,
+                                                   engine_now(item->engine));
+        item->transfer_has_metainfo = status == STATUS_OK;
+        if (status != STATUS_OK) {
+            item_set_trouble(item, TROUBLE_DISK, status, "%s",
+                             status == STATUS_NO_MEMORY ? "out of memory" : "too many pieces");
+            return false;
+        }
         tell_transfer(item);
     }
     return true;

@@ -135,6 +135,7 @@ static const struct {
     [CLOSE_SELF] = {PEER_IS_US, "it is us"},
     [CLOSE_BANNED] = {PEER_BANNED, "gave wrong data"},
     [CLOSE_IDLE] = {PEER_LOST, "of no use now"},
+    [CLOSE_NO_MEMORY] = {PEER_LOST, "out of memory"},
 };
 
 void peer_connection_end(struct peer_connection *connection, enum transfer_close_reason reason,
@@ -175,6 +176,8 @@ static bool pull(struct peer_connection *connection)
     while (outbox->bytes < OUTBOX_BYTES && uploads_have_room(&item->engine->uploads)) {
         if (!transfer_next_output(item->transfer, connection->peer, &output)) {
             connection->has_output = false;
+            if (transfer_has_action(item->transfer))
+                item_mark(item); /* it is closing, for want of memory */
             return true;
         }
         bool added;

@@ -39,6 +39,8 @@
 #define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
 #define BACKLOG_FATAL_BYTES (32u << 20) /* in the owner's queue: the same */
 #define PAST_PEERS_MAX      512         /* addresses of peers that left, for a late verdict */
+#define ACTIONS_PER_PEER    6           /* OUTPUT, CLOSE, BAN, LISTENS, HAS_ALL, one to spare */
+#define ACTIONS_OF_ALL      8           /* METADATA, COMPLETE more than once */
 #define ACTIONS_FOUND_MAX   1000        /* ACTION_FOUND waiting; more are dropped */
 
 /* ---- requests ---- */

@@ -13,19 +13,21 @@ uint32_t transfer_piece_size(const struct transfer *transfer, uint32_t piece)
 }
 
 /* Everything that depends on the number of pieces. */
-static bool learn_pieces(struct transfer *transfer, const struct metainfo *metainfo,
-                         const uint8_t *have)
+static enum status learn_pieces(struct transfer *transfer, const struct metainfo *metainfo,
+                                const uint8_t *have)
 {
     uint32_t count = metainfo->piece_count;
     uint64_t whole = metainfo->total_length;
-    if (count > PIECES_MAX || !bitfield_resize(&transfer->have, count) ||
-        !bitfield_resize(&transfer->wanted, count) || !bitfield_resize(&transfer->needed, count))
-        return false;
+    if (count > PIECES_MAX)
+        return STATUS_TOO_BIG;
+    if (!bitfield_resize(&transfer->have, count) || !bitfield_resize(&transfer->wanted, count) ||
+        !bitfield_resize(&transfer->needed, count))
+        return STATUS_NO_MEMORY;
     transfer->picker = picker_new(count, &transfer->rng);
     transfer->judge = judge_new();
     transfer->promised = calloc((size_t)count + 1, 1);
     if (transfer->picker == NULL || transfer->judge == NULL || transfer->promised == NULL)
-        return false;
+        return STATUS_NO_MEMORY;
     if (have != NULL)
         bitfield_load(&transfer->have, bytes_of(have, bitfield_bytes(count)));
     pieces_init(&transfer->pieces,
@@ -33,7 +35,7 @@ static bool learn_pieces(struct transfer *transfer, const struct metainfo *metai
                 transfer->config.memory_bytes);
     transfer->metainfo = metainfo;
     availability_set_picker(transfer->availability, transfer->picker, count);
-    return true;
+    return STATUS_OK;
 }
 
 static void forget_pieces(struct transfer *transfer)
@@ -87,9 +89,9 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
     transfer->availability = availability_new();
     if (metainfo == NULL)
         transfer->metadata = metadata_new();
-    bool ok =
-        transfer->availability != NULL &&
-        (metainfo == NULL ? transfer->metadata != NULL : learn_pieces(transfer, metainfo, have));
+    bool ok = transfer->availability != NULL && actions_reserve(transfer);
+    ok = ok && (metainfo == NULL ? transfer->metadata != NULL
+                                 : learn_pieces(transfer, metainfo, have) == STATUS_OK);
     if (!ok) {
         transfer_free(transfer);
         return NULL;
@@ -133,16 +135,17 @@ static void correct_have(struct transfer *transfer, struct peer *peer)
     actions_output(transfer, peer);
 }
 
-void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *metainfo,
-                           const uint8_t *have, uint64_t now_ms)
+enum status transfer_set_metainfo(struct transfer *transfer, const struct metainfo *metainfo,
+                                  const uint8_t *have, uint64_t now_ms)
 {
     transfer->now_ms = now_ms;
     if (transfer->metainfo != NULL)
-        return;
+        return STATUS_OK;
     assert(transfer->metadata == NULL || !metadata_is_checking(transfer->metadata));
-    if (!learn_pieces(transfer, metainfo, have)) {
+    enum status status = learn_pieces(transfer, metainfo, have);
+    if (status != STATUS_OK) {
         forget_pieces(transfer);
-        return;
+        return status;
     }
     metadata_free(transfer->metadata);
     transfer->metadata = NULL;
@@ -150,7 +153,7 @@ void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *met
     FOR_EACH_PEER (transfer, i, peer) {
         const char *error = holdings_settle(transfer, peer);
         if (error != NULL) {
-            peers_close(transfer, peer, CLOSE_PROTOCOL, error);
+            peers_close_for(transfer, peer, error);
             continue;
         }
         if (peer->theirs.extension)
@@ -161,6 +164,7 @@ void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *met
     serve_admit(transfer);
     blocks_complete(transfer);
     transfer_settle(transfer);
+    return STATUS_OK;
 }
 
 /* ---- what is to be done ---- */

@@ -47,9 +47,10 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
 void transfer_free(struct transfer *transfer);
 
 /* When the metadata is known: after transfer_metadata_checked, or from elsewhere. Ends what
- * ACTION_METADATA gave out: not while that is being read. */
-void transfer_set_metainfo(struct transfer *transfer, const struct metainfo *metainfo,
-                           const uint8_t *have, uint64_t now_ms);
+ * ACTION_METADATA gave out: not while that is being read. NO_MEMORY: nothing has changed, and it
+ * may be called again. TOO_BIG: more pieces than a transfer can have. */
+enum status transfer_set_metainfo(struct transfer *transfer, const struct metainfo *metainfo,
+                                  const uint8_t *have, uint64_t now_ms);
 
 /* What is to be fetched: by default everything. Pieces with a zero bit are not asked for. */
 void transfer_want(struct transfer *transfer, const uint8_t *wanted, uint64_t now_ms);
@@ -118,7 +119,8 @@ enum transfer_close_reason {
     CLOSE_DUPLICATE, /* a second connection to the same peer id */
     CLOSE_SELF,
     CLOSE_BANNED,
-    CLOSE_IDLE, /* full up, and this one is of no use */
+    CLOSE_IDLE,      /* full up, and this one is of no use */
+    CLOSE_NO_MEMORY, /* what it said or was to be told did not fit: nothing it did */
 };
 
 struct transfer_action {
@@ -132,6 +134,7 @@ struct transfer_action {
 };
 
 bool transfer_next_action(struct transfer *transfer, struct transfer_action *out);
+bool transfer_has_action(const struct transfer *transfer); /* there may be one */
 
 /* OK: verified, written, recorded. MISMATCH: wrong SHA-1; the givers are judged. Anything else:
  * it could not be written; the piece will be asked for again when fetching is active. */

@@ -2,17 +2,28 @@
 
 #include "swarm/transfer_private.h"
 
-/* The queue is bounded by what it tells of: one OUTPUT and one CLOSE a peer, one CHECK a piece in
- * memory, ACTIONS_FOUND_MAX addresses. */
+/* The queue is bounded by what it tells of: ACTIONS_PER_PEER of each peer, one CHECK of each piece
+ * in memory, ACTIONS_OF_ALL of the whole, ACTIONS_FOUND_MAX addresses. None but the addresses may
+ * get lost, so room for the others is there before the peer or the piece is. */
 
 static struct transfer_action *at(struct transfer *transfer, size_t i)
 {
     return &transfer->actions[(transfer->action_head + i) & (transfer->action_cap - 1)];
 }
 
-static bool grow(struct transfer *transfer)
+static size_t reserved(const struct transfer *transfer)
 {
-    size_t cap = transfer->action_cap == 0 ? 16 : transfer->action_cap * 2;
+    return ACTIONS_OF_ALL + ACTIONS_PER_PEER * (transfer->peer_count + 1) +
+           pieces_count(&transfer->pieces) + 1;
+}
+
+static bool grow(struct transfer *transfer, size_t wanted)
+{
+    size_t cap = transfer->action_cap == 0 ? 16 : transfer->action_cap;
+    while (cap < wanted)
+        cap *= 2;
+    if (cap == transfer->action_cap)
+        return true;
     struct transfer_action *actions = malloc(cap * sizeof *actions);
     if (actions == NULL)
         return false;
@@ -25,11 +36,19 @@ static bool grow(struct transfer *transfer)
     return true;
 }
 
+bool actions_reserve(struct transfer *transfer)
+{
+    return grow(transfer, reserved(transfer) + transfer->found_count);
+}
+
 void actions_push(struct transfer *transfer, struct transfer_action action)
 {
-    if (action.type == ACTION_FOUND && transfer->found_count >= ACTIONS_FOUND_MAX)
+    bool found = action.type == ACTION_FOUND;
+    size_t wanted =
+        found ? reserved(transfer) + transfer->found_count + 1 : transfer->action_count + 1;
+    if (found && transfer->found_count >= ACTIONS_FOUND_MAX)
         return;
-    if (transfer->action_count == transfer->action_cap && !grow(transfer))
+    if (!grow(transfer, wanted))
         return;
     transfer->found_count += action.type == ACTION_FOUND;
     *at(transfer, transfer->action_count++) = action;
@@ -49,6 +68,11 @@ static bool is_stale(struct transfer *transfer, const struct transfer_action *ac
     bool of_a_connection = action->type == ACTION_OUTPUT || action->type == ACTION_CLOSE ||
                            action->type == ACTION_LISTENS;
     return of_a_connection && peers_find(transfer, action->peer) == NULL;
+}
+
+bool transfer_has_action(const struct transfer *transfer)
+{
+    return transfer->action_count > 0;
 }
 
 bool transfer_next_action(struct transfer *transfer, struct transfer_action *out)

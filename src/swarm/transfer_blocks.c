@@ -74,7 +74,13 @@ const char *blocks_begin(struct transfer *transfer, struct peer *peer,
     if (message->length != piece_block_size(piece, block))
         return "block of another length than asked for";
     uint8_t *place = place_of(transfer, peer, piece, block);
-    peer->receiving = place != NULL ? piece : NULL;
+    if (place == NULL) { /* no memory: as if it had not been asked for */
+        peer->receiving = NULL;
+        wire_steer(&peer->wire, NULL);
+        requests_remove(transfer, peer, request_queue_find(&peer->requests, piece, block));
+        return NULL;
+    }
+    peer->receiving = piece;
     peer->receiving_block = block;
     wire_steer(&peer->wire, place);
     return NULL;

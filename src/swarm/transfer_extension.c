@@ -25,6 +25,7 @@ void extension_greet(struct transfer *transfer, struct peer *peer)
     extension_write_handshake(&offer, &body);
     if (!body.failed)
         wire_put_extended(&peer->out, EXTENSION_HANDSHAKE, buffer_bytes(&body), (struct bytes){0});
+    peer->out.failed = peer->out.failed || body.failed;
     buffer_dispose(&body);
     actions_output(transfer, peer);
 }
@@ -78,6 +79,7 @@ static void send_metadata(struct transfer *transfer, struct peer *peer,
     if (!head.failed)
         wire_put_extended(&peer->out, peer->extension.metadata_id, buffer_bytes(&head),
                           message->data);
+    peer->out.failed = peer->out.failed || head.failed;
     buffer_dispose(&head);
     actions_output(transfer, peer);
 }

@@ -84,7 +84,7 @@ static const char *have_early(struct peer *peer, uint32_t piece)
     uint32_t room = (piece / 1024 + 1) * 1024;
     room = room < PIECES_MAX ? room : PIECES_MAX;
     if (peer->has.count <= piece && !bitfield_resize(&peer->has, room))
-        return "no memory for its bitfield";
+        return wire_no_memory;
     bitfield_set(&peer->has, piece);
     return NULL;
 }
@@ -115,7 +115,7 @@ const char *holdings_have(struct transfer *transfer, struct peer *peer, uint32_t
 static const char *bitfield_early(struct peer *peer, struct bytes bits)
 {
     if (!bitfield_resize(&peer->has, (uint32_t)bits.len * 8))
-        return "no memory for its bitfield";
+        return wire_no_memory;
     bitfield_load(&peer->has, bits);
     peer->early_bytes = (uint32_t)bits.len;
     peer->has_all = false;
@@ -128,7 +128,7 @@ const char *holdings_bitfield(struct transfer *transfer, struct peer *peer, stru
         return bitfield_early(peer, bits);
     struct bitfield fresh = {0};
     if (!bitfield_resize(&fresh, transfer->have.count))
-        return "no memory for its bitfield";
+        return wire_no_memory;
     if (bitfield_load(&fresh, bits) != STATUS_OK) {
         bitfield_dispose(&fresh);
         return "bitfield of a wrong length or with spare bits set";
@@ -185,7 +185,7 @@ const char *holdings_settle(struct transfer *transfer, struct peer *peer)
     if (bitfield_next(&peer->has, count_of_pieces) < peer->has.count)
         return "piece that does not exist";
     if (!bitfield_resize(&peer->has, count_of_pieces))
-        return "no memory for its bitfield";
+        return wire_no_memory;
     if (peer->has_all)
         bitfield_set_all(&peer->has);
     count(transfer, peer);

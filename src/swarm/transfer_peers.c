@@ -62,6 +62,12 @@ void peers_close(struct transfer *transfer, struct peer *peer, enum transfer_clo
                      .type = ACTION_CLOSE, .peer = peer->handle, .reason = reason, .text = text});
 }
 
+void peers_close_for(struct transfer *transfer, struct peer *peer, const char *error)
+{
+    bool ours = error == wire_no_memory;
+    peers_close(transfer, peer, ours ? CLOSE_NO_MEMORY : CLOSE_PROTOCOL, error);
+}
+
 void transfer_remove_peer(struct transfer *transfer, uint32_t handle, uint64_t now_ms)
 {
     struct peer *peer = peers_find(transfer, handle);
@@ -197,16 +203,19 @@ static uint32_t new_handle(struct transfer *transfer)
     return transfer->next_generation << 8 | slot;
 }
 
-static struct peer *enter(struct transfer *transfer, struct peer *peer)
+/* False: no memory. */
+static bool enter(struct transfer *transfer, struct peer *peer)
 {
+    if (!actions_reserve(transfer))
+        return false;
+    if (transfer->metainfo != NULL && holdings_settle(transfer, peer) != NULL)
+        return false;
     transfer->by_slot[peer->handle & 0xff] = peer;
     transfer->peers[transfer->peer_count++] = peer;
     transfer->live_count++;
     if (peer->listen.family != ENDPOINT_NONE)
         availability_set_connected(transfer->availability, &peer->listen, true);
-    if (transfer->metainfo != NULL)
-        holdings_settle(transfer, peer);
-    return peer;
+    return true;
 }
 
 uint32_t transfer_add_peer(struct transfer *transfer, const struct endpoint *remote,
@@ -220,7 +229,10 @@ uint32_t transfer_add_peer(struct transfer *transfer, const struct endpoint *rem
     struct peer *peer = peer_new(handle, remote, listen, theirs, incoming, now_ms);
     if (peer == NULL)
         return 0;
-    enter(transfer, peer);
+    if (!enter(transfer, peer)) {
+        peer_free(peer);
+        return 0;
+    }
     struct peer *other = same_peer_id(transfer, peer);
     if (memcmp(theirs->peer_id, transfer->config.peer_id, sizeof theirs->peer_id) == 0)
         peers_close(transfer, peer, CLOSE_SELF, "is ourselves");

@@ -75,6 +75,8 @@ void transfer_settle(struct transfer *transfer);
 
 /* ---- transfer_actions.c ---- */
 
+/* Makes room for all that one more peer and one more piece can bring. False: no memory. */
+bool actions_reserve(struct transfer *transfer);
 void actions_push(struct transfer *transfer, struct transfer_action action);
 void actions_output(struct transfer *transfer, struct peer *peer); /* has something to send */
 
@@ -84,6 +86,9 @@ struct peer *peers_find(const struct transfer *transfer, uint32_t handle); /* NU
 /* Ends all dealings with it; the owner is told to close. Closing twice is harmless. */
 void peers_close(struct transfer *transfer, struct peer *peer, enum transfer_close_reason reason,
                  const char *text);
+/* The same for what a function here gave as "how it broke the protocol", which may be that memory
+ * has run out. */
+void peers_close_for(struct transfer *transfer, struct peer *peer, const char *error);
 void peers_strike(struct transfer *transfer, struct peer *peer, const char *text);
 void peers_ban(struct transfer *transfer, uint32_t handle); /* also one that has left */
 /* What a connection opens with: extension handshake, what we have. */

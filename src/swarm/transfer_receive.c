@@ -120,7 +120,7 @@ static bool take_event(struct transfer *transfer, struct peer *peer)
         break;
     }
     if (error != NULL)
-        peers_close(transfer, peer, CLOSE_PROTOCOL, error);
+        peers_close_for(transfer, peer, error);
     return !peer->closing;
 }
 

@@ -118,6 +118,8 @@ static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
         transfer->starving = true;
         return NULL;
     }
+    if (!actions_reserve(transfer))
+        return NULL;
     struct piece *piece =
         pieces_begin(&transfer->pieces, index, transfer_piece_size(transfer, index));
     if (piece == NULL)

@@ -176,6 +176,10 @@ const char *serve_request(struct transfer *transfer, struct peer *peer,
     } else if (upload_queue_push(&peer->uploads, (struct upload){piece, begin, length})) {
         actions_output(transfer, peer);
         suggest_after_request(transfer, peer, piece);
+    } else if (peer->fast) {
+        reject(transfer, peer, piece, begin, length);
+    } else {
+        return wire_no_memory;
     }
     return NULL;
 }
@@ -245,6 +249,10 @@ bool transfer_next_output(struct transfer *transfer, uint32_t handle, struct tra
         return true;
     }
     head_block(transfer, peer);
+    if (peer->out.failed) { /* it would not hear all that it was to hear */
+        peers_close(transfer, peer, CLOSE_NO_MEMORY, wire_no_memory);
+        return false;
+    }
     if (peer->out.len == 0)
         return false;
     struct buffer given = peer->out;

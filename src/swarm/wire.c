@@ -9,6 +9,8 @@ enum {
     NO_SUCH_TYPE = -2,
 };
 
+const char wire_no_memory[] = "out of memory";
+
 void wire_init(struct wire *wire, bool fast)
 {
     wire->start = wire->end = 0;
@@ -138,7 +140,7 @@ static enum wire_event next_in_large(struct wire *wire, struct wire_message *out
     buffer_add(&wire->large, wire->small + wire->start, take);
     wire->start += take;
     if (wire->large.failed)
-        return fail(wire, "no memory for its message");
+        return fail(wire, wire_no_memory);
     if (wire->large.len < wire->large_len)
         return WIRE_MORE;
     read_body(wire->large_type, buffer_bytes(&wire->large), out);

@@ -59,6 +59,8 @@ enum wire_event {
     WIRE_ERROR,       /* broke the protocol: wire->error; nothing comes after it */
 };
 
+extern const char wire_no_memory[];
+
 struct wire {
     uint8_t small[WIRE_SMALL_BYTES]; /* [start, end) is unread */
     size_t start, end;
@@ -72,7 +74,7 @@ struct wire {
     uint8_t *payload;       /* NULL: thrown away */
     uint64_t payload_bytes; /* of all PIECEs so far */
     bool fast;              /* both ends set the bit */
-    const char *error;      /* static storage */
+    const char *error;      /* static storage; wire_no_memory: not its fault */
 };
 
 void wire_init(struct wire *wire, bool fast);

@@ -347,17 +347,31 @@ static void on_check(struct world *world, unsigned number, const struct transfer
         transfer_piece_checked(node->transfer, action->piece, result, world->now_ms);
 }
 
-static void on_metadata(struct world *world, struct node *node, struct bytes data)
+static enum status read_metadata(struct world *world, struct node *node, struct bytes data)
 {
     char error[METAINFO_ERROR_SIZE];
     struct id sum = sha1_of(data);
-    bool right = id_equal(&sum, &world->content.metainfo->infohash);
-    transfer_metadata_checked(node->transfer, right ? STATUS_OK : STATUS_MISMATCH, world->now_ms);
-    if (!right)
-        return;
-    if (metainfo_parse_info(data, &node->metainfo, error) != STATUS_OK)
+    if (!id_equal(&sum, &world->content.metainfo->infohash))
+        return STATUS_MISMATCH;
+    enum status status = metainfo_parse_info(data, &node->metainfo, error);
+    if (status != STATUS_OK && status != STATUS_NO_MEMORY)
         fail_msg("%s", error);
-    transfer_set_metainfo(node->transfer, node->metainfo, NULL, world->now_ms);
+    return status;
+}
+
+/* Again in the next step when there is no memory for it. */
+static void give_metainfo(struct world *world, struct node *node)
+{
+    enum status status = transfer_set_metainfo(node->transfer, node->metainfo, NULL, world->now_ms);
+    node->metainfo_due = status == STATUS_NO_MEMORY;
+}
+
+static void on_metadata(struct world *world, struct node *node, struct bytes data)
+{
+    enum status status = read_metadata(world, node, data);
+    transfer_metadata_checked(node->transfer, status, world->now_ms);
+    if (status == STATUS_OK)
+        give_metainfo(world, node);
 }
 
 static void on_close(struct world *world, unsigned number, const struct transfer_action *action)
@@ -530,6 +544,8 @@ void world_step(struct world *world)
     for (unsigned i = 0; i < world->node_count; i++) {
         if (transfer_deadline(world->nodes[i].transfer) <= world->now_ms)
             transfer_on_time(world->nodes[i].transfer, world->now_ms);
+        if (world->nodes[i].metainfo_due)
+            give_metainfo(world, &world->nodes[i]);
         pump(world, i);
     }
     for (unsigned i = 0; i < world->node_count; i++)

@@ -31,6 +31,7 @@ struct node {
     uint8_t *disk;
     uint64_t up_bps;      /* 0: no limit */
     unsigned lies_in_100; /* of its blocks, so many are wrong */
+    bool metainfo_due;    /* there was no memory to take it */
     bool alive;
     bool check_later; /* pieces are checked one step later */
 
