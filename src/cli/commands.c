@@ -50,6 +50,8 @@ static const struct flag get_flags[] = {
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
+    {"select", 0, FLAG_TEXT, "LIST|GLOB", "these files alone; may come many times"},
+    {"sequential", 0, FLAG_SWITCH, NULL, "fetch it from the first piece to the last"},
     {"from", 0, FLAG_ADDRESS, "HOST:PORT", "a peer that has it; may come many times"},
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
     {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
@@ -268,6 +270,11 @@ const struct command commands[] = {
      "same link twice joins the transfer that is there. Ctrl-C pauses it and tells\n"
      "how to resume; with -d it goes on by itself. Names come from strangers: a name\n"
      "with several matches is a choice on a terminal, else status 8 and candidates.\n"
+     "\n"
+     "--select takes numbers as 'files' shows them, ranges and globs: 0,3-5,*.flac. A\n"
+     "glob fits a file's name, its path or a folder; '*' alone is all of them. Later,\n"
+     "'get ID --select ...' changes the selection; what was left out is not on disk\n"
+     "but for pieces it shares with a wanted file, in a hidden file in the folder.\n"
      "\n"
      "What was fetched is shared until it was sent transfer.ratio times (2.0) or for\n"
      "transfer.seed_time (7d), whichever comes first; --ratio stands in for the former\n"

@@ -14,7 +14,8 @@
 #include "cli/torrent.h"
 #include "cli/verbs.h"
 
-#define FROM_MAX 64
+#define FROM_MAX   64
+#define SELECT_MAX 256
 
 static json_t *cannot_read(struct cli *cli, const char *word, const char *why)
 {
@@ -80,6 +81,24 @@ static json_t *add_place(struct request *request, const struct arguments *argume
     return NULL;
 }
 
+/* Of several --select each adds to the others. */
+static void add_selection(struct request *request, const struct arguments *arguments)
+{
+    const char *given[SELECT_MAX];
+    size_t count = arguments_texts(arguments, "select", given, SELECT_MAX);
+    struct buffer joined;
+    if (count == 0)
+        return;
+    buffer_init(&joined);
+    for (size_t i = 0; i < count && i < SELECT_MAX; i++)
+        buffer_add_format(&joined, "%s%s", i > 0 ? "," : "", given[i]);
+    buffer_add_byte(&joined, 0);
+    if (joined.failed)
+        abort();
+    request_text(request, "select", (const char *)joined.data);
+    buffer_dispose(&joined);
+}
+
 static json_t *send_whole(struct cli *cli, struct request *request, const char *waiting_for,
                           struct wanted *wanted)
 {
@@ -93,6 +112,9 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
         request_bool(request, "force", true);
     if (arguments_has(arguments, "no-seed"))
         request_bool(request, "no_seed", true);
+    if (arguments_has(arguments, "sequential"))
+        request_bool(request, "sequential", true);
+    add_selection(request, arguments);
     if (arguments_has(arguments, "ratio"))
         request_double(request, "ratio", arguments_number(arguments, "ratio", 0));
     wanted->added = cli_ask(cli, request, waiting_for, &error);

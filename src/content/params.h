@@ -14,6 +14,9 @@
  * enough for the stack and the CPU's cache. */
 #define HASHER_CHUNK_BYTES (64u << 10)
 
+/* Read and written at a time where bytes are copied from file to file. */
+#define STORAGE_COPY_BYTES (1u << 20)
+
 /* Modes before the umask. */
 #define STORAGE_FILE_MODE   0644
 #define STORAGE_FOLDER_MODE 0755

@@ -115,8 +115,11 @@ static bool init_locks(struct storage *storage)
     if (failed != 0)
         return false;
     if (pthread_mutex_init(&storage->marks_lock, NULL) == 0) {
-        if (pthread_mutex_init(&storage->looks_lock, NULL) == 0)
-            return true;
+        if (pthread_mutex_init(&storage->looks_lock, NULL) == 0) {
+            if (pthread_mutex_init(&storage->borders_lock, NULL) == 0)
+                return true;
+            pthread_mutex_destroy(&storage->looks_lock);
+        }
         pthread_mutex_destroy(&storage->marks_lock);
     }
     pthread_rwlock_destroy(&storage->lock);
@@ -130,6 +133,8 @@ static void free_storage(struct storage *storage)
     free(storage->partial_name);
     free(storage->marks);
     free(storage->looks);
+    free(storage->left_out);
+    free(storage->slots);
     free(storage);
 }
 
@@ -166,6 +171,7 @@ void storage_free(struct storage *storage)
     pthread_rwlock_destroy(&storage->lock);
     pthread_mutex_destroy(&storage->marks_lock);
     pthread_mutex_destroy(&storage->looks_lock);
+    pthread_mutex_destroy(&storage->borders_lock);
     free_storage(storage);
 }
 
@@ -192,8 +198,12 @@ const char *storage_root_name(const struct storage *storage)
 void storage_file_path(const struct storage *storage, const char *root_name, uint32_t file,
                        char out[STORAGE_PATH_SIZE])
 {
+    char hex[ID_HEX_SIZE];
+    id_to_hex(&storage->metainfo->infohash, hex);
     if (storage->metainfo->single_file)
         snprintf(out, STORAGE_PATH_SIZE, "%s", root_name);
+    else if (file == storage->metainfo->file_count)
+        snprintf(out, STORAGE_PATH_SIZE, "%s/.kadpeer-%s", root_name, hex);
     else
         snprintf(out, STORAGE_PATH_SIZE, "%s/%s", root_name, storage->metainfo->files[file].path);
 }
@@ -206,7 +216,7 @@ static size_t folder_len(const char *path)
 
 bool storage_ends_folder(const struct metainfo *metainfo, uint32_t file)
 {
-    if (file + 1 == metainfo->file_count)
+    if (file + 1 >= metainfo->file_count)
         return true;
     const char *path = metainfo->files[file].path, *next = metainfo->files[file + 1].path;
     size_t len = folder_len(path);
@@ -284,38 +294,36 @@ void storage_mark(struct storage *storage, uint32_t file, uint8_t marks)
     pthread_mutex_unlock(&storage->marks_lock);
 }
 
-static enum status open_file(const struct run *run, uint32_t file, int *out, bool *made)
+enum status storage_open_file(struct storage *storage, uint32_t file, bool write, int *out,
+                              bool *made, struct storage_error *error)
 {
-    struct storage *storage = run->storage;
-    bool write = run->out == NULL;
     *made = false;
     *out = storage_cache_borrow(storage->cache, storage, file, write);
     if (*out >= 0)
         return STATUS_OK;
     char path[STORAGE_PATH_SIZE];
     struct beneath walk;
-    enum status status = storage_walk_begin(storage, write, &walk, run->error);
+    enum status status = storage_walk_begin(storage, write, &walk, error);
     if (status != STATUS_OK)
         return status;
     storage_file_path(storage, storage_root_name(storage), file, path);
     *out = beneath_open(&walk, path, write, made);
     if (*out < 0)
-        status = storage_fail(run->error, errno, path);
+        status = storage_fail(error, errno, path);
     else if (*made)
         storage_mark(storage, file, STORAGE_MADE);
     storage_walk_end(&walk);
     return status;
 }
 
-/* All of the span, or what stopped it: errno, or 0 at the end of the file. */
-static bool move_bytes(const struct run *run, int fd, const struct metainfo_span *span, int *error)
+bool storage_move_bytes(int fd, uint8_t *out, const uint8_t *data, uint64_t len, uint64_t at,
+                        int *error)
 {
     uint64_t done = 0;
-    while (done < span->length) {
-        size_t left = (size_t)(span->length - done);
-        off_t at = (off_t)(span->file_offset + done);
-        ssize_t n = run->out != NULL ? pread(fd, run->out + done, left, at)
-                                     : pwrite(fd, run->data + done, left, at);
+    while (done < len) {
+        size_t left = (size_t)(len - done);
+        ssize_t n = out != NULL ? pread(fd, out + done, left, (off_t)(at + done))
+                                : pwrite(fd, data + done, left, (off_t)(at + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -325,6 +333,11 @@ static bool move_bytes(const struct run *run, int fd, const struct metainfo_span
         done += (uint64_t)n;
     }
     return true;
+}
+
+static bool move_bytes(const struct run *run, int fd, const struct metainfo_span *span, int *error)
+{
+    return storage_move_bytes(fd, run->out, run->data, span->length, span->file_offset, error);
 }
 
 /* Only to a file that is as we left it; and then we remember how we leave it. */
@@ -348,7 +361,8 @@ static enum status move_file_span(const struct run *run, const struct metainfo_s
     struct storage *storage = run->storage;
     int fd, error = 0;
     bool made;
-    enum status status = open_file(run, span->file, &fd, &made);
+    enum status status =
+        storage_open_file(storage, span->file, run->out == NULL, &fd, &made, run->error);
     if (status != STATUS_OK)
         return status;
     if (run->out == NULL) {
@@ -368,6 +382,26 @@ static enum status move_file_span(const struct run *run, const struct metainfo_s
     return status;
 }
 
+/* From the border file, where it has the piece; else the file is there from when it was wanted. */
+static enum status read_left_out(struct run run, struct metainfo_span span)
+{
+    const struct metainfo *metainfo = run.storage->metainfo;
+    enum status status = STATUS_OK;
+    uint64_t left = span.length;
+    while (left > 0 && status == STATUS_OK) {
+        uint64_t offset = metainfo->files[span.file].offset + span.file_offset;
+        uint64_t in_piece = metainfo->piece_length - offset % metainfo->piece_length;
+        span.length = left < in_piece ? left : in_piece;
+        status = storage_borders_read(run.storage, offset, span.length, run.out, run.error);
+        if (status == STATUS_NOT_FOUND)
+            status = move_file_span(&run, &span);
+        run.out += span.length;
+        span.file_offset += span.length;
+        left -= span.length;
+    }
+    return status;
+}
+
 static enum status move_span(const struct run *run, const struct metainfo_span *span)
 {
     struct storage *storage = run->storage;
@@ -376,11 +410,23 @@ static enum status move_span(const struct run *run, const struct metainfo_span *
             memset(run->out, 0, (size_t)span->length);
         return STATUS_OK;
     }
+    if (storage_is_left_out(storage, span->file))
+        return run->out != NULL ? read_left_out(*run, *span) : STATUS_OK;
     if (run->out != NULL)
         return move_file_span(run, span);
     pthread_mutex_lock(&storage->looks_lock); /* from here on who makes it is who knows it */
     enum status status = move_file_span(run, span);
     pthread_mutex_unlock(&storage->looks_lock);
+    return status;
+}
+
+enum status storage_write_span(struct storage *storage, const struct metainfo_span *span,
+                               const uint8_t *data, struct storage_error *error)
+{
+    struct run run = {.storage = storage, .data = data, .error = error};
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage->partial ? move_span(&run, span) : STATUS_REFUSED;
+    pthread_rwlock_unlock(&storage->lock);
     return status;
 }
 
@@ -425,11 +471,12 @@ enum status storage_read(struct storage *storage, uint64_t offset, size_t len, u
 
 bool storage_have_marks(struct storage *storage)
 {
+    size_t count = (size_t)storage->metainfo->file_count + 1; /* and the border file */
     pthread_mutex_lock(&storage->marks_lock);
     if (storage->marks == NULL)
-        storage->marks = calloc(storage->metainfo->file_count, 1);
+        storage->marks = calloc(count, 1);
     if (storage->looks == NULL)
-        storage->looks = calloc(storage->metainfo->file_count, sizeof *storage->looks);
+        storage->looks = calloc(count, sizeof *storage->looks);
     bool have = storage->marks != NULL && storage->looks != NULL;
     pthread_mutex_unlock(&storage->marks_lock);
     return have;
@@ -445,7 +492,11 @@ enum status storage_write(struct storage *storage, uint64_t offset, struct bytes
     if (!storage_have_marks(storage))
         return STATUS_NO_MEMORY;
     pthread_rwlock_rdlock(&storage->lock);
-    enum status status = storage->partial ? move_run(&run, offset, data.len) : STATUS_REFUSED;
+    enum status status = storage->partial ? STATUS_OK : STATUS_REFUSED;
+    if (status == STATUS_OK && storage->left_out != NULL)
+        status = storage_borders_write(storage, offset, data, error);
+    if (status == STATUS_OK)
+        status = move_run(&run, offset, data.len);
     pthread_rwlock_unlock(&storage->lock);
     return status;
 }
@@ -485,7 +536,7 @@ static enum status sync_marked(struct storage *storage, struct beneath *walk,
 {
     char path[STORAGE_PATH_SIZE];
     bool folder_due = false, changed = false;
-    for (uint32_t i = 0; i < storage->metainfo->file_count; i++) {
+    for (uint32_t i = 0; i <= storage->metainfo->file_count; i++) {
         uint8_t marks = take_marks(storage, i);
         folder_due = folder_due || (marks & STORAGE_MADE);
         bool sync_folders = folder_due && storage_ends_folder(storage->metainfo, i);

@@ -88,13 +88,26 @@ enum status storage_write(struct storage *storage, uint64_t offset, struct bytes
  * CHANGED. */
 enum status storage_sync(struct storage *storage, struct storage_error *error);
 
+/* ---- files that are left out ---- */
+
+/* A piece that has bytes of a wanted file and of one that is left out is fetched and verified
+ * whole. So that nobody finds a file he did not ask for, cut or full of holes, nothing is written
+ * to files that are left out: such pieces lie, whole, in `.kadpeer-INFOHASH` in the torrent's
+ * folder, under either name of that, and bytes of files that are left out are read from there.
+ * Bytes that came while a file was wanted stay in it. */
+
+/* file_count flags, taken; NULL: none is. No other call may be running. */
+void storage_leave_out(struct storage *storage, uint8_t *left_out);
+/* Bytes of files that are left out no longer move to them. Only while partial; again: the same. */
+enum status storage_take_in(struct storage *storage, struct storage_error *error);
+
 /* ---- the whole ---- */
 
-/* While partial: makes the folder (or the single file) and the files of no length. So an unwritable
- * place shows before anything is fetched. What has the partial name already is taken as ours: for
- * a new download look first (storage_look). From then on it is held until it is finished, deleted
- * or freed: CONFLICT for any other storage, in whatever process, as far as the file system has
- * locks. */
+/* While partial: makes the folder (or the single file) and the wanted files of no length. So an
+ * unwritable place shows before anything is fetched. What has the partial name already is taken as
+ * ours: for a new download look first (storage_look). From then on it is held until it is finished,
+ * deleted or freed: CONFLICT for any other storage, in whatever process, as far as the file system
+ * has locks. */
 enum status storage_prepare(struct storage *storage, struct storage_error *error);
 /* Syncs all, cuts files that are too long, renames to DIR/TARGET, syncs DIR; not partial from then
  * on. Files that are missing or short were not selected and stay so: what is wanted, the caller has

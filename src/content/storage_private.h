@@ -34,6 +34,10 @@ struct storage {
     pthread_mutex_t looks_lock;
     struct storage_looks *looks; /* file_count of them; NULL before the first write */
     bool stamps_lie;             /* sizes alone are compared */
+    uint8_t *left_out;           /* file_count flags; NULL: none is left out */
+    pthread_mutex_t borders_lock;
+    uint32_t *slots; /* piece_count: where it lies in the border file, from 1; NULL: not read yet */
+    uint32_t slot_count;
 };
 
 /* Notes what went wrong with that path (errno in `error_number`) and gives its status. */
@@ -44,6 +48,27 @@ void storage_file_path(const struct storage *storage, const char *root_name, uin
 const char *storage_root_name(const struct storage *storage); /* as `partial` says; needs lock */
 
 void storage_let_go(struct storage *storage); /* of the hold */
+
+/* An open file; `file` may be file_count: the border file. To be given back to the cache. */
+enum status storage_open_file(struct storage *storage, uint32_t file, bool write, int *out,
+                              bool *made, struct storage_error *error);
+/* All of them (`out` NULL: from `data`), or what stopped it: errno, or 0 at the end of the file. */
+bool storage_move_bytes(int fd, uint8_t *out, const uint8_t *data, uint64_t len, uint64_t at,
+                        int *error);
+
+/* To its file, whatever the piece. */
+enum status storage_write_span(struct storage *storage, const struct metainfo_span *span,
+                               const uint8_t *data, struct storage_error *error);
+
+/* ---- border pieces: storage_borders.c ---- */
+
+bool storage_is_left_out(const struct storage *storage, uint32_t file);
+/* Bytes within one piece. NOT_FOUND: it does not lie in the border file. */
+enum status storage_borders_read(struct storage *storage, uint64_t offset, uint64_t len,
+                                 uint8_t *out, struct storage_error *error);
+/* As far as they are of pieces that have a part of a file left out. */
+enum status storage_borders_write(struct storage *storage, uint64_t offset, struct bytes data,
+                                  struct storage_error *error);
 
 /* Makes room for marks and looks. False: no memory. */
 bool storage_have_marks(struct storage *storage);

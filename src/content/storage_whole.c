@@ -226,7 +226,8 @@ static enum status make_empty_files(struct storage *storage, struct beneath *wal
     const struct metainfo *metainfo = storage->metainfo;
     enum status status = metainfo->single_file ? STATUS_OK : make_root(storage, walk, error);
     for (uint32_t i = 0; i < metainfo->file_count && status == STATUS_OK; i++)
-        if (is_on_disk(storage, i) && (metainfo->single_file || metainfo->files[i].length == 0))
+        if (is_on_disk(storage, i) && !storage_is_left_out(storage, i) &&
+            (metainfo->single_file || metainfo->files[i].length == 0))
             status = make_file(storage, walk, i, error);
     return status;
 }
@@ -374,8 +375,9 @@ static enum status merge_folders(struct storage *storage, struct beneath *from,
     struct beneath to;
     enum status status = STATUS_OK;
     beneath_init(&to, from->root);
-    for (uint32_t i = 0; i < storage->metainfo->file_count && status == STATUS_OK; i++)
-        if (is_on_disk(storage, i))
+    uint32_t count = storage->metainfo->file_count;
+    for (uint32_t i = 0; i <= count && status == STATUS_OK; i++)
+        if (i == count || is_on_disk(storage, i)) /* the border file, too */
             status = merge_file(storage, from, &to, i, error);
     beneath_dispose(&to);
     if (status == STATUS_OK)
@@ -484,9 +486,10 @@ static enum status delete_files(struct storage *storage, struct beneath *walk,
 {
     char path[STORAGE_PATH_SIZE];
     enum status first = STATUS_OK;
-    for (uint32_t i = 0; i < storage->metainfo->file_count; i++) {
+    uint32_t count = storage->metainfo->file_count;
+    for (uint32_t i = 0; i <= count - storage->metainfo->single_file; i++) {
         const char *last;
-        if (!is_on_disk(storage, i))
+        if (i < count && !is_on_disk(storage, i))
             continue;
         storage_file_path(storage, storage_root_name(storage), i, path);
         int folder = beneath_folder_of(walk, path, false, &last);

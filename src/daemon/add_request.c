@@ -1,5 +1,6 @@
 #include "daemon/add_request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "daemon/item.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
+#include "daemon/reselect.h"
+#include "daemon/selection.h"
 
 /* ---- reading ---- */
 
@@ -68,22 +71,38 @@ static bool read_from(struct add_request *request, struct call *call)
     return true;
 }
 
+/* Numbers are the same as their text. False: no list of them. */
+static bool join_numbers(const msgpack_object_array *array, struct buffer *out)
+{
+    for (uint32_t i = 0; i < array->size; i++) {
+        if (array->ptr[i].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+            return false;
+        buffer_add_format(out, "%s%" PRIu64, i > 0 ? "," : "", array->ptr[i].via.u64);
+    }
+    buffer_add_byte(out, 0);
+    return true;
+}
+
 static bool read_selection(struct add_request *request, struct call *call)
 {
     const msgpack_object *select = call_param(call, "select");
-    if (select == NULL || select->type != MSGPACK_OBJECT_ARRAY)
-        return true;
-    const msgpack_object_array *array = &select->via.array;
-    uint32_t *files = malloc((array->size + 1) * sizeof *files);
-    size_t count = 0;
-    for (uint32_t i = 0; files != NULL && i < array->size; i++)
-        if (array->ptr[i].type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
-            array->ptr[i].via.u64 < METAINFO_FILES_MAX)
-            files[count++] = (uint32_t)array->ptr[i].via.u64;
-    bool good = files != NULL && item_options_select(&request->options, files, count);
-    free(files);
+    const char *text = call_text(call, "select", NULL);
+    struct buffer numbers;
+    buffer_init(&numbers);
+    bool good = true;
+    if (select != NULL && select->type == MSGPACK_OBJECT_ARRAY && select->via.array.size > 0) {
+        good = join_numbers(&select->via.array, &numbers) && !numbers.failed;
+        text = good ? (const char *)numbers.data : NULL;
+    }
+    if (good && text != NULL) {
+        good = text[0] != 0 && strlen(text) <= SELECTION_BYTES_MAX;
+        request->options.choice = good ? strdup(text) : NULL;
+        request->selects = good = request->options.choice != NULL;
+    }
+    buffer_dispose(&numbers);
     if (!good)
-        call_fail(call, "no_memory", 1, NULL, "out of memory");
+        call_fail(call, "usage", 2, NULL,
+                  "files are selected by their numbers, ranges of them and globs: 0,3-5,*.flac");
     return good;
 }
 
@@ -231,6 +250,13 @@ static void take_digests(const struct add_request *request, struct item *item)
     item_find_discovery(item);
 }
 
+static void be_sequential(struct item *item)
+{
+    item->options.sequential = true;
+    if (item->transfer != NULL)
+        transfer_set_sequential(item->transfer, true);
+}
+
 /* What is asked for again goes on, with what is new about the asking. */
 static enum attached attach(struct add_request *request, struct item *item)
 {
@@ -248,10 +274,14 @@ static enum attached attach(struct add_request *request, struct item *item)
     item->row.no_seed = item->row.no_seed || request->no_seed;
     if (request->options.has_ratio)
         item_options_set_ratio(&item->options, request->options.ratio);
+    if (request->options.sequential)
+        be_sequential(item);
+    if (request->selects && !is_new)
+        reselect(item, &request->options);
     give_peers(request, item);
     item_begin_again(item);
     item_save(item);
-    bool rests = item->row.complete && item->row.no_seed;
+    bool rests = item->row.complete && item->row.no_seed && !item->options.reselects;
     if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);
@@ -345,6 +375,25 @@ static bool is_for_others(const struct add_request *request, const struct item *
            memcmp(item->row.group, request->group.bytes, sizeof item->row.group) != 0;
 }
 
+/* As far as it is known which files there are. False: the call has been failed. */
+static bool resolve_selection(struct add_request *request, const struct item *item,
+                              struct call *call)
+{
+    char error[SELECTION_ERROR_SIZE], hint[64];
+    const struct metainfo *metainfo =
+        item != NULL && item->metainfo != NULL ? item->metainfo : request->metainfo;
+    if (!request->selects || metainfo == NULL)
+        return true;
+    enum status status =
+        selection_resolve(&request->options, metainfo, request->options.choice, error);
+    if (status == STATUS_OK)
+        return true;
+    snprintf(hint, sizeof hint, "kadpeer files %lld", item != NULL ? (long long)item->row.id : 0LL);
+    call_fail(call, "no_file", 3, item != NULL ? hint : NULL, "cannot select \"%.100s\": %s",
+              request->options.choice, error);
+    return false;
+}
+
 void add_request_do(struct add_request *request, struct call *call)
 {
     struct item *item = engine_find(request->engine, &request->infohash);
@@ -361,6 +410,8 @@ void add_request_do(struct add_request *request, struct call *call)
                   item->row.name, (long long)item->row.id);
         return;
     }
+    if (!resolve_selection(request, item, call))
+        return;
     if (item == NULL)
         item = add_new(request, &status);
     else if (!request->options.metadata_only)

@@ -94,6 +94,7 @@ static const struct {
     [TROUBLE_MISMATCH] = {"mismatch", 10, NULL},
     [TROUBLE_DISK] = {"disk", 9, NULL},
     [TROUBLE_METADATA] = {"bad_torrent", 12, NULL},
+    [TROUBLE_SELECTION] = {"no_file", 3, "kadpeer files ID lists them, get ID --select chooses"},
 };
 
 static void fail_with_trouble(struct follower *follower)
@@ -156,7 +157,7 @@ static void fail_without_source(struct follower *follower)
 static bool is_done(const struct item *item)
 {
     return item->row.complete && item->trouble == TROUBLE_NONE && item->to_verify == NULL &&
-           (item->placed || item->row.wish != WISH_RUN);
+           !item->options.reselects && (item->placed || item->row.wish != WISH_RUN);
 }
 
 /* True: it has ended and is gone. */

@@ -148,6 +148,7 @@ void item_free(struct item *item)
     free(item->wanted);
     free(item->expected);
     free(item->seen);
+    free(item->finished);
     free(item->to_verify);
     free(item->reopen_have);
     free(item->adopt_have);
@@ -182,11 +183,29 @@ enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
     return item_open_storage(item, true);
 }
 
+void item_leave_out(struct item *item, struct storage *storage)
+{
+    uint32_t count = item->metainfo->file_count;
+    uint8_t *left_out = NULL;
+    if (item->options.selected_count > 0 && (left_out = malloc(count)) != NULL)
+        for (uint32_t i = 0; i < count; i++)
+            left_out[i] = !item_options_selects(&item->options, i);
+    storage_leave_out(storage, left_out);
+}
+
+enum status item_make_storage(struct item *item, bool partial, struct storage **out)
+{
+    enum status status = storage_new(item->metainfo, item->row.dir, item->row.target, partial,
+                                     item->engine->cache, out);
+    if (status == STATUS_OK)
+        item_leave_out(item, *out);
+    return status;
+}
+
 enum status item_open_storage(struct item *item, bool partial)
 {
     struct storage *storage;
-    enum status status = storage_new(item->metainfo, item->row.dir, item->row.target, partial,
-                                     item->engine->cache, &storage);
+    enum status status = item_make_storage(item, partial, &storage);
     if (status != STATUS_OK) {
         item_set_trouble(item, TROUBLE_DISK, status, "cannot use the name %s in %s",
                          item->row.target, item->row.dir);
@@ -231,6 +250,8 @@ void item_set_wish(struct item *item, enum catalog_wish wish)
     }
     if (wish == WISH_RUN) {
         item_clear_trouble(item);
+        if (item->metainfo != NULL && item->options.choice != NULL)
+            item_apply_selection(item);
         item->placed = false;
         item->final_is_other = false;
         peer_list_forget_failures(item->peers, engine_now(item->engine));

@@ -45,6 +45,7 @@ enum item_trouble {
     TROUBLE_MISMATCH,      /* fetched by a file's SHA-1, which it does not have */
     TROUBLE_DISK,          /* no permission, read or write failed */
     TROUBLE_METADATA,      /* what peers gave as metadata is none */
+    TROUBLE_SELECTION,     /* no file is what was selected */
 };
 
 enum item_state {
@@ -87,6 +88,8 @@ struct item {
     struct storage *storage;       /* NULL without metainfo */
     struct storage_stat *expected; /* of a complete one: its files when they were right */
     struct storage_stat *seen;     /* as the last look saw them */
+    struct storage_stat *finished; /* `expected` of a complete one that wants more: reselect.h */
+    bool reselecting;              /* the disk is about to follow the new selection */
     bool placed;
     bool final_is_other;   /* what has the final name was verified: it is something else */
     bool look_at_final;    /* it came there while we fetched */
@@ -166,6 +169,9 @@ struct peer_connection *item_connection(struct item *item, uint32_t peer); /* NU
 /* Metainfo has come to be known: taken. Fills in name, size and target where the row has none. */
 enum status item_set_metainfo(struct item *item, struct metainfo *metainfo);
 enum status item_open_storage(struct item *item, bool partial); /* anew */
+/* Another one of the same content, for the caller. */
+enum status item_make_storage(struct item *item, bool partial, struct storage **out);
+void item_leave_out(struct item *item, struct storage *storage); /* what is not selected */
 /* All at once: what is verified. Taken; NULL: nothing. */
 void item_set_have(struct item *item, uint8_t *have);
 void item_add_piece(struct item *item, uint32_t piece);

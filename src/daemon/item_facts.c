@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/selection.h"
+
 static bool has_bit(const uint8_t *bits, uint32_t i)
 {
     return (bits[i / 8] >> (7 - i % 8) & 1) != 0;
@@ -92,8 +94,22 @@ void item_mark_pieces(const struct item *item, uint32_t number, uint8_t *bits)
         bits[i / 8] |= (uint8_t)(0x80 >> i % 8);
 }
 
+/* What was chosen before it was known which files there are. */
+static void resolve_choice(struct item *item)
+{
+    char error[SELECTION_ERROR_SIZE];
+    if (item->options.choice == NULL)
+        return;
+    enum status status =
+        selection_resolve(&item->options, item->metainfo, item->options.choice, error);
+    if (status != STATUS_OK)
+        item_set_trouble(item, TROUBLE_SELECTION, status, "cannot select \"%.100s\": %s",
+                         item->options.choice, error);
+}
+
 void item_apply_selection(struct item *item)
 {
+    resolve_choice(item);
     free(item->wanted);
     item->wanted = NULL;
     if (item->options.selected_count > 0)

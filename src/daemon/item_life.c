@@ -128,6 +128,7 @@ static void forget_content(struct item *item)
     free(item->have);
     free(item->wanted);
     free(item->seen);
+    free(item->finished);
     free(item->to_verify);
     free(item->reopen_have);
     free(item->adopt_have);
@@ -135,7 +136,8 @@ static void forget_content(struct item *item)
     item->storage = item->probe = NULL;
     item->metainfo = NULL;
     item->have = item->wanted = item->to_verify = item->reopen_have = NULL;
-    item->seen = NULL;
+    item->seen = item->finished = NULL;
+    item->options.reselects = item->reselecting = false;
     item->have_count = item->missing = 0;
     item->missing_bytes = item->unsynced_bytes = 0;
     item->placed = item->final_is_other = item->look_at_final = item->leftover = false;

@@ -13,6 +13,7 @@ static const struct {
     {"prepared", offsetof(struct item_options, prepared)},
     {"sha1_too", offsetof(struct item_options, sha1_too)},
     {"metadata_only", offsetof(struct item_options, metadata_only)},
+    {"reselects", offsetof(struct item_options, reselects)},
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 
@@ -41,6 +42,24 @@ bool item_options_select(struct item_options *options, const uint32_t files[], s
     return true;
 }
 
+bool item_options_selects(const struct item_options *options, uint32_t file)
+{
+    return options->selected_count == 0 ||
+           bsearch(&file, options->selected, options->selected_count, sizeof file, compare) != NULL;
+}
+
+void item_options_take_selection(struct item_options *options, struct item_options *from)
+{
+    free(options->selected);
+    free(options->choice);
+    options->selected = from->selected;
+    options->selected_count = from->selected_count;
+    options->choice = from->choice;
+    from->selected = NULL;
+    from->selected_count = 0;
+    from->choice = NULL;
+}
+
 bool item_options_set_ratio(struct item_options *options, double ratio)
 {
     if (!(ratio >= 0 && ratio <= RATIO_MAX)) /* NaN too */
@@ -65,6 +84,39 @@ static void parse_selected(struct item_options *options, const char *text)
     }
     item_options_select(options, files, count);
     free(files);
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "%20" is a blank: words are separated by them. NULL: no memory. */
+static char *parse_text(const char *text, size_t len)
+{
+    char *out = malloc(len + 1);
+    size_t at = 0;
+    for (size_t i = 0; i < len && out != NULL; i++) {
+        bool coded = text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 &&
+                     hex_digit(text[i + 2]) >= 0;
+        out[at++] = coded ? (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2])) : text[i];
+        i += coded ? 2 : 0;
+    }
+    if (out != NULL)
+        out[at] = 0;
+    return out;
+}
+
+static void format_text(struct buffer *out, const char *key, const char *text)
+{
+    if (text == NULL)
+        return;
+    buffer_add_format(out, "%s%s=", out->len > 0 ? " " : "", key);
+    for (const char *c = text; *c != 0; c++)
+        if ((unsigned char)*c <= ' ' || *c == '%')
+            buffer_add_format(out, "%%%02x", (unsigned char)*c);
+        else
+            buffer_add_byte(out, (uint8_t)*c);
 }
 
 static void parse_rejected(struct item_options *options, const char *text)
@@ -109,6 +161,8 @@ void item_options_parse(struct item_options *options, const char *text)
             item_options_set_ratio(options, strtod(text + 6, NULL));
         if (len > 7 && memcmp(text, "select=", 7) == 0)
             parse_selected(options, text + 7);
+        if (len > 7 && memcmp(text, "choice=", 7) == 0 && options->choice == NULL)
+            options->choice = parse_text(text + 7, len - 7);
         text += len + strspn(text + len, " ");
     }
 }
@@ -131,12 +185,14 @@ void item_options_format(const struct item_options *options, struct buffer *out)
                           : out->len > 0 ? " select="
                                          : "select=",
                           options->selected[i]);
+    format_text(out, "choice", options->choice);
     buffer_add_byte(out, 0);
 }
 
 void item_options_dispose(struct item_options *options)
 {
     free(options->selected);
+    free(options->choice);
     free(options->rejected);
     *options = (struct item_options){.sequential = false};
 }

@@ -22,6 +22,8 @@ struct item_options {
     double ratio;          /* sharing ends when it was sent so often; 0: not by that */
     uint32_t *selected;    /* file numbers, ascending */
     size_t selected_count; /* 0: all */
+    char *choice;          /* what was typed to select them, until the files are known; or NULL */
+    bool reselects;        /* the selection is new: the disk has to follow */
 };
 
 void item_options_parse(struct item_options *options, const char *text); /* NULL: none; unknown
@@ -35,3 +37,6 @@ bool item_options_reject(struct item_options *options, const struct id *infohash
 bool item_options_rejects(const struct item_options *options, const struct id *infohash);
 /* Copies, sorts, drops repeats. False: no memory. */
 bool item_options_select(struct item_options *options, const uint32_t files[], size_t count);
+bool item_options_selects(const struct item_options *options, uint32_t file);
+/* Moves what was selected, and how. */
+void item_options_take_selection(struct item_options *options, struct item_options *from);

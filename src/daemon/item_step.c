@@ -12,6 +12,7 @@
 #include "daemon/item_facts.h"
 #include "daemon/peer_connection.h"
 #include "daemon/place.h"
+#include "daemon/reselect.h"
 #include "daemon/reshare.h"
 #include "daemon/verifier.h"
 
@@ -19,6 +20,7 @@ enum goal {
     GOAL_OFF,
     GOAL_RESHARE,
     GOAL_ADOPT,
+    GOAL_RESELECT,
     GOAL_METADATA,
     GOAL_PLACE,
     GOAL_VERIFY,
@@ -200,6 +202,9 @@ static enum goal goal_of(const struct item *item)
         return GOAL_RESHARE;
     if (item->adopt_have != NULL && !item->removing && !item->engine->stopping)
         return GOAL_ADOPT;
+    if (item->options.reselects && !item->reselecting && item->metainfo != NULL &&
+        !item->removing && !item->engine->stopping)
+        return GOAL_RESELECT;
     if (is_time_to_look(item))
         return GOAL_PLACE;
     if (is_asked_to_verify(item))
@@ -321,6 +326,12 @@ void item_step(struct item *item)
         item_halt(item);
         if (item->transfer == NULL && item_is_idle(item) && !discard_start(item))
             item_adopt(item);
+        break;
+    case GOAL_RESELECT:
+        finisher_cancel(item);
+        item_halt(item);
+        if (item->transfer == NULL && item_is_idle(item))
+            reselect_apply(item);
         break;
     case GOAL_METADATA:
         need_transfer(item, false);

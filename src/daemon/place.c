@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/item_facts.h"
+#include "daemon/reselect.h"
 #include "io/work.h"
 
 enum outcome {
@@ -26,6 +27,7 @@ struct place {
     struct storage *storage;
     struct storage *probe; /* the final name; to be reopened where `reopen` */
     bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces, changed, distrust;
+    bool reselects; /* what was left out may be wanted now */
     uint64_t needed, reserve;
     /* out */
     enum outcome outcome;
@@ -69,6 +71,8 @@ static enum outcome prepare(struct place *place)
     if (place->distrust)
         storage_distrust_stamps(storage);
     place->status = storage_prepare(storage, &place->error);
+    if (place->status == STATUS_OK && place->reselects)
+        place->status = storage_take_in(storage, &place->error);
     if (place->status == STATUS_OK)
         place->status = storage_look_anew(storage, place->stats, place->otherwise, &place->error);
     if (place->status == STATUS_NO_SPACE)
@@ -127,8 +131,8 @@ static bool are_same(const struct item *item, const struct storage_stat *a,
 static bool is_held(const struct item *item, uint32_t file)
 {
     const struct metainfo_file *f = &item->metainfo->files[file];
-    if (f->length == 0)
-        return item->expected == NULL || item->expected[file].exists;
+    if (f->length == 0 || !item_options_selects(&item->options, file))
+        return item->expected == NULL ? f->length == 0 : item->expected[file].exists;
     uint32_t first = (uint32_t)(f->offset / item->metainfo->piece_length);
     uint32_t last = (uint32_t)((f->offset + f->length - 1) / item->metainfo->piece_length);
     for (uint32_t piece = first; piece <= last; piece++)
@@ -253,7 +257,8 @@ static bool can_hold(const struct item *item, const struct storage_stat *stats)
              file < metainfo->file_count && metainfo->files[file].offset < end; file++) {
             const struct metainfo_file *f = &metainfo->files[file];
             uint64_t file_end = f->offset + f->length < end ? f->length : end - f->offset;
-            if (!f->padding && f->length > 0 && stats[file].size < file_end)
+            bool on_disk = !f->padding && item_options_selects(&item->options, file);
+            if (on_disk && f->length > 0 && stats[file].size < file_end)
                 return false;
         }
     }
@@ -300,7 +305,8 @@ static void take_reopened(struct item *item, struct place *place)
         storage_free(item->storage);
         item->storage = place->probe;
         place->probe = NULL;
-        item_set_have(item, item->reopen_have);
+        if (item->reopen_have != NULL)
+            item_set_have(item, item->reopen_have);
         item_save_have(item);
     } else {
         free(item->reopen_have);
@@ -333,6 +339,12 @@ static bool verify_changed(struct item *item, const struct place *place)
     return true;
 }
 
+/* Back at the partial name because more is wanted: it must be as it was when it was complete. */
+static bool was_right(const struct item *item, const struct place *place)
+{
+    return !place->reselects || !place->reopened || are_same(item, place->stats, item->finished);
+}
+
 static void begin_anew(struct item *item)
 {
     log_warn("engine", "transfer %lld: its partial file is gone, so it begins anew",
@@ -355,7 +367,7 @@ static void on_ready(struct item *item, struct place *place)
     } else if (has_pieces && verify_changed(item, place)) {
         if (!alarm)
             item_tell_changed(item, NULL);
-    } else if (has_pieces && !can_hold(item, place->stats)) {
+    } else if (has_pieces && (!can_hold(item, place->stats) || !was_right(item, place))) {
         verify_everything(item);
     } else if (has_pieces && alarm) {
         item_false_alarm(item);
@@ -370,6 +382,8 @@ static void on_ready(struct item *item, struct place *place)
     if (item->trouble == TROUBLE_NO_SPACE)
         item_clear_trouble(item);
     item->placed = !item->changed;
+    if (place->reselects)
+        reselect_done(item);
 }
 
 static void on_no_space(struct item *item, const struct place *place)
@@ -447,8 +461,8 @@ static bool give_probe(struct item *item, struct place *place)
         item->probe = NULL;
         return true;
     }
-    return storage_new(item->metainfo, item->row.dir, item->row.target, false, item->engine->cache,
-                       &place->probe) == STATUS_OK;
+    place->reopen = item->reselecting && item->options.prepared;
+    return item_make_storage(item, false, &place->probe) == STATUS_OK;
 }
 
 /* Another download that writes to the same partial file. NULL: none. */
@@ -497,6 +511,7 @@ void place_start(struct item *item)
     place->has_pieces = item->have_count > 0;
     place->changed = item->changed;
     place->distrust = item->false_alarms >= FALSE_ALARMS_MAX;
+    place->reselects = item->reselecting;
     place->needed = item->missing_bytes;
     place->reserve = engine->reserve_bytes;
     if (!give_probe(item, place)) {

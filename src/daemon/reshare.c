@@ -30,10 +30,11 @@ static void forget_old_plans(struct item *item)
     item->options.metadata_only = false;
     free(item->adopt_have);
     item->adopt_have = NULL;
+    item->options.reselects = item->reselecting = false;
     item->leftover = item->final_is_other = item->look_at_final = false;
-    free(item->options.selected);
-    item->options.selected = NULL;
-    item->options.selected_count = 0;
+    item_options_select(&item->options, NULL, 0);
+    free(item->options.choice);
+    item->options.choice = NULL;
     free(item->wanted);
     item->wanted = NULL;
 }

@@ -129,16 +129,6 @@ static uint64_t done_of(const struct item *item, const struct metainfo_file *fil
     return done;
 }
 
-static bool is_selected(const struct item *item, uint32_t file)
-{
-    if (item->options.selected_count == 0)
-        return true;
-    for (size_t i = 0; i < item->options.selected_count; i++)
-        if (item->options.selected[i] == file)
-            return true;
-    return false;
-}
-
 void transfer_files(struct daemon *daemon, struct call *call)
 {
     const struct item *item = transfer_target(daemon->engine, call);
@@ -157,7 +147,7 @@ void transfer_files(struct daemon *daemon, struct call *call)
         pack_text(pack, "path", file->path);
         pack_u64(pack, "size", file->length);
         pack_u64(pack, "done", done_of(item, file));
-        pack_bool(pack, "selected", is_selected(item, i));
+        pack_bool(pack, "selected", item_options_selects(&item->options, i));
         pack_end(pack);
     }
     pack_end(pack);

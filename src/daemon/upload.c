@@ -37,9 +37,9 @@ static bool is_as_expected(struct storage *storage, uint32_t file,
                            const struct storage_stat *expected)
 {
     struct storage_stat now;
-    return storage_stat_file(storage, file, &now, NULL) == STATUS_OK && now.exists &&
-           now.size == expected->size && now.mtime_ns == expected->mtime_ns &&
-           now.inode == expected->inode;
+    return storage_stat_file(storage, file, &now, NULL) == STATUS_OK &&
+           now.exists == expected->exists && now.size == expected->size &&
+           now.mtime_ns == expected->mtime_ns && now.inode == expected->inode;
 }
 
 /* After the reading: what was read before a change is still right, so nothing wrong gets out. */
@@ -141,11 +141,12 @@ static void on_failed_read(struct item *item, enum status status)
         return;
     bool changed = status == STATUS_MISMATCH || status == STATUS_NOT_FOUND ||
                    status == STATUS_REFUSED || status == STATUS_CHANGED;
-    if (changed && !item->row.complete)
+    if (changed && !item->row.complete) {
         item_partial_changed(item, NULL);
-    else if (changed)
+    } else if (changed) {
         item->placed = false;
-    else if (status != STATUS_BUSY && status != STATUS_NO_MEMORY && status != STATUS_CANCELLED)
+        item->verify_all = item->options.selected_count > 0; /* border bytes have no looks */
+    } else if (status != STATUS_BUSY && status != STATUS_NO_MEMORY && status != STATUS_CANCELLED)
         item_set_trouble(item, TROUBLE_DISK, status, "cannot read %s: %s", item->row.name,
                          status_text(status));
 }
