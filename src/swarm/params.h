@@ -39,9 +39,9 @@
 #define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
 #define BACKLOG_FATAL_BYTES (32u << 20) /* in the owner's queue: the same */
 #define PAST_PEERS_MAX      512         /* addresses of peers that left, for a late verdict */
-#define ACTIONS_PER_PEER    6           /* OUTPUT, CLOSE, BAN, LISTENS, HAS_ALL, one to spare */
-#define ACTIONS_OF_ALL      8           /* METADATA, COMPLETE more than once */
-#define ACTIONS_FOUND_MAX   1000        /* ACTION_FOUND waiting; more are dropped */
+#define ACTIONS_PER_PEER    7    /* OUTPUT, READ, CLOSE, BAN, LISTENS, HAS_ALL, one to spare */
+#define ACTIONS_OF_ALL      8    /* METADATA, COMPLETE more than once */
+#define ACTIONS_FOUND_MAX   1000 /* ACTION_FOUND waiting; more are dropped */
 
 /* ---- requests ---- */
 
@@ -87,6 +87,26 @@
 #define UNREAD_MS            10000        /* not a byte of the backlog taken: no slot */
 #define UNREAD_FATAL_MS      30000        /* closed: what waits for it takes up memory */
 #define METADATA_OUT_BYTES   (256u << 10) /* metadata waiting to be sent; more is rejected */
+
+/* ---- limiter ---- */
+
+#define LIMITER_BURST_MS    250         /* worth of a limit that may move at once after a pause */
+#define LIMITER_BLOCK_BYTES BLOCK_BYTES /* … or this, where that is more */
+#define LIMITER_KEPT_MS     100         /* reserved and not used: goes back */
+#define LIMITER_PACE_MS                                                                            \
+    10                     /* between two rounds of giving, so that a fast limit does not          \
+                              wake us for each block */
+#define LIMITER_SHARE_MS 5 /* worth of a limit that one gets at a time in a round */
+#define LIMITER_BEHIND_MS                                                                          \
+    100 /* worth of a limit that somebody may be behind others and get first */
+#define LIMITER_GRAINS      16                  /* reads a second at least, of a slow limit … */
+#define LIMITER_GRAIN_BYTES 1024                /* … that are worth their system call */
+#define LIMITER_MIN_BPS     1024                /* less is a mistake, say 500 for 500K */
+#define LIMITER_MAX_BPS     (UINT64_C(1) << 40) /* a second's worth can be counted */
+#define HELD_MS             3000 /* after we held a peer back its slowness is still ours */
+#define SLOT_BPS                                                                                   \
+    4096 /* served slower than this, a peer takes us for dead: with a low                          \
+            limit fewer are served at a time */
 
 /* ---- metadata [BEP 9] ---- */
 

@@ -30,6 +30,8 @@ struct peer *peer_new(uint32_t handle, const struct endpoint *remote, const stru
 
 void peer_free(struct peer *peer)
 {
+    limited_leave(&peer->down_limit);
+    limited_leave(&peer->up_limit);
     wire_dispose(&peer->wire);
     buffer_dispose(&peer->out);
     buffer_dispose(&peer->lent);

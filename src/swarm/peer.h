@@ -11,6 +11,7 @@
 #include "swarm/bitfield.h"
 #include "swarm/extension.h"
 #include "swarm/handshake.h"
+#include "swarm/limiter.h"
 #include "swarm/params.h"
 #include "swarm/pex.h"
 #include "swarm/rate.h"
@@ -93,6 +94,10 @@ struct peer {
     uint32_t metadata_served; /* parts */
     uint64_t both_seeds_ms;   /* since when; 0: not */
     uint64_t wanted_ms;       /* when either was last interested in the other */
+
+    struct limited down_limit, up_limit;
+    bool held;        /* found no room to read into; ACTION_READ ends that */
+    uint64_t held_ms; /* when last; 0: never */
 
     struct rate down, up;
     uint64_t bytes_down, bytes_up;

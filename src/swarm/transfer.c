@@ -79,7 +79,11 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
     transfer->config.client[sizeof transfer->config.client - 1] = '\0';
     if (config->memory_bytes == 0)
         transfer->config.memory_bytes = MEMORY_DEFAULT_BYTES;
-    transfer->choker.slots = config->upload_slots > 0 ? config->upload_slots : UPLOAD_SLOTS_DEFAULT;
+    if (config->upload_slots == 0)
+        transfer->config.upload_slots = UPLOAD_SLOTS_DEFAULT;
+    transfer->choker.slots = transfer->config.upload_slots;
+    limiter_init(&transfer->down_limiter, NULL, now_ms);
+    limiter_init(&transfer->up_limiter, NULL, now_ms);
     transfer->rng = config->rng;
     transfer->now_ms = transfer->round_ms = transfer->tick_ms = now_ms;
     transfer->fetch = transfer->serve = true;
@@ -110,6 +114,8 @@ void transfer_free(struct transfer *transfer)
         return;
     for (size_t i = 0; i < transfer->peer_count; i++)
         peer_free(transfer->peers[i]);
+    limiter_dispose(&transfer->down_limiter);
+    limiter_dispose(&transfer->up_limiter);
     forget_pieces(transfer);
     availability_free(transfer->availability);
     metadata_free(transfer->metadata);

@@ -25,6 +25,8 @@
 #include "kadpeer/status.h"
 #include "swarm/handshake.h"
 
+struct limiter;
+
 struct transfer_config {
     struct id infohash;
     uint8_t peer_id[20]; /* ours, as in the handshakes the owner sends for this infohash: tells
@@ -58,6 +60,18 @@ void transfer_set_sequential(struct transfer *transfer, bool sequential);
 /* Stop asking (paused, no space): nothing new is requested; serving goes on when `serve`. */
 void transfer_set_active(struct transfer *transfer, bool fetch, bool serve, uint64_t now_ms);
 
+/* How fast content may move; the protocol around it is neither counted nor held back. Takes effect
+ * at once, may be called at any time, and again when the rate of `all_down` or `all_up` has
+ * changed; without it nothing is limited. */
+struct transfer_limits {
+    uint64_t down_bps, up_bps;         /* of this transfer; 0: none of its own */
+    struct limiter *all_down, *all_up; /* of all together; borrowed, the same each time and outlive
+                                          the transfer; NULL: none */
+    bool local;                        /* also for peers with local addresses */
+};
+void transfer_set_limits(struct transfer *transfer, const struct transfer_limits *limits,
+                         uint64_t now_ms);
+
 /* ---- peers ---- */
 
 /* A connection whose handshakes are exchanged. Returns its handle, never 0; 0: full or no memory.
@@ -71,7 +85,8 @@ void transfer_remove_peer(struct transfer *transfer, uint32_t peer, uint64_t now
  * anything of the other for a while. 0: none. */
 uint32_t transfer_useless_peer(const struct transfer *transfer, uint64_t now_ms);
 
-/* Where the next bytes of this peer go: at least 1 byte of room. To be asked for right before each
+/* Where the next bytes of this peer go: at least 1 byte of room, or none: a limit holds it back,
+ * nothing is to be read until ACTION_READ. To be asked for right before each
  * read from the socket and used at once: any other call to this transfer may move it (uv_read's
  * alloc_cb is the right place). Nothing was read: nothing need be reported. */
 void transfer_receive_space(struct transfer *transfer, uint32_t peer, uint8_t **space, size_t *len);
@@ -100,6 +115,7 @@ uint64_t transfer_deadline(const struct transfer *transfer);
 
 enum transfer_action_type {
     ACTION_OUTPUT,   /* peer: transfer_next_output has something */
+    ACTION_READ,     /* peer: transfer_receive_space has room again */
     ACTION_CLOSE,    /* peer: flush what is queued and close; the handle is gone when the owner has
                         called    transfer_remove_peer */
     ACTION_CHECK,    /* piece, data: hash, write, record, then transfer_piece_checked */

@@ -65,8 +65,8 @@ void actions_output(struct transfer *transfer, struct peer *peer)
 /* What concerns a connection that is gone is not told any more. */
 static bool is_stale(struct transfer *transfer, const struct transfer_action *action)
 {
-    bool of_a_connection = action->type == ACTION_OUTPUT || action->type == ACTION_CLOSE ||
-                           action->type == ACTION_LISTENS;
+    bool of_a_connection = action->type == ACTION_OUTPUT || action->type == ACTION_READ ||
+                           action->type == ACTION_CLOSE || action->type == ACTION_LISTENS;
     return of_a_connection && peers_find(transfer, action->peer) == NULL;
 }
 

@@ -40,6 +40,8 @@ static void end_dealings(struct transfer *transfer, struct peer *peer)
     suggest_end(transfer, peer);
     holdings_leave(transfer, peer);
     upload_queue_dispose(&peer->uploads);
+    limited_leave(&peer->down_limit);
+    limited_leave(&peer->up_limit);
     if (peer->listen.family != ENDPOINT_NONE)
         availability_set_connected(transfer->availability, &peer->listen, false);
     if (transfer->metadata != NULL)
@@ -233,6 +235,7 @@ uint32_t transfer_add_peer(struct transfer *transfer, const struct endpoint *rem
         peer_free(peer);
         return 0;
     }
+    limits_enter(transfer, peer);
     struct peer *other = same_peer_id(transfer, peer);
     if (memcmp(theirs->peer_id, transfer->config.peer_id, sizeof theirs->peer_id) == 0)
         peers_close(transfer, peer, CLOSE_SELF, "is ourselves");

@@ -5,6 +5,7 @@
 #include "swarm/bitfield.h"
 #include "swarm/choker.h"
 #include "swarm/judge.h"
+#include "swarm/limiter.h"
 #include "swarm/metadata.h"
 #include "swarm/params.h"
 #include "swarm/peer.h"
@@ -48,6 +49,9 @@ struct transfer {
     uint32_t next_generation;              /* of handles */
     struct past_peer past[PAST_PEERS_MAX]; /* a ring */
     size_t past_count;
+
+    struct limiter down_limiter, up_limiter;
+    bool limits_local; /* hold for local peers, too */
 
     struct choker choker;
     uint64_t round_ms; /* of the choker, last */
@@ -161,6 +165,21 @@ void serve_admit(struct transfer *transfer);
 void serve_nobody(struct transfer *transfer);
 void serve_grant_fast(struct transfer *transfer, struct peer *peer);
 void serve_piece_lost(struct transfer *transfer, uint32_t piece);
+
+/* ---- transfer_limits.c: how fast ---- */
+
+void limits_enter(struct transfer *transfer, struct peer *peer); /* a new one */
+/* How much of `len` bytes of payload may be read from a limited peer; 0: none, and it is told when.
+ */
+size_t limits_receive(struct transfer *transfer, struct peer *peer, size_t len);
+/* Whether a limited peer may be sent its next block; it is taken to be. */
+bool limits_send(struct transfer *transfer, struct peer *peer, uint32_t len);
+/* We hold it back, or did just now: that nothing came from it is no fault of its. */
+bool limits_held(const struct transfer *transfer, const struct peer *peer);
+/* Peers to serve at a time, so that each gets enough to stay. */
+size_t limits_slots(const struct transfer *transfer);
+uint64_t limits_deadline(const struct transfer *transfer);
+void limits_on_time(struct transfer *transfer);
 
 /* ---- transfer_suggest.c: which piece is best fetched from whom, as a seed sees it ---- */
 

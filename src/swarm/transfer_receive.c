@@ -92,6 +92,8 @@ static void count_payload(struct transfer *transfer, struct peer *peer, uint64_t
     transfer->bytes_down += bytes;
     rate_add(&peer->down, bytes, transfer->now_ms);
     rate_add(&transfer->down, bytes, transfer->now_ms);
+    if (peer->down_limit.limiter != NULL)
+        limited_spend(&peer->down_limit, bytes);
     peer->progress_ms = transfer->now_ms;
 }
 
@@ -139,6 +141,8 @@ void transfer_receive_space(struct transfer *transfer, uint32_t handle, uint8_t 
         return;
     }
     wire_space(&peer->wire, peer->requests.count > 0, space, len);
+    if (peer->down_limit.limiter != NULL && peer->wire.in_payload)
+        *len = limits_receive(transfer, peer, *len);
 }
 
 enum status transfer_received(struct transfer *transfer, uint32_t handle, size_t len,

@@ -14,6 +14,7 @@
  *   tail of the slowest queue first, where this peer would be sooner. While pieces are left to
  *   begin (memory is full, or this peer has none of them) it must be much sooner; at the end of
  *   the whole (end game) just sooner.
+ * - Who is slow because a limit of ours holds it back is not doubled, nor taken for dead.
  * - Who was asked and sent nothing for SNUBBED_MS, is asked for one block at a time. */
 
 struct asked_block {
@@ -218,7 +219,8 @@ static bool take_again(struct transfer *transfer, struct peer *peer, struct aske
     uint64_t best_ms = 0;
     FOR_EACH_PEER (transfer, i, victim) {
         uint64_t last_ms = eta_ms(transfer, victim, victim->requests.count);
-        if (victim == peer || victim->requests.count == 0 || last_ms <= best_ms)
+        if (victim == peer || victim->requests.count == 0 || last_ms <= best_ms ||
+            limits_held(transfer, victim))
             continue;
         const struct request *request = steal_from(transfer, peer, victim, sooner_ms);
         if (request != NULL) {

@@ -99,6 +99,7 @@ void serve_round(struct transfer *transfer)
     struct ballot ballot;
     collect(transfer, &ballot);
     transfer->choker.seeding = transfer->needed.set == 0;
+    transfer->choker.slots = limits_slots(transfer);
     choker_round(&transfer->choker, ballot.values, ballot.count, &transfer->rng, transfer->now_ms,
                  ballot.unchoke);
     apply(transfer, &ballot);
@@ -111,6 +112,7 @@ void serve_admit(struct transfer *transfer)
     struct ballot ballot;
     collect(transfer, &ballot);
     transfer->choker.seeding = transfer->needed.set == 0;
+    transfer->choker.slots = limits_slots(transfer);
     choker_admit(&transfer->choker, ballot.values, ballot.count, ballot.unchoke);
     apply(transfer, &ballot);
 }
@@ -232,9 +234,13 @@ static void give_block(struct transfer *transfer, struct peer *peer, struct tran
 static void head_block(struct transfer *transfer, struct peer *peer)
 {
     struct upload upload;
-    if (peer->closing || peer->backlog_bytes >= most_backlog(transfer, peer) ||
-        !upload_queue_pop(&peer->uploads, &upload))
+    if (peer->closing || peer->uploads.count == 0 ||
+        peer->backlog_bytes >= most_backlog(transfer, peer))
         return;
+    if (peer->up_limit.limiter != NULL &&
+        !limits_send(transfer, peer, upload_queue_at(&peer->uploads, 0)->length))
+        return;
+    upload_queue_pop(&peer->uploads, &upload);
     wire_put_piece_head(&peer->out, upload.piece, upload.begin, upload.length);
     peer->block_due = upload;
 }

@@ -7,6 +7,8 @@ static void watch_requests(struct transfer *transfer, struct peer *peer)
 {
     if (peer->requests.count == 0)
         return;
+    if (limits_held(transfer, peer))
+        peer->progress_ms = peer->received_ms = transfer->now_ms;
     uint64_t waiting_ms = transfer->now_ms - peer->progress_ms;
     if (waiting_ms >= UNANSWERED_MS && !peer->they_choke) {
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not answer requests");
@@ -82,6 +84,8 @@ static uint64_t next_tick_ms(const struct transfer *transfer)
 uint64_t transfer_deadline(const struct transfer *transfer)
 {
     uint64_t tick_ms = next_tick_ms(transfer), due_ms = availability_due(transfer->availability);
+    due_ms = tick_ms < due_ms ? tick_ms : due_ms;
+    tick_ms = limits_deadline(transfer);
     return tick_ms < due_ms ? tick_ms : due_ms;
 }
 
@@ -104,6 +108,7 @@ void transfer_on_time(struct transfer *transfer, uint64_t now_ms)
 {
     transfer->now_ms = now_ms;
     availability_expire(transfer->availability, now_ms);
+    limits_on_time(transfer);
     if (now_ms >= next_tick_ms(transfer))
         tick(transfer);
     transfer_settle(transfer);

@@ -64,6 +64,7 @@ struct end {
     unsigned node;
     uint32_t peer; /* handle there; 0: removed */
     struct pipe in;
+    bool held; /* reads nothing until ACTION_READ */
     size_t told_backlog;
 };
 
@@ -399,9 +400,13 @@ static void on_ban(struct world *world, struct node *node, const struct endpoint
 static void act(struct world *world, unsigned number, const struct transfer_action *action)
 {
     struct node *node = &world->nodes[number];
+    struct link *link;
     switch (action->type) {
     case ACTION_OUTPUT:
         drain_output(world, number, action->peer);
+        break;
+    case ACTION_READ:
+        end_of(world, number, action->peer, &link)->held = false;
         break;
     case ACTION_CLOSE:
         on_close(world, number, action);
@@ -464,12 +469,14 @@ static size_t take(struct pipe *pipe, uint8_t *out, size_t most, uint64_t now_ms
 static size_t deliver(struct world *world, struct end *end, size_t most)
 {
     size_t done = 0;
-    while (end->peer != 0 && done < most) {
+    while (end->peer != 0 && !end->held && done < most) {
         struct transfer *transfer = world->nodes[end->node].transfer;
         uint8_t *space;
         size_t room;
         transfer_receive_space(transfer, end->peer, &space, &room);
-        assert_true(room > 0);
+        end->held = room == 0;
+        if (end->held)
+            break;
         if (rng_below(&world->rng, 4) == 0)
             room = 1 + rng_below(&world->rng, room);
         size_t len = take(&end->in, space, room < most - done ? room : most - done, world->now_ms);

@@ -51,6 +51,46 @@ static void what_we_lack_is_rejected_and_what_cannot_be_is_an_error(void **state
     }
 }
 
+/* ---- limits ---- */
+
+static void limit_uploads(struct stage *stage, uint64_t up_bps)
+{
+    struct transfer_limits limits = {.up_bps = up_bps, .local = true};
+    transfer_set_limits(stage->transfer, &limits, stage->now_ms);
+}
+
+static void a_limit_holds_back_blocks_alone(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, "1100000000");
+    struct foreign *peer = stage_meet_interested(stage, true);
+    limit_uploads(stage, 8192);
+    for (int i = 0; i < 4; i++)
+        wire_put_block(&peer->out, WIRE_REQUEST, 1, (uint32_t)i * BLOCK, BLOCK);
+    foreign_send(peer);
+    assert_string_equal(foreign_hears(peer), "");
+    stage_pass(stage, 1900);
+    assert_string_equal(foreign_hears(peer), "");
+    stage_pass(stage, 200);
+    assert_string_equal(foreign_hears(peer), "block 1 0 16384\n");
+    foreign_say_block(peer, WIRE_CANCEL, 1, 2 * BLOCK, BLOCK);
+    assert_string_equal(foreign_hears(peer), "reject 1 32768 16384\n");
+    transfer_set_active(stage->transfer, true, false, stage->now_ms);
+    assert_string_equal(foreign_hears(peer), "choke\nreject 1 16384 16384\nreject 1 49152 16384\n");
+}
+
+static void an_end_of_the_limit_lets_go_what_waits(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, EVERYTHING);
+    struct foreign *peer = stage_meet_interested(stage, true);
+    limit_uploads(stage, 1024);
+    foreign_say_block(peer, WIRE_REQUEST, 3, 0, BLOCK);
+    assert_string_equal(foreign_hears(peer), "");
+    limit_uploads(stage, 0);
+    assert_string_equal(foreign_hears(peer), "block 3 0 16384\n");
+}
+
 static unsigned count_lines(const char *lines, const char *prefix)
 {
     unsigned count = 0;
@@ -230,6 +270,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         stage_test(requests_are_answered_in_order),
         stage_test(a_choked_peer_is_rejected_or_ignored),
+        stage_test(a_limit_holds_back_blocks_alone),
+        stage_test(an_end_of_the_limit_lets_go_what_waits),
         stage_test(what_we_lack_is_rejected_and_what_cannot_be_is_an_error),
         stage_test(the_queue_is_bounded_both_ways),
         stage_test(a_cancelled_block_is_not_sent),
