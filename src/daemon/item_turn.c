@@ -18,6 +18,7 @@
 #include "daemon/remover.h"
 #include "daemon/seeding.h"
 #include "daemon/verify_call.h"
+#include "io/tcp.h"
 
 /* ---- what the transfer wants ---- */
 
@@ -36,6 +37,10 @@ static void act(struct item *item, const struct transfer_action *action)
     case ACTION_OUTPUT:
         if (connection != NULL)
             connection->has_output = true;
+        break;
+    case ACTION_READ:
+        if (connection != NULL)
+            tcp_pause(connection->tcp, false);
         break;
     case ACTION_CLOSE:
         if (connection != NULL)

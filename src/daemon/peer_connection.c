@@ -334,6 +334,8 @@ static void give_space(void *user, uint8_t **space, size_t *len)
     struct peer_connection *connection = user;
     if (connection->open && connection->peer != 0) {
         transfer_receive_space(connection->item->transfer, connection->peer, space, len);
+        if (*len == 0) /* its transfer waits for more, and says when */
+            item_mark(connection->item);
         return;
     }
     *space = connection->handshake_in + connection->handshake_len;

@@ -171,7 +171,9 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 {
     (void)buf;
     struct tcp *tcp = stream->data;
-    if (len > 0 && tcp->tls != NULL)
+    if (len == UV_ENOBUFS) /* its owner has no room */
+        tcp_pause(tcp, true);
+    else if (len > 0 && tcp->tls != NULL)
         tcp_tls_received(tcp, (size_t)len);
     else if (len > 0)
         tcp->owner->received(tcp->user, (size_t)len);

@@ -35,7 +35,8 @@ void tcp_listener_close(struct tcp_listener *listener); /* NULL is allowed; the 
  * them may call tcp_close. */
 struct tcp_owner {
     void (*connected)(void *user); /* of a dialled one alone */
-    /* Where the next bytes go; at least 1 byte. They are put there before anything else runs. */
+    /* Where the next bytes go. They are put there before anything else runs. No length: nothing is
+     * to be read now, it is paused until tcp_pause says otherwise. */
     void (*space)(void *user, uint8_t **space, size_t *len);
     void (*received)(void *user, size_t len);
     void (*sent)(void *user); /* all runs of the last tcp_write are the system's now */

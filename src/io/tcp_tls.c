@@ -103,8 +103,12 @@ static bool read_some(struct tcp *tcp)
     bool was_open = tls_is_open(tls);
     uint8_t *space = NULL;
     size_t len = 0, got = 0;
-    if (was_open)
+    if (was_open) {
         tcp->owner->space(tcp->user, &space, &len);
+        tcp->paused = tcp->paused || len == 0;
+        if (len == 0)
+            return true;
+    }
     enum status status = tls_read(tls, space, len, &got);
     if (status == STATUS_OK && !was_open)
         on_open(tcp);

@@ -40,6 +40,25 @@ static void a_paused_end_reads_nothing_until_it_goes_on(void **state)
         uv_run(&pair->loop, UV_RUN_ONCE);
 }
 
+static void an_end_without_room_reads_on_when_it_has_some(void **state)
+{
+    struct tcp_pair *pair = *state;
+    tcp_pair_dial(pair);
+    struct bytes run = bytes_of("hello", 5);
+    pair->far.space_len = 3;
+    tcp_write(pair->near.tcp, &run, 1);
+    while (pair->near.sent == 0 || pair->far.got < 3)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    for (int i = 0; i < 20; i++)
+        uv_run(&pair->loop, UV_RUN_NOWAIT);
+    assert_int_equal(pair->far.failed, 0);
+    pair->far.space_len = 5;
+    tcp_pause(pair->far.tcp, false);
+    while (pair->far.got < 5)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_memory_equal(pair->in, "hello", 5);
+}
+
 static void a_closed_end_is_told_once(void **state)
 {
     struct tcp_pair *pair = *state;
@@ -147,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(runs_arrive_in_order_where_the_owner_wants_them),
         TEST(a_paused_end_reads_nothing_until_it_goes_on),
+        TEST(an_end_without_room_reads_on_when_it_has_some),
         TEST(a_closed_end_is_told_once),
         TEST(nobody_there_is_unreachable),
         TEST(an_address_that_is_none_fails_from_the_loop),

@@ -228,6 +228,32 @@ static void a_paused_end_gets_the_rest_when_it_goes_on(void **state)
         uv_run(&pair->loop, UV_RUN_ONCE);
 }
 
+static void an_end_without_room_reads_on_when_it_has_some(void **state)
+{
+    struct tcp_pair *pair = *state;
+    struct door door = {.asked = 0};
+    open_both(pair, &door);
+    static uint8_t block[200000];
+    struct bytes run = bytes_of(block, sizeof block);
+    size_t space_len = pair->far.space_len;
+    pair->far.space_len = 3;
+    tcp_write(pair->near.tcp, &run, 1);
+    while (pair->far.got < 3)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    for (int i = 0; i < 50; i++)
+        uv_run(&pair->loop, UV_RUN_NOWAIT);
+    assert_int_equal(pair->far.got, 3);
+    pair->far.space_len = 70000;
+    tcp_pause(pair->far.tcp, false);
+    while (pair->far.got < 70000)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    pair->far.space_len = space_len;
+    tcp_pause(pair->far.tcp, false);
+    while (pair->far.got < sizeof block)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_int_equal(pair->far.failed, 0);
+}
+
 static void with_a_wrong_key_both_ends_fail(void **state)
 {
     struct tcp_pair *pair = *state;
@@ -267,6 +293,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written_before_the_doors_are_open),
         TEST(runs_of_all_sizes_arrive_in_order),
         TEST(a_paused_end_gets_the_rest_when_it_goes_on),
+        TEST(an_end_without_room_reads_on_when_it_has_some),
         TEST(with_a_wrong_key_both_ends_fail),
         TEST(who_hears_of_the_end_is_told_once),
     };
