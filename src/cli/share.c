@@ -94,6 +94,8 @@ static void print_announced(struct cli *cli, const json_t *result)
     else if (announced > 0)
         fprintf(cli->out, "announced to %s, by link only\n",
                 text_count(nodes, announced, "node", "nodes"));
+    else if (!arguments_has(cli->arguments, "no-announce"))
+        fprintf(cli->out, "being announced\n");
     if (note != NULL)
         cli_note(cli, "%s", note);
 }
@@ -210,6 +212,14 @@ static json_t *save_torrent(struct cli *cli, const json_t *result, const char *p
     return status == STATUS_OK ? NULL : failure_of_errno("write", path);
 }
 
+/* Of a thousand paths none waits until the one before has been announced: that goes on meanwhile,
+ * many at a time. */
+static bool is_last(const struct arguments *arguments, const char *path)
+{
+    return arguments->command->run != verb_share ||
+           path == arguments->words[arguments->word_count - 1];
+}
+
 static json_t *share_one(struct cli *cli, const char *path, json_t **error)
 {
     char absolute[PATHS_SIZE];
@@ -226,6 +236,8 @@ static json_t *share_one(struct cli *cli, const char *path, json_t **error)
     request_text(&request, "path", absolute);
     request_text(&request, "group", group_of(cli->arguments));
     add_flags(&request, cli->arguments);
+    if (!is_last(cli->arguments, path))
+        request_number(&request, "wait_announce", 0);
     json_t *result =
         cli_ask_stream(cli, &request, "the daemon to read it", on_shared, &sharing, error);
     progress_free(sharing.progress);
