@@ -24,6 +24,28 @@ static bool is_outdone(const struct dht *dht, const struct id *key, enum record_
            !record_is_newer(kind, value, published_value(held));
 }
 
+/* As many values of its signer are published under the key as any node keeps: ten thousand pictures
+ * need not all be put under the word "jpg". */
+static bool is_crowded(const struct dht *dht, const struct id *key, enum record_kind kind,
+                       struct bytes value)
+{
+    const struct record_rules *rules = record_rules(kind);
+    struct record_facts ours, facts;
+    size_t count = 0;
+    if (rules->per_signer_max == 0 || !rules->inspect(value, &ours))
+        return false;
+    for (size_t at = published_position(&dht->published, key, kind);
+         published_is_of(&dht->published, at, key, kind); at++) {
+        if (!rules->inspect(published_value(dht->published.sorted[at]), &facts) ||
+            memcmp(facts.signer, ours.signer, sizeof ours.signer) != 0)
+            continue;
+        if (memcmp(facts.subject, ours.subject, sizeof ours.subject) == 0)
+            return false; /* it is replaced */
+        count++;
+    }
+    return count >= rules->per_signer_max;
+}
+
 static enum status keep(struct dht *dht, const struct id *key, enum record_kind kind,
                         struct bytes value, bool last)
 {
@@ -31,6 +53,8 @@ static enum status keep(struct dht *dht, const struct id *key, enum record_kind 
         return STATUS_MALFORMED;
     if (is_outdone(dht, key, kind, value))
         return STATUS_CONFLICT;
+    if (is_crowded(dht, key, kind, value))
+        return STATUS_FULL;
     struct published_record *record = published_put(&dht->published, key, kind, value);
     if (record == NULL)
         return STATUS_FULL;
@@ -49,6 +73,26 @@ enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind 
     enum status status = keep(dht, key, kind, value, false);
     dht_settle(dht);
     return status;
+}
+
+bool dht_published(const struct dht *dht, const struct id *key, enum record_kind kind,
+                   uint32_t *nodes, uint64_t *at_ms)
+{
+    bool found = false;
+    *nodes = 0;
+    *at_ms = 0;
+    for (size_t at = published_position(&dht->published, key, kind);
+         published_is_of(&dht->published, at, key, kind); at++) {
+        const struct published_record *record = dht->published.sorted[at];
+        if (record->foreign)
+            continue;
+        found = true;
+        if (record->stored >= *nodes && record->stored_ms >= *at_ms) {
+            *nodes = record->stored;
+            *at_ms = record->stored_ms;
+        }
+    }
+    return found;
 }
 
 /* A busy one goes at the end of its round. */
@@ -99,10 +143,13 @@ void dht_publish_all_now(struct dht *dht)
     }
 }
 
-/* Not while we are still finding our place: the k nearest could not be found yet. */
+/* Not while we are still finding our place: the k nearest could not be found yet. In a network
+ * smaller than k one walk brings everything along, and a second would only ask everybody again. */
 static bool may_start(const struct dht *dht)
 {
-    return dht->join.walk == 0 && dht_walk_count(dht, WALK_PUBLISH) < PUBLISH_WALKS_MAX;
+    bool small = routing_table_count(dht->table) < DHT_K;
+    return dht->join.walk == 0 &&
+           dht_walk_count(dht, WALK_PUBLISH) < (small ? 1 : PUBLISH_WALKS_MAX);
 }
 
 uint64_t dht_publish_deadline(const struct dht *dht)
@@ -111,17 +158,24 @@ uint64_t dht_publish_deadline(const struct dht *dht)
     return first != NULL && may_start(dht) ? first->due_ms : UINT64_MAX;
 }
 
-static void set_next(struct dht *dht, struct published_record *record, bool kept)
+/* Until it is due again, jitter aside. Nobody was there: they may be back soon. Nobody wanted it (a
+ * key may hold so many of one publisher): they will hardly change their minds. */
+static uint64_t pause_ms(const struct published_record *record)
 {
-    uint64_t pause_ms = renew_ms(record);
-    record->misses = kept ? 0 : (uint16_t)(record->misses + 1);
-    if (!kept) {
-        unsigned doubles = record->misses - 1u;
-        uint64_t retry_ms = (uint64_t)PUBLISH_RETRY_MS
-                            << (doubles < PUBLISH_RETRY_DOUBLES ? doubles : PUBLISH_RETRY_DOUBLES);
-        pause_ms = retry_ms < pause_ms ? retry_ms : pause_ms;
-    }
-    uint64_t due_ms = dht->now_ms + dht_jitter(dht, pause_ms, PUBLISH_JITTER_PART);
+    uint64_t renew = renew_ms(record);
+    if (record->misses == 0)
+        return renew;
+    unsigned doubles = record->misses - 1u;
+    unsigned most = record->unwanted ? PUBLISH_UNWANTED_DOUBLES : PUBLISH_RETRY_DOUBLES;
+    uint64_t retry = (uint64_t)PUBLISH_RETRY_MS << (doubles < most ? doubles : most);
+    return retry < renew ? retry : renew;
+}
+
+static void set_next(struct dht *dht, struct published_record *record, enum status status)
+{
+    record->misses = status == STATUS_OK ? 0 : (uint16_t)(record->misses + 1);
+    record->unwanted = status == STATUS_REFUSED;
+    uint64_t due_ms = dht->now_ms + dht_jitter(dht, pause_ms(record), PUBLISH_JITTER_PART);
     published_set_due(&dht->published, record, record->changed ? dht->now_ms : due_ms);
     record->busy = record->changed = false;
 }
@@ -141,12 +195,14 @@ static void tell_published(struct dht *dht, const struct published_record *recor
 static void end_of_round(struct dht *dht, struct published_record *record,
                          const struct dht_event *outcome)
 {
+    record->stored = outcome->status == STATUS_OK ? (uint16_t)outcome->values : 0;
+    record->stored_ms = dht->now_ms;
     if (!record->foreign)
         tell_published(dht, record, outcome);
     if (record->last && !record->changed)
         published_remove(&dht->published, record);
     else
-        set_next(dht, record, outcome->status == STATUS_OK);
+        set_next(dht, record, outcome->status);
 }
 
 static void store_alone(struct dht *dht, struct published_record *record)
@@ -243,7 +299,7 @@ void dht_publish_run(struct dht *dht)
 
 static bool comes_along(const struct dht *dht, const struct published_record *record)
 {
-    return !record->busy && record->due_ms <= dht->now_ms + renew_ms(record) / PUBLISH_EARLY_PART;
+    return !record->busy && record->due_ms <= dht->now_ms + pause_ms(record) / PUBLISH_EARLY_PART;
 }
 
 /* Neighbours in key order, from the walk's key outwards in one direction. */

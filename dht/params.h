@@ -87,14 +87,15 @@
 #define GET_PAGES_MAX     16   /* of all nodes together */
 
 /* Publishing: 1,000 files have some 10,000 records; their walks must not burst. */
-#define PUBLISHED_MAX         65536 /* records, about 1 KiB each at most */
-#define PUBLISH_WALKS_MAX     8
-#define PUBLISH_ROUND_MAX     256 /* records that one walk carries along */
-#define PUBLISH_NEAR_BITS     3 /* more than the k-th nearest node shares: same k nearest, nearly */
-#define PUBLISH_EARLY_PART    8 /* due within an eighth of its pace: may come along */
-#define PUBLISH_JITTER_PART   10          /* renewed up to a tenth earlier or later */
-#define PUBLISH_RETRY_MS      (30 * 1000) /* stored nowhere: again after this, doubling */
-#define PUBLISH_RETRY_DOUBLES 6
+#define PUBLISHED_MAX            65536 /* records, about 1 KiB each at most */
+#define PUBLISH_WALKS_MAX        8
+#define PUBLISH_ROUND_MAX        256 /* records that one walk carries along */
+#define PUBLISH_NEAR_BITS        3 /* more than the k-th nearest node shares: same k nearest, nearly */
+#define PUBLISH_EARLY_PART       8           /* due within an eighth of its pace: may come along */
+#define PUBLISH_JITTER_PART      10          /* renewed up to a tenth earlier or later */
+#define PUBLISH_RETRY_MS         (30 * 1000) /* stored nowhere: again after this, doubling */
+#define PUBLISH_RETRY_DOUBLES    6
+#define PUBLISH_UNWANTED_DOUBLES 12 /* the same when all refuse it; its pace of renewal at most */
 
 /* Storing. A node with n others nearer to the key keeps it 2^-(n/k) as long [Kademlia 2.5]. */
 #define STORE_TOO_FAR_FACTOR 16 /* more than this times k nearer nodes: refused */

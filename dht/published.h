@@ -14,15 +14,18 @@
 struct published_record {
     struct id key;
     uint8_t kind;
-    bool busy;    /* a round is under way for it */
-    bool changed; /* while busy: the round carries an older value */
-    bool last;    /* this round is its last, and gets are not answered with it */
-    bool foreign; /* handed on for others: nobody is told of its round */
+    bool busy;     /* a round is under way for it */
+    bool changed;  /* while busy: the round carries an older value */
+    bool last;     /* this round is its last, and gets are not answered with it */
+    bool unwanted; /* whoever was asked last refused it */
+    bool foreign;  /* handed on for others: nobody is told of its round */
     uint16_t value_len;
+    uint16_t stored; /* nodes that took it in the last round, as DHT_EVENT_PUBLISHED said */
     uint16_t misses; /* rounds in a row that stored it nowhere */
     uint32_t heap_at;
-    uint64_t due_ms;  /* UINT64_MAX while busy */
-    uint64_t ends_ms; /* handed on: the end of its life here; 0: a whole one begins */
+    uint64_t stored_ms; /* when that round ended; 0: none has */
+    uint64_t due_ms;    /* UINT64_MAX while busy */
+    uint64_t ends_ms;   /* handed on: the end of its life here; 0: a whole one begins */
     uint8_t *value;
 };
 

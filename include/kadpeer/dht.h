@@ -109,9 +109,15 @@ void dht_cancel(struct dht *dht, uint32_t operation); /* no further event of it;
  * A second call for the same key and kind replaces the value (for KIND_ENTRY: the one by the same
  * signing key and subject; for KIND_DROP: the one of the same body).
  * STATUS_MALFORMED: the kind's own check refuses the value. STATUS_CONFLICT: an item that is not
- * newer than the one published. STATUS_FULL: too many records. */
+ * newer than the one published. STATUS_FULL: too many records, or as many of that signing key under
+ * this key as any node would keep. */
 enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind kind,
                         struct bytes value, uint64_t now_ms);
+
+/* How many nodes took it in the last round, and when that ended (0: none has ended); of several
+ * values under one key, the best stored. False: it is not published. */
+bool dht_published(const struct dht *dht, const struct id *key, enum record_kind kind,
+                   uint32_t *nodes, uint64_t *at_ms);
 
 /* Stops renewing. With a `last` value (kind 2: an empty bitfield) that is put once more, so that
  * the network forgets sooner; NULL data: just stop. Of several entries under one key, `last` names

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "kadpeer/ed25519.h"
+#include "kadpeer/records.h"
+
 static void queries_are_padded_until_there_is_a_token(void **state)
 {
     (void)state;
@@ -376,6 +379,86 @@ static void refused_put_is_said(void **state)
     free_node(f);
 }
 
+/* Plays the one other node, which wants nothing of `unwanted`; how often it was offered that. */
+static size_t put_all_but(struct fixture *f, const struct id *unwanted)
+{
+    size_t offered = 0;
+    while (said(f)) {
+        struct message answer = answer_of(f, 0x80);
+        answer.has_nodes = f->message.method == METHOD_FIND;
+        if (f->message.method == METHOD_GET) {
+            answer.has_values = true;
+            answer.token_len = TOKEN_BYTES;
+        }
+        for (size_t i = 0; f->message.method == METHOD_PUT && i < f->message.record_count; i++) {
+            bool no = id_equal(&f->message.records[i].key, unwanted);
+            answer.codes[answer.code_count++] = no ? CODE_QUOTA : CODE_OK;
+            offered += no;
+        }
+        hear(f, &answer, f->to);
+    }
+    return offered;
+}
+
+static void what_nobody_wants_is_not_offered_with_every_other_record(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    add_contact(f, 0x80, public_address(1));
+    struct id unwanted = id_of(5);
+    struct buffer buffer;
+    struct bytes value = peer_value(&buffer);
+    dht_publish(f->dht, &unwanted, KIND_PEER, value, f->now_ms);
+    assert_int_equal(put_all_but(f, &unwanted), 1);
+    size_t offered = 0;
+    for (uint8_t i = 0; i < 100; i++) { /* for ten seconds, one after the other */
+        struct id key = id_of((uint8_t)(6 + i));
+        dht_publish(f->dht, &key, KIND_PEER, value, f->now_ms);
+        offered += put_all_but(f, &unwanted);
+        pass(f, 100);
+    }
+    assert_int_equal(offered, 0);
+    for (int steps = 0; steps < 60 * 60 * 5; steps++) { /* an hour */
+        pass(f, 200);
+        offered += put_all_but(f, &unwanted);
+    }
+    assert_in_range(offered, 3, 7); /* after 0.5, 1, 2 … minutes, 25 at most */
+    assert_int_equal(stats_of(f).published, 101);
+    buffer_dispose(&buffer);
+    free_node(f);
+}
+
+static enum status publish_entry(struct fixture *f, uint8_t signer, uint8_t infohash, uint64_t seq)
+{
+    const uint64_t now_s = 1700000001;
+    struct entry_body content = {.infohash = id_of(infohash), .name = "n", .size = 1, .files = 1};
+    struct id key = id_of(5);
+    uint8_t seed[ED25519_SEED_BYTES] = {signer};
+    struct buffer body, value;
+    buffer_init(&body);
+    buffer_init(&value);
+    entry_body_encode(&content, &body);
+    assert_int_equal(entry_record_make(&key, seed, seq, now_s + 3600, buffer_bytes(&body), &value),
+                     STATUS_OK);
+    enum status status = dht_publish(f->dht, &key, KIND_ENTRY, buffer_bytes(&value), f->now_ms);
+    buffer_dispose(&body);
+    buffer_dispose(&value);
+    return status;
+}
+
+static void no_more_is_published_under_a_word_than_nodes_keep_of_one_signer(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    for (uint8_t infohash = 1; infohash <= 8; infohash++)
+        assert_int_equal(publish_entry(f, 1, infohash, 1), STATUS_OK);
+    assert_int_equal(publish_entry(f, 1, 9, 1), STATUS_FULL);
+    assert_int_equal(publish_entry(f, 1, 8, 2), STATUS_OK); /* instead of the one there was */
+    assert_int_equal(publish_entry(f, 2, 9, 1), STATUS_OK);
+    assert_int_equal(stats_of(f).published, 9);
+    free_node(f);
+}
+
 static void what_cannot_be_published_is_refused_at_once(void **state)
 {
     (void)state;
@@ -451,6 +534,8 @@ int main(void)
         cmocka_unit_test(more_values_than_fit_are_paged),
         cmocka_unit_test(record_is_put_with_the_token_and_renewed),
         cmocka_unit_test(refused_put_is_said),
+        cmocka_unit_test(what_nobody_wants_is_not_offered_with_every_other_record),
+        cmocka_unit_test(no_more_is_published_under_a_word_than_nodes_keep_of_one_signer),
         cmocka_unit_test(what_cannot_be_published_is_refused_at_once),
         cmocka_unit_test(id_follows_three_votes_for_a_public_address),
         cmocka_unit_test(queues_are_bounded_and_drops_counted),
