@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <utlist.h>
 
@@ -338,10 +337,7 @@ void engine_on_network(struct engine *engine)
 
 void engine_on_published(struct engine *engine, const struct dht_event *event)
 {
-    struct item *item;
     uint32_t nodes = event->status == STATUS_OK ? event->values : 0;
-    DL_FOREACH(engine->items, item)
-    publisher_note(item->publisher, &event->id, (uint8_t)event->kind, nodes, (int64_t)time(NULL));
     share_jobs_note(engine, &event->id, event->kind, nodes);
 }
 

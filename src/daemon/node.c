@@ -273,6 +273,23 @@ void node_withdraw(struct node *node, const struct id *key, enum record_kind kin
     node_touch(node);
 }
 
+uint32_t node_published(const struct node *node, const struct id *key, enum record_kind kind,
+                        uint64_t *at_ms)
+{
+    uint32_t most = 0;
+    *at_ms = 0;
+    for (size_t i = 0; i < NODE_FAMILIES; i++) {
+        uint32_t nodes;
+        uint64_t when_ms;
+        if (node->overlays[i].dht == NULL ||
+            !dht_published(node->overlays[i].dht, key, kind, &nodes, &when_ms) || nodes < most)
+            continue;
+        most = nodes;
+        *at_ms = when_ms > *at_ms ? when_ms : *at_ms;
+    }
+    return most;
+}
+
 /* ---- joining ---- */
 
 void node_bootstrap(struct node *node, const struct endpoint *endpoints, size_t count)

@@ -27,6 +27,10 @@ enum status node_publish(struct node *node, const struct id *key, enum record_ki
                          struct bytes value);
 void node_withdraw(struct node *node, const struct id *key, enum record_kind kind,
                    struct bytes last);
+/* How many nodes took it in the last round, of the overlay where they are most, and when that was,
+ * by the clock of daemon_now_ms; 0: not published, or no round has ended. */
+uint32_t node_published(const struct node *node, const struct id *key, enum record_kind kind,
+                        uint64_t *at_ms);
 
 /* Nodes nearest to `target` over both overlays: one DHT_EVENT_FOUND. As node_get; 0: no room. */
 uint32_t node_find(struct node *node, const struct id *target, node_on_event *on_event, void *user);

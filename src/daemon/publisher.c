@@ -354,7 +354,10 @@ uint64_t publisher_due(const struct publisher *publisher)
 
 uint32_t publisher_peer_nodes(const struct publisher *publisher)
 {
-    return publisher->peer.kind != 0 ? publisher->peer.nodes : 0;
+    uint64_t at_ms;
+    return publisher->peer.kind != 0
+               ? node_published(publisher->node, &publisher->peer.key, KIND_PEER, &at_ms)
+               : 0;
 }
 
 static size_t list(const struct publisher *publisher, const struct publisher_record *out[],
@@ -380,25 +383,4 @@ size_t publisher_records(const struct publisher *publisher, struct publisher_rec
     for (size_t i = 0; i < count; i++)
         out[i] = *found[i];
     return count;
-}
-
-static bool note(struct publisher_record *record, const struct id *key, uint8_t kind,
-                 uint32_t nodes, int64_t now_unix_s)
-{
-    if (record->kind != kind || !id_equal(&record->key, key))
-        return false;
-    record->nodes = nodes;
-    record->last_unix_s = now_unix_s;
-    return true;
-}
-
-bool publisher_note(struct publisher *publisher, const struct id *key, uint8_t kind, uint32_t nodes,
-                    int64_t now_unix_s)
-{
-    bool ours = note(&publisher->peer, key, kind, nodes, now_unix_s);
-    for (uint32_t i = 0; i < publisher->segment_count && !ours; i++)
-        ours = note(&publisher->segments[i].record, key, kind, nodes, now_unix_s);
-    for (size_t i = 0; i < publisher->name_count && !ours; i++)
-        ours = note(&publisher->names[i], key, kind, nodes, now_unix_s);
-    return ours;
 }

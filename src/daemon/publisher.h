@@ -50,14 +50,9 @@ uint64_t publisher_due(const struct publisher *publisher); /* of the next update
 /* What is published now, for `info`. */
 struct publisher_record {
     struct id key;
-    uint8_t kind;        /* enum record_kind */
-    int64_t last_unix_s; /* 0: no round has ended yet */
-    uint32_t nodes;      /* that stored it then */
+    uint8_t kind; /* enum record_kind */
 };
 size_t publisher_records(const struct publisher *publisher, struct publisher_record out[],
                          size_t cap);
 /* That have the peer record, as the last round found; 0: not published, or no round has ended. */
 uint32_t publisher_peer_nodes(const struct publisher *publisher);
-/* A round has ended. True: it was about a record of this one. */
-bool publisher_note(struct publisher *publisher, const struct id *key, uint8_t kind, uint32_t nodes,
-                    int64_t now_unix_s);

@@ -1,6 +1,7 @@
 /* transfer.list, transfer.info, transfer.files. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <utlist.h>
 
@@ -9,6 +10,8 @@
 #include "daemon/groups.h"
 #include "daemon/item_facts.h"
 #include "daemon/methods_transfer.h"
+#include "daemon/node.h"
+#include "daemon/publisher.h"
 #include "daemon/seeding.h"
 #include "daemon/transfer_map.h"
 #include "daemon/transfer_target.h"
@@ -50,6 +53,19 @@ static void pack_sources(struct pack *pack, const struct item *item)
     pack_end(pack);
 }
 
+/* When the last round ended, and how many nodes took it. */
+static void pack_stored(struct pack *pack, const struct item *item,
+                        const struct publisher_record *record)
+{
+    struct daemon *daemon = item->engine->daemon;
+    uint64_t at_ms, now_ms = daemon_now_ms(daemon);
+    uint32_t nodes =
+        node_published(daemon->node, &record->key, (enum record_kind)record->kind, &at_ms);
+    pack_time(pack, "last",
+              at_ms != 0 ? (int64_t)time(NULL) - (int64_t)((now_ms - at_ms) / 1000) : 0);
+    pack_u64(pack, "nodes", nodes);
+}
+
 static void pack_records(struct pack *pack, const struct item *item)
 {
     struct publisher_record records[PUBLISHER_RECORDS_SHOWN];
@@ -61,8 +77,7 @@ static void pack_records(struct pack *pack, const struct item *item)
         pack_begin_map(pack, NULL);
         pack_id(pack, "key", &records[i].key);
         pack_text(pack, "kind", kinds[records[i].kind]);
-        pack_time(pack, "last", records[i].last_unix_s);
-        pack_u64(pack, "nodes", records[i].nodes);
+        pack_stored(pack, item, &records[i]);
         pack_end(pack);
     }
     pack_end(pack);
