@@ -125,6 +125,7 @@ static void say_join(struct channel_session *session, struct group *group)
 
 static void begin_purpose(struct channel_session *session)
 {
+    session->began = true;
     if (session->purpose == SESSION_TRANSFER)
         channel_send_transfer(session->channel, &session->blinded);
     else if (session->purpose == SESSION_BLOB)
@@ -152,11 +153,23 @@ static enum status on_auth(struct channel_session *session, struct membership *m
     return STATUS_OK;
 }
 
-static void on_head(struct channel_session *session, struct membership *membership,
-                    const struct channel_event *event)
+/* Dialled for something that only a member of the same epoch gives, and not known to be one yet. */
+static bool awaits_auth(const struct channel_session *session)
+{
+    return !session->incoming && !session->began &&
+           (session->purpose == SESSION_TRANSFER || session->purpose == SESSION_BLOB);
+}
+
+/* Whoever knows of a newer epoch than ours says HEAD and nothing else: what we came for is to be
+ * had under the new keys. */
+static enum status on_head(struct channel_session *session, struct membership *membership,
+                           const struct channel_event *event)
 {
     group_on_head(membership->group, event->value, channels_now(session->channels));
     membership_drain(membership);
+    if (!awaits_auth(session) || (membership = membership_of(session)) == NULL)
+        return STATUS_OK;
+    return group_head_epoch(membership->group) > session->epoch ? STATUS_CLOSED : STATUS_OK;
 }
 
 static void on_parts_wanted(struct channel_session *session, struct membership *membership,
@@ -256,8 +269,7 @@ static enum status on_event(struct channel_session *session, const struct channe
     case FRAME_AUTH:
         return on_auth(session, membership, event);
     case FRAME_HEAD:
-        on_head(session, membership, event);
-        return STATUS_OK;
+        return on_head(session, membership, event);
     case FRAME_PARTS_WANTED:
         on_parts_wanted(session, membership, event);
         return STATUS_OK;
@@ -310,7 +322,8 @@ static void take_event(struct channel_session *session, enum status status)
 {
     struct channel_event event;
     if (status == STATUS_OK && channel_next_event(session->channel, &event)) {
-        wait_for(session, CHANNEL_IDLE_MS);
+        if (!awaits_auth(session)) /* it must come in the time it was given */
+            wait_for(session, CHANNEL_IDLE_MS);
         status = on_event(session, &event);
     }
     if (session->closing)

@@ -21,9 +21,10 @@
 #define CHANNEL_PATIENCE_MS  2000   /* for a stranger, when others want in */
 #define CHANNEL_MISSES_MAX   8      /* lists asked for in a session that nobody here has */
 #define PRESENCE_EVERY_MS    600000 /* members are looked for, HEADs compared: +- 20 % */
-#define PRESENCE_FIRST_MS    30000  /* while none is known */
-#define PRESENCE_MEMBERS_MAX 64     /* remembered of one group */
-#define NEWS_FANOUT          4      /* dialled at a turn, and told of a new HEAD */
+#define PRESENCE_FIRST_MS    30000 /* while none is known; else again after that, twice that, … */
+#define PRESENCE_LOOKS_SOON  5     /* … until it is as often as above */
+#define PRESENCE_MEMBERS_MAX 64    /* remembered of one group */
+#define NEWS_FANOUT          4     /* dialled at a turn, and told of a new HEAD */
 #define MEMBER_ONLINE_MS     900000 /* seen since: online */
 
 enum session_purpose {
@@ -51,9 +52,9 @@ struct channel_session {
     struct channel *channel; /* once open */
     struct public_key peer;  /* authenticated, and … */
     bool is_member;          /* … in the roster */
-    bool said_head;
-    unsigned misses;   /* of CHANNEL_MISSES_MAX */
-    struct buffer out; /* being written */
+    bool said_head, began;   /* began: who dialled has said what it is for */
+    unsigned misses;         /* of CHANNEL_MISSES_MAX */
+    struct buffer out;       /* being written */
 
     struct channel_dial *dial; /* SESSION_TRANSFER */
     struct id blinded;

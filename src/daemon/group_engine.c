@@ -14,6 +14,7 @@
 #include "daemon/item_facts.h"
 #include "daemon/peer_connection.h"
 #include "kadpeer/sha256.h"
+#include "swarm/peer_list.h"
 
 static struct public_key key_of(const struct item *item)
 {
@@ -58,6 +59,7 @@ void group_engine_keys_changed(struct engine *engine, const struct public_key *g
         if (!is_of(item, group))
             continue;
         item_find_discovery(item);
+        peer_list_forget_failures(item->peers, engine_now(engine)); /* of the old keys */
         finder_again(&item->finder);
         item_mark(item);
     }

@@ -132,6 +132,11 @@ enum status group_on_head(struct group *group, struct bytes value, uint64_t now_
     return status;
 }
 
+uint32_t group_head_epoch(const struct group *group)
+{
+    return group->head.len > 0 ? group->body.epoch : 0;
+}
+
 void head_check_stale(struct group *group)
 {
     if (group->stale_told || group->head.len == 0 ||
