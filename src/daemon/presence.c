@@ -29,6 +29,7 @@ struct presence {
     struct channels *channels;
     struct public_key group;
     struct timer *timer;
+    unsigned looks; /* since the keys were new, or the network was */
     bool published;
     struct id key; /* what is published */
     uint32_t lookups[2];
@@ -167,10 +168,16 @@ static bool is_looking(const struct presence *presence)
     return presence->lookups[0] != 0 || presence->lookups[1] != 0;
 }
 
+/* Soon again at first, then ever later: a datagram may be lost, and a member who was not found the
+ * first time would not hear of a new epoch until it asks for HEAD itself. */
 static void set_next(struct presence *presence)
 {
     struct rng *rng = &presence->channels->daemon->rng;
-    uint64_t pause_ms = presence->count > 0 ? PRESENCE_EVERY_MS : PRESENCE_FIRST_MS;
+    uint64_t pause_ms = PRESENCE_FIRST_MS;
+    if (presence->count > 0)
+        pause_ms <<= presence->looks < PRESENCE_LOOKS_SOON ? presence->looks : PRESENCE_LOOKS_SOON;
+    pause_ms = pause_ms < PRESENCE_EVERY_MS ? pause_ms : PRESENCE_EVERY_MS;
+    presence->looks++;
     pause_ms += rng_below(rng, pause_ms * 2 / 5) - pause_ms / 5;
     timer_set(presence->timer, channels_now(presence->channels) + pause_ms);
 }
@@ -349,15 +356,20 @@ void presence_on_keys(struct channels *channels, struct membership *membership)
     struct presence *presence = find(channels, group);
     if (presence == NULL)
         presence = add(channels, group);
-    if (presence != NULL)
-        go_on(presence);
+    if (presence == NULL)
+        return;
+    presence->looks = 0;
+    go_on(presence);
 }
 
 void channels_on_network(struct channels *channels)
 {
     struct presence *presence;
     DL_FOREACH(channels->presences, presence)
-    go_on(presence);
+    {
+        presence->looks = 0;
+        go_on(presence);
+    }
 }
 
 static void drop(struct presence *presence)

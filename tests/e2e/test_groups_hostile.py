@@ -85,7 +85,7 @@ def a_group_is_never_unreadable_whenever_its_owner_dies(net):
         ada.wait_until(lambda: ada.call('whoami')['user'], what='logged in again')
         assert group(ada, 'study')['standing'] == 'owner'
         assert members(bob, 'study') == ['ada', 'bob', 'eve']
-    ada.wait_until(lambda: agree(ada, bob) and agree(ada, eve), what='of one epoch', timeout=60)
+    ada.wait_until(lambda: agree(ada, bob) and agree(ada, eve), what='of one epoch', timeout=120)
     path = net.make_file('after.bin', MIB)
     upload(ada, path, 'study')
     same(download(eve, 'study', 'after.bin'), path)
