@@ -36,12 +36,24 @@
 #define USELESS_NEVER_MS    5000        /* the same of one that never had any */
 #define STRIKES_MAX         64          /* small offences until the connection ends */
 #define CHOKED_REQUESTS_MAX 500         /* asked while choked, until the connection ends */
+#define UNFINISHED_MS       120000      /* for one message, or STEADY_BYTES of it: closed */
+#define STEADY_BYTES        4096        /* less of it at a time is no progress */
+#define IDLE_SLOT_MS        60000       /* unchoked, interested, and asks for nothing */
 #define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
 #define BACKLOG_FATAL_BYTES (32u << 20) /* in the owner's queue: the same */
 #define PAST_PEERS_MAX      512         /* addresses of peers that left, for a late verdict */
 #define ACTIONS_PER_PEER    7    /* OUTPUT, READ, CLOSE, BAN, LISTENS, HAS_ALL, one to spare */
 #define ACTIONS_OF_ALL      8    /* METADATA, COMPLETE more than once */
 #define ACTIONS_FOUND_MAX   1000 /* ACTION_FOUND waiting; more are dropped */
+
+/* ---- chatter: messages that move nothing, each paid for with time, or with blocks ---- */
+
+#define CHATTER_MAX_MS      60000 /* owed: the connection ends. A burst of 3,000, say */
+#define CHATTER_MS          20 /* a message: 50 a second for good, more than anybody honest says */
+#define CHATTER_PIECES      1024 /* a whole bitfield: 1 ms more for so many pieces */
+#define CHATTER_INTEREST_MS 5    /* two leechers may have nothing for each other at every piece */
+#define CHATTER_TURN_MS     500  /* choked again, or a handshake again: all is asked for anew */
+#define CHATTER_BLOCK_MS    100 /* paid back by a block given or taken: its CANCEL, HAVE, REJECT … */
 
 /* ---- requests ---- */
 

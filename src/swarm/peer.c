@@ -18,7 +18,7 @@ struct peer *peer_new(uint32_t handle, const struct endpoint *remote, const stru
     peer->ours = memcmp(theirs->peer_id, "-KP", 3) == 0;
     peer->fast = theirs->fast;
     peer->joined_ms = peer->received_ms = peer->sent_ms = peer->wanted_ms = now_ms;
-    peer->progress_ms = now_ms;
+    peer->progress_ms = peer->steady_ms = peer->charged_ms = now_ms;
     peer->we_choke = peer->they_choke = true;
     peer->working_on = peer->asked_piece = UINT32_MAX;
     wire_init(&peer->wire, peer->fast);
@@ -66,6 +66,13 @@ void peer_forget_allowed(struct peer *peer, uint32_t piece)
 bool peer_is_granted(const struct peer *peer, uint32_t piece)
 {
     return is_among(peer->granted, peer->granted_count, piece);
+}
+
+bool peer_wastes_slot(const struct peer *peer, uint64_t now_ms)
+{
+    uint64_t since_ms = peer->asked_ms > peer->turn_ms ? peer->asked_ms : peer->turn_ms;
+    return peer->they_want && !peer->we_choke && peer->uploads.count == 0 &&
+           now_ms - since_ms >= IDLE_SLOT_MS;
 }
 
 void peer_remember_cancelled(struct peer *peer, uint32_t piece, uint32_t block)

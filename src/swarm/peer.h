@@ -37,6 +37,8 @@ struct peer {
     bool incoming, ours, fast; /* ours: a -KP client; fast: both set the bit */
     bool closing;              /* ACTION_CLOSE has been given out */
     uint64_t joined_ms, received_ms, sent_ms;
+    uint64_t steady_ms;    /* a message was whole, or STEADY_BYTES of one more were here */
+    uint32_t steady_bytes; /* of it since then */
 
     struct wire wire;
     struct buffer out;  /* protocol bytes not given out yet */
@@ -64,7 +66,9 @@ struct peer {
     uint32_t cancelled_count;
     uint32_t working_on; /* the piece it was asked for last; UINT32_MAX: none */
     bool snubbed;
-    uint64_t progress_ms; /* payload came, or the first request went out */
+    uint64_t
+        progress_ms; /* STEADY_BYTES of payload or a block came, or the first request went out */
+    uint32_t progress_bytes; /* of payload since then */
     uint64_t paused_until_ms, pause_ms;
     uint64_t steal_after_ms;
     uint64_t vain_generation;           /* of the candidates, when none was found for it */
@@ -80,6 +84,7 @@ struct peer {
     size_t told_backlog;                  /* by the owner, last */
     uint64_t taken_ms;                    /* when that last shrank, or began */
     uint64_t turn_ms;                     /* when last unchoked; 0: never */
+    uint64_t asked_ms;                    /* when it last asked for a block; 0: never */
     uint32_t granted[ALLOWED_FAST_COUNT]; /* pieces we give although we choke */
     uint32_t granted_count;
     uint32_t choked_requests;
@@ -102,6 +107,8 @@ struct peer {
     struct rate down, up;
     uint64_t bytes_down, bytes_up;
     uint32_t bad_pieces, strikes;
+    uint64_t charged_ms; /* when what it owes was counted last */
+    uint32_t owed_ms;    /* for chatter, then */
 };
 
 struct peer *peer_new(uint32_t handle, const struct endpoint *remote, const struct endpoint *listen,
@@ -119,6 +126,9 @@ bool peer_allows(const struct peer *peer, uint32_t piece);
 void peer_forget_allowed(struct peer *peer, uint32_t piece); /* it refused all the same */
 /* Whether we give it the piece although we choke it. */
 bool peer_is_granted(const struct peer *peer, uint32_t piece);
+
+/* It said it wants something and was unchoked, and has not asked for anything for long. */
+bool peer_wastes_slot(const struct peer *peer, uint64_t now_ms);
 
 void peer_remember_cancelled(struct peer *peer, uint32_t piece, uint32_t block);
 /* True when it was cancelled not long ago; it is forgotten. */

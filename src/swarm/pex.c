@@ -140,7 +140,8 @@ static bool is_repeated(const struct pex_contact out[], size_t count,
 }
 
 static size_t read_list(const struct bencode *dict, const char *key, const char *flags_key,
-                        size_t width, struct pex_contact out[], size_t cap, size_t count)
+                        size_t width, struct pex_contact out[], size_t cap, size_t count,
+                        size_t *refused)
 {
     struct bytes list, flags = {0};
     if (!bencode_find_string(dict, key, &list))
@@ -151,18 +152,21 @@ static size_t read_list(const struct bencode *dict, const char *key, const char 
         if (endpoint_from_compact(bytes_of(list.data + i * width, width), &contact.endpoint) &&
             endpoint_is_usable(&contact.endpoint) && !is_repeated(out, count, &contact.endpoint))
             out[count++] = contact;
+        else
+            ++*refused;
     }
     return count;
 }
 
-enum status pex_read(struct bytes body, struct pex_contact out[], size_t cap, size_t *count)
+enum status pex_read(struct bytes body, struct pex_contact out[], size_t cap, size_t *count,
+                     size_t *refused)
 {
     struct bencode dict;
     struct bytes rest;
-    *count = 0;
+    *count = *refused = 0;
     if (bencode_parse(body, &dict, &rest) != STATUS_OK || dict.type != BENCODE_DICT)
         return STATUS_MALFORMED;
-    *count = read_list(&dict, "added", "added.f", 6, out, cap, 0);
-    *count = read_list(&dict, "added6", "added6.f", 18, out, cap, *count);
+    *count = read_list(&dict, "added", "added.f", 6, out, cap, 0, refused);
+    *count = read_list(&dict, "added6", "added6.f", 18, out, cap, *count, refused);
     return STATUS_OK;
 }

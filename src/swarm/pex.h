@@ -33,5 +33,7 @@ void pex_memory_dispose(struct pex_memory *memory);
 bool pex_write(struct pex_memory *memory, const struct pex_contact contacts[], size_t count,
                struct buffer *out);
 
-/* Copies up to `cap` usable contacts of the added ones, one for each public address. */
-enum status pex_read(struct bytes body, struct pex_contact out[], size_t cap, size_t *count);
+/* Copies up to `cap` usable contacts of the added ones, one for each public address. `refused` gets
+ * how many of those before the last one copied could not be used. */
+enum status pex_read(struct bytes body, struct pex_contact out[], size_t cap, size_t *count,
+                     size_t *refused);

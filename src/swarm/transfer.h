@@ -27,6 +27,21 @@
 
 struct limiter;
 
+/* What a peer does that is no use to anybody, and that is forgiven as long as it stays rare. */
+enum transfer_offence {
+    OFFENCE_UNASKED_BLOCK, /* nobody asked for it */
+    OFFENCE_METADATA,      /* unasked, of a wrong length, or not what the infohash says */
+    OFFENCE_EXTENDED, /* an extended message that is malformed, too long or of no kind we know */
+    OFFENCE_EXCHANGE, /* peer exchange sooner than the interval */
+    OFFENCE_ADDRESS,  /* told of a peer at an address nobody can be at */
+    OFFENCE_REQUEST,  /* for a block it can't have now: choked, not held, too long, too many */
+    OFFENCE_PART,     /* for metadata it can't have: not held, or given often enough */
+    OFFENCE_CHATTER,  /* a message that changes nothing, or changes its mind too often */
+    OFFENCE_STALL,    /* owes blocks and sends none */
+    TRANSFER_OFFENCES,
+};
+const char *transfer_offence_name(enum transfer_offence offence); /* "unasked_blocks" */
+
 struct transfer_config {
     struct id infohash;
     uint8_t peer_id[20]; /* ours, as in the handshakes the owner sends for this infohash: tells
@@ -36,6 +51,7 @@ struct transfer_config {
     char client[32];      /* "kadpeer/0.1.0" */
     size_t upload_slots;  /* 0: the default of params.h */
     size_t memory_bytes;  /* most bytes of piece buffers at a time; 0: the default */
+    uint64_t *offences;   /* TRANSFER_OFFENCES counts, the owner's, added to; NULL: not counted */
 };
 
 struct transfer;
@@ -137,6 +153,7 @@ enum transfer_close_reason {
     CLOSE_BANNED,
     CLOSE_IDLE,      /* full up, and this one is of no use */
     CLOSE_NO_MEMORY, /* what it said or was to be told did not fit: nothing it did */
+    CLOSE_REASONS,
 };
 
 struct transfer_action {

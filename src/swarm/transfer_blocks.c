@@ -48,7 +48,8 @@ static bool is_late(struct transfer *transfer, struct peer *peer, struct piece *
 {
     uint32_t block = message->begin / BLOCK_BYTES;
     if (!peer_forget_cancelled(peer, message->piece, block)) {
-        peers_strike(transfer, peer, "too many blocks that were not asked for");
+        offences_strike(transfer, peer, OFFENCE_UNASKED_BLOCK,
+                        "too many blocks that were not asked for");
         return false;
     }
     return piece != NULL && message->begin % BLOCK_BYTES == 0 &&
@@ -121,6 +122,9 @@ void blocks_end(struct transfer *transfer, struct peer *peer, uint32_t len)
     requests_remove(transfer, peer, request_queue_find(&peer->requests, piece, block));
     request_queue_answered(&peer->requests);
     call_off_others(transfer, piece, block);
+    peer->progress_ms = transfer->now_ms;
+    peer->progress_bytes = 0;
+    offences_pay(peer);
     peer->pause_ms = 0;
     if (peer->snubbed) {
         peer->snubbed = false;

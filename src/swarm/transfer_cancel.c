@@ -139,7 +139,8 @@ void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t in
                      ? peer->requests.count
                      : request_queue_find(&peer->requests, piece, begin / BLOCK_BYTES);
     if (i == peer->requests.count) {
-        peer_forget_cancelled(peer, index, begin / BLOCK_BYTES); /* the answer to our CANCEL */
+        if (!peer_forget_cancelled(peer, index, begin / BLOCK_BYTES)) /* the answer to our CANCEL */
+            offences_chatter(transfer, peer);
         return;
     }
     bool waited_for = !request_queue_at(&peer->requests, i)->released;

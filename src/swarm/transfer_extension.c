@@ -59,11 +59,13 @@ static void on_handshake(struct transfer *transfer, struct peer *peer, struct by
 {
     bool first = !peer->extension.known;
     if (extension_read_handshake(body, &peer->extension) != STATUS_OK) {
-        peers_strike(transfer, peer, "too many malformed extended messages");
+        offences_strike(transfer, peer, OFFENCE_EXTENDED, "too many malformed extended messages");
         return;
     }
     if (first)
         peer->pex_due_ms = transfer->now_ms + PEX_FIRST_MS;
+    else
+        offences_charge(transfer, peer, CHATTER_TURN_MS);
     learn_listen(transfer, peer);
     offer_metadata(transfer, peer);
 }
@@ -115,6 +117,9 @@ static void serve_metadata(struct transfer *transfer, struct peer *peer, uint32_
         answer.data = bytes_of(metainfo->info + begin,
                                left < METADATA_PART_BYTES ? left : METADATA_PART_BYTES);
         peer->metadata_served++;
+    } else {
+        offences_count(transfer, OFFENCE_PART);
+        offences_charge(transfer, peer, CHATTER_MS);
     }
     send_metadata(transfer, peer, &answer);
 }
@@ -131,7 +136,8 @@ static void take_metadata(struct transfer *transfer, struct peer *peer,
         return;
     }
     if (result == METADATA_UNASKED)
-        peers_strike(transfer, peer, "too much metadata that was not asked for");
+        offences_strike(transfer, peer, OFFENCE_METADATA,
+                        "too much metadata that was not asked for");
     extension_ask_metadata(transfer);
 }
 
@@ -141,6 +147,8 @@ void transfer_metadata_checked(struct transfer *transfer, enum status result, ui
     if (transfer->metadata == NULL)
         return;
     uint32_t liar = metadata_checked(transfer->metadata, result);
+    if (result == STATUS_MISMATCH)
+        offences_count(transfer, OFFENCE_METADATA);
     if (liar != 0)
         peers_ban(transfer, liar);
     extension_ask_metadata(transfer);
@@ -151,7 +159,7 @@ static void on_metadata(struct transfer *transfer, struct peer *peer, struct byt
 {
     struct metadata_message message;
     if (extension_read_metadata(body, &message) != STATUS_OK) {
-        peers_strike(transfer, peer, "too many malformed extended messages");
+        offences_strike(transfer, peer, OFFENCE_EXTENDED, "too many malformed extended messages");
         return;
     }
     if (message.type == METADATA_REQUEST && peer->extension.metadata_id != 0) {
@@ -206,17 +214,19 @@ static void on_exchange(struct transfer *transfer, struct peer *peer, struct byt
     if (is_private(transfer))
         return;
     if (!first && transfer->now_ms - peer->pex_received_ms < PEX_PERIOD_MIN_MS) {
-        peers_strike(transfer, peer, "too frequent peer exchange");
+        offences_strike(transfer, peer, OFFENCE_EXCHANGE, "too frequent peer exchange");
         return;
     }
     struct pex_contact contacts[PEX_FIRST_ADDED_MAX];
-    size_t count;
-    if (pex_read(body, contacts, first ? PEX_FIRST_ADDED_MAX : PEX_ADDED_MAX * 2, &count) !=
-        STATUS_OK) {
-        peers_strike(transfer, peer, "too many malformed extended messages");
+    size_t count, refused;
+    if (pex_read(body, contacts, first ? PEX_FIRST_ADDED_MAX : PEX_ADDED_MAX * 2, &count,
+                 &refused) != STATUS_OK) {
+        offences_strike(transfer, peer, OFFENCE_EXTENDED, "too many malformed extended messages");
         return;
     }
     peer->pex_received_ms = transfer->now_ms > 0 ? transfer->now_ms : 1;
+    for (size_t i = 0; i < refused; i++)
+        offences_count(transfer, OFFENCE_ADDRESS);
     for (size_t i = 0; i < count; i++)
         actions_push(transfer, (struct transfer_action){.type = ACTION_FOUND,
                                                         .peer = peer->handle,
@@ -253,6 +263,7 @@ void extension_message(struct transfer *transfer, struct peer *peer, uint8_t id,
             holdings_lost(transfer, peer, read_u32(body.data));
         break;
     default:
-        peers_strike(transfer, peer, "too many extended messages of an unknown kind");
+        offences_strike(transfer, peer, OFFENCE_EXTENDED,
+                        "too many extended messages of an unknown kind");
     }
 }

@@ -77,7 +77,7 @@ static void changed(struct transfer *transfer, struct peer *peer)
 
 /* ---- HAVE ---- */
 
-static const char *have_early(struct peer *peer, uint32_t piece)
+static const char *have_early(struct transfer *transfer, struct peer *peer, uint32_t piece)
 {
     if (piece >= PIECES_MAX)
         return "piece that cannot exist";
@@ -85,18 +85,21 @@ static const char *have_early(struct peer *peer, uint32_t piece)
     room = room < PIECES_MAX ? room : PIECES_MAX;
     if (peer->has.count <= piece && !bitfield_resize(&peer->has, room))
         return wire_no_memory;
-    bitfield_set(&peer->has, piece);
+    if (!bitfield_set(&peer->has, piece))
+        offences_chatter(transfer, peer);
     return NULL;
 }
 
 const char *holdings_have(struct transfer *transfer, struct peer *peer, uint32_t piece)
 {
     if (transfer->metainfo == NULL)
-        return have_early(peer, piece);
+        return have_early(transfer, peer, piece);
     if (piece >= peer->has.count)
         return "piece that does not exist";
-    if (peer->seed || !bitfield_set(&peer->has, piece))
+    if (peer->seed || !bitfield_set(&peer->has, piece)) {
+        offences_chatter(transfer, peer);
         return NULL;
+    }
     picker_add_holder(transfer->picker, piece);
     if (bitfield_is_full(&peer->has)) {
         uncount(transfer, peer);
@@ -112,6 +115,12 @@ const char *holdings_have(struct transfer *transfer, struct peer *peer, uint32_t
 
 /* ---- whole bitfields ---- */
 
+/* The more pieces, the more work it makes. */
+static void charge_whole(struct transfer *transfer, struct peer *peer)
+{
+    offences_charge(transfer, peer, CHATTER_MS + transfer->have.count / CHATTER_PIECES);
+}
+
 static const char *bitfield_early(struct peer *peer, struct bytes bits)
 {
     if (!bitfield_resize(&peer->has, (uint32_t)bits.len * 8))
@@ -124,6 +133,7 @@ static const char *bitfield_early(struct peer *peer, struct bytes bits)
 
 const char *holdings_bitfield(struct transfer *transfer, struct peer *peer, struct bytes bits)
 {
+    charge_whole(transfer, peer);
     if (transfer->metainfo == NULL)
         return bitfield_early(peer, bits);
     struct bitfield fresh = {0};
@@ -144,6 +154,7 @@ const char *holdings_bitfield(struct transfer *transfer, struct peer *peer, stru
 
 const char *holdings_all(struct transfer *transfer, struct peer *peer, bool all)
 {
+    charge_whole(transfer, peer);
     if (transfer->metainfo == NULL) {
         bitfield_dispose(&peer->has);
         peer->early_bytes = 0;
@@ -163,17 +174,27 @@ const char *holdings_all(struct transfer *transfer, struct peer *peer, bool all)
 
 void holdings_lost(struct transfer *transfer, struct peer *peer, uint32_t piece)
 {
+    offences_charge(transfer, peer, CHATTER_MS);
     if (transfer->metainfo == NULL) {
         if (piece < peer->has.count)
             bitfield_clear(&peer->has, piece);
         return;
     }
-    if (!bitfield_has(&peer->has, piece))
+    if (!bitfield_has(&peer->has, piece)) {
+        offences_count(transfer, OFFENCE_CHATTER);
         return;
-    uncount(transfer, peer);
-    bitfield_clear(&peer->has, piece);
-    count(transfer, peer);
-    changed(transfer, peer);
+    }
+    if (peer->seed) {
+        offences_charge(transfer, peer, transfer->have.count / CHATTER_PIECES);
+        uncount(transfer, peer);
+        bitfield_clear(&peer->has, piece);
+        count(transfer, peer);
+    } else {
+        bitfield_clear(&peer->has, piece);
+        picker_remove_holder(transfer->picker, piece);
+    }
+    if (bitfield_has(&transfer->needed, piece))
+        peer->useful--;
     requests_release_lost(transfer, peer);
 }
 

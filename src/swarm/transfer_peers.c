@@ -88,12 +88,6 @@ void transfer_remove_peer(struct transfer *transfer, uint32_t handle, uint64_t n
 
 /* ---- judging ---- */
 
-void peers_strike(struct transfer *transfer, struct peer *peer, const char *text)
-{
-    if (++peer->strikes > STRIKES_MAX)
-        peers_close(transfer, peer, CLOSE_PROTOCOL, text);
-}
-
 static const struct endpoint *past_address(const struct transfer *transfer, uint32_t handle)
 {
     for (size_t i = 0; i < PAST_PEERS_MAX; i++)
@@ -138,11 +132,19 @@ void peers_greet(struct transfer *transfer, struct peer *peer)
 
 /* ---- coming ---- */
 
+/* A peer id is no secret: from another address it is another peer, or whoever repeats an honest
+ * one's id could have that one hung up on. One peer may have an IPv4 and an IPv6 address. */
+static bool may_be_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->family != b->family || endpoint_same_address(a, b);
+}
+
 static struct peer *same_peer_id(const struct transfer *transfer, const struct peer *newcomer)
 {
     FOR_EACH_PEER (transfer, i, peer)
-        if (peer != newcomer && memcmp(peer->theirs.peer_id, newcomer->theirs.peer_id,
-                                       sizeof peer->theirs.peer_id) == 0)
+        if (peer != newcomer && may_be_same_host(&peer->remote, &newcomer->remote) &&
+            memcmp(peer->theirs.peer_id, newcomer->theirs.peer_id, sizeof peer->theirs.peer_id) ==
+                0)
             return peer;
     return NULL;
 }
@@ -165,7 +167,11 @@ static struct peer *loser_of(const struct transfer *transfer, struct peer *older
 static bool is_useless(const struct peer *peer, uint64_t now_ms)
 {
     uint64_t pause_ms = peer->wanted_ms == peer->joined_ms ? USELESS_NEVER_MS : USELESS_MS;
-    return !peer->they_want && peer->useful == 0 && now_ms - peer->wanted_ms >= pause_ms;
+    if (peer->useful > 0)
+        return false;
+    if (peer->they_want)
+        return peer_wastes_slot(peer, now_ms);
+    return now_ms - peer->wanted_ms >= pause_ms;
 }
 
 /* Nobody asks anything of the other for long; closed to make room for a newcomer. */

@@ -93,11 +93,26 @@ void peers_close(struct transfer *transfer, struct peer *peer, enum transfer_clo
 /* The same for what a function here gave as "how it broke the protocol", which may be that memory
  * has run out. */
 void peers_close_for(struct transfer *transfer, struct peer *peer, const char *error);
-void peers_strike(struct transfer *transfer, struct peer *peer, const char *text);
 void peers_ban(struct transfer *transfer, uint32_t handle); /* also one that has left */
 /* What a connection opens with: extension handshake, what we have. */
 void peers_greet(struct transfer *transfer, struct peer *peer);
 void peers_tell_have(struct transfer *transfer, struct peer *peer);
+
+/* ---- transfer_offences.c ---- */
+
+void offences_count(struct transfer *transfer, enum transfer_offence offence);
+/* One too many closes it, with this text. */
+void offences_strike(struct transfer *transfer, struct peer *peer, enum transfer_offence offence,
+                     const char *text);
+/* It owes so much for a message. Who owes too much is closed when the message has been dealt with.
+ */
+void offences_charge(struct transfer *transfer, struct peer *peer, uint32_t cost_ms);
+void offences_chatter(struct transfer *transfer, struct peer *peer); /* said what moves nothing */
+/* A block moved. */
+static inline void offences_pay(struct peer *peer)
+{
+    peer->owed_ms -= peer->owed_ms < CHATTER_BLOCK_MS ? peer->owed_ms : CHATTER_BLOCK_MS;
+}
 
 /* ---- transfer_holdings.c: who has what ---- */
 
@@ -187,7 +202,7 @@ void suggest_ahead(struct transfer *transfer, struct peer *peer);
 void suggest_after_request(struct transfer *transfer, struct peer *peer, uint32_t piece);
 void suggest_end(struct transfer *transfer, struct peer *peer);
 /* NULL, or how it broke the protocol. */
-const char *suggest_receive(const struct transfer *transfer, struct peer *peer, uint32_t piece);
+const char *suggest_receive(struct transfer *transfer, struct peer *peer, uint32_t piece);
 /* A suggested candidate with at most so many holders. */
 bool suggest_pick(const struct transfer *transfer, const struct peer *peer, uint32_t most_holders,
                   uint32_t *piece);

@@ -4,6 +4,11 @@
 
 static void on_choke(struct transfer *transfer, struct peer *peer)
 {
+    if (peer->they_choke) {
+        offences_chatter(transfer, peer);
+        return;
+    }
+    offences_charge(transfer, peer, CHATTER_TURN_MS);
     peer->they_choke = true;
     /* With the fast extension each request is still answered; without, they are gone. Either way
      * others may be asked now. */
@@ -15,6 +20,10 @@ static void on_choke(struct transfer *transfer, struct peer *peer)
 
 static void on_unchoke(struct transfer *transfer, struct peer *peer)
 {
+    if (!peer->they_choke) {
+        offences_chatter(transfer, peer);
+        return;
+    }
     requests_forget_released(transfer, peer);
     peer->they_choke = false;
     peer->snubbed = false;
@@ -23,20 +32,25 @@ static void on_unchoke(struct transfer *transfer, struct peer *peer)
 
 static void on_interest(struct transfer *transfer, struct peer *peer, bool interested)
 {
-    if (peer->they_want == interested)
+    if (peer->they_want == interested) {
+        offences_chatter(transfer, peer);
         return;
+    }
+    offences_charge(transfer, peer, CHATTER_INTEREST_MS);
     peer->they_want = interested;
     peer->wanted_ms = transfer->now_ms;
     serve_admit(transfer);
 }
 
-static const char *on_allowed_fast(const struct transfer *transfer, struct peer *peer,
-                                   uint32_t piece)
+static const char *on_allowed_fast(struct transfer *transfer, struct peer *peer, uint32_t piece)
 {
     if (transfer->metainfo != NULL && piece >= transfer->have.count)
         return "piece that does not exist";
-    if (peer->allowed_count < ALLOWED_FAST_MAX && !peer_allows(peer, piece))
-        peer->allowed[peer->allowed_count++] = piece;
+    if (peer->allowed_count == ALLOWED_FAST_MAX || peer_allows(peer, piece)) {
+        offences_chatter(transfer, peer);
+        return NULL;
+    }
+    peer->allowed[peer->allowed_count++] = piece;
     peer->vain_generation = 0;
     return NULL;
 }
@@ -79,6 +93,7 @@ static const char *on_message(struct transfer *transfer, struct peer *peer,
         extension_message(transfer, peer, message->extended_id, message->body);
         return NULL;
     default: /* KEEP_ALIVE, PORT, unknown ones */
+        offences_chatter(transfer, peer);
         return NULL;
     }
 }
@@ -94,7 +109,21 @@ static void count_payload(struct transfer *transfer, struct peer *peer, uint64_t
     rate_add(&transfer->down, bytes, transfer->now_ms);
     if (peer->down_limit.limiter != NULL)
         limited_spend(&peer->down_limit, bytes);
-    peer->progress_ms = transfer->now_ms;
+    peer->progress_bytes += (uint32_t)bytes;
+    if (peer->progress_bytes >= STEADY_BYTES) {
+        peer->progress_bytes = 0;
+        peer->progress_ms = transfer->now_ms;
+    }
+}
+
+/* Some of a message came, perhaps the end of it: a byte now and then is no way to send one. */
+static void note_steady(struct transfer *transfer, struct peer *peer, size_t bytes)
+{
+    peer->steady_bytes += (uint32_t)bytes;
+    if (peer->steady_bytes >= STEADY_BYTES || !wire_is_within(&peer->wire)) {
+        peer->steady_bytes = 0;
+        peer->steady_ms = transfer->now_ms;
+    }
 }
 
 /* Takes one event from the wire. False: there is none, or it was the last. */
@@ -115,12 +144,18 @@ static bool take_event(struct transfer *transfer, struct peer *peer)
         blocks_end(transfer, peer, peer->wire.payload_len);
         break;
     case WIRE_SKIPPED:
-        peers_strike(transfer, peer, "too many extended messages that are too long");
+        offences_strike(transfer, peer, OFFENCE_EXTENDED,
+                        "too many extended messages that are too long");
+        break;
+    case WIRE_IGNORED:
+        offences_chatter(transfer, peer);
         break;
     case WIRE_ERROR:
         error = peer->wire.error;
         break;
     }
+    if (error == NULL && peer->owed_ms > CHATTER_MAX_MS)
+        error = "talks without end and moves nothing";
     if (error != NULL)
         peers_close_for(transfer, peer, error);
     return !peer->closing;
@@ -158,6 +193,7 @@ enum status transfer_received(struct transfer *transfer, uint32_t handle, size_t
     while (take_event(transfer, peer))
         ;
     count_payload(transfer, peer, payload_before);
+    note_steady(transfer, peer, len);
     if (peer->out.len > OUT_BYTES_MAX)
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not read what it is sent");
     requests_fill(transfer, peer);

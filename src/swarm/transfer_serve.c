@@ -168,12 +168,15 @@ const char *serve_request(struct transfer *transfer, struct peer *peer,
             return "goes on asking while choked";
         refused = true;
     }
+    peer->asked_ms = transfer->now_ms;
     if (!refused && peer->uploads.count >= most_requests(peer)) {
         if (!peer->fast)
             return "more requests at a time than we take";
         refused = true;
     }
     if (refused) {
+        offences_count(transfer, OFFENCE_REQUEST);
+        offences_charge(transfer, peer, CHATTER_MS);
         reject(transfer, peer, piece, begin, length);
     } else if (upload_queue_push(&peer->uploads, (struct upload){piece, begin, length})) {
         actions_output(transfer, peer);
@@ -190,8 +193,10 @@ void serve_cancel(struct transfer *transfer, struct peer *peer, const struct wir
 {
     struct upload upload = {message->piece, message->begin, message->length};
     uint32_t i = upload_queue_find(&peer->uploads, upload);
-    if (i == peer->uploads.count)
+    if (i == peer->uploads.count) {
+        offences_chatter(transfer, peer);
         return;
+    }
     upload_queue_remove(&peer->uploads, i);
     reject(transfer, peer, upload.piece, upload.begin, upload.length);
 }
@@ -226,6 +231,7 @@ static void give_block(struct transfer *transfer, struct peer *peer, struct tran
     peer->backlog_bytes += upload.length;
     peer->bytes_up += upload.length;
     transfer->bytes_up += upload.length;
+    offences_pay(peer);
     rate_add(&peer->up, upload.length, transfer->now_ms);
     rate_add(&transfer->up, upload.length, transfer->now_ms);
 }

@@ -107,10 +107,11 @@ void suggest_after_request(struct transfer *transfer, struct peer *peer, uint32_
 
 /* ---- taking advice ---- */
 
-const char *suggest_receive(const struct transfer *transfer, struct peer *peer, uint32_t piece)
+const char *suggest_receive(struct transfer *transfer, struct peer *peer, uint32_t piece)
 {
     if (transfer->metainfo != NULL && piece >= transfer->have.count)
         return "piece that does not exist";
+    offences_charge(transfer, peer, CHATTER_MS);
     peer->suggested[peer->suggested_count++ % SUGGESTED_MAX] = piece;
     return NULL;
 }

@@ -12,8 +12,9 @@ static void watch_requests(struct transfer *transfer, struct peer *peer)
     uint64_t waiting_ms = transfer->now_ms - peer->progress_ms;
     if (waiting_ms >= UNANSWERED_MS && !peer->they_choke) {
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not answer requests");
-    } else if (waiting_ms >= SNUBBED_MS && !peer->snubbed) {
+    } else if (waiting_ms >= SNUBBED_MS && peer->requests.released < peer->requests.count) {
         peer->snubbed = true;
+        offences_count(transfer, OFFENCE_STALL);
         requests_release_all(transfer, peer);
     }
 }
@@ -24,6 +25,8 @@ static void watch_silence(struct transfer *transfer, struct peer *peer)
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not read what it is sent");
     } else if (transfer->now_ms - peer->received_ms >= PEER_SILENT_MS) {
         peers_close(transfer, peer, CLOSE_TIMEOUT, "silent for too long");
+    } else if (wire_is_within(&peer->wire) && transfer->now_ms - peer->steady_ms >= UNFINISHED_MS) {
+        peers_close(transfer, peer, CLOSE_TIMEOUT, "takes too long over one message");
     } else if (transfer->now_ms - peer->sent_ms >= KEEP_ALIVE_MS) {
         wire_put_keep_alive(&peer->out);
         actions_output(transfer, peer);
@@ -45,7 +48,7 @@ static void watch_seeds(struct transfer *transfer, struct peer *peer)
 
 static void watch(struct transfer *transfer, struct peer *peer)
 {
-    if (peer->we_want || peer->they_want)
+    if (peer->we_want || (peer->they_want && !peer_wastes_slot(peer, transfer->now_ms)))
         peer->wanted_ms = transfer->now_ms;
     watch_requests(transfer, peer);
     if (!peer->closing)

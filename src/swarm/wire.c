@@ -236,7 +236,7 @@ static void begin_long(struct wire *wire, uint8_t type, uint32_t body_len)
         wire->large_type = type;
     } else {
         wire->skip_len = body_len;
-        wire->skip_counts = type == WIRE_EXTENDED;
+        wire->skip_is_extended = type == WIRE_EXTENDED;
     }
 }
 
@@ -290,13 +290,17 @@ enum wire_event wire_next(struct wire *wire, struct wire_message *out)
             skip(wire);
             if (wire->skip_len > 0)
                 return WIRE_MORE;
-            if (wire->skip_counts)
-                return WIRE_SKIPPED;
+            return wire->skip_is_extended ? WIRE_SKIPPED : WIRE_IGNORED;
         }
         enum wire_event event = next_head(wire, out, &begun);
         if (!begun)
             return event;
     }
+}
+
+bool wire_is_within(const struct wire *wire)
+{
+    return wire->in_payload || wire->large_len > 0 || wire->skip_len > 0 || unread(wire) > 0;
 }
 
 void wire_steer(struct wire *wire, uint8_t *payload)

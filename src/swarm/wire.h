@@ -56,6 +56,7 @@ enum wire_event {
     WIRE_PIECE_BEGIN, /* its head; call wire_steer before anything else */
     WIRE_PIECE_END,   /* all its payload is where it was steered to */
     WIRE_SKIPPED,     /* an extended message beyond EXTENDED_BYTES_MAX has been left out */
+    WIRE_IGNORED,     /* a message of a type nobody knows has been left out */
     WIRE_ERROR,       /* broke the protocol: wire->error; nothing comes after it */
 };
 
@@ -68,7 +69,7 @@ struct wire {
     uint32_t large_len;  /* of its body; 0: none under way */
     uint8_t large_type;
     uint32_t skip_len; /* bytes to leave out */
-    bool skip_counts;
+    bool skip_is_extended;
     bool in_payload;
     uint32_t payload_len, payload_got;
     uint8_t *payload;       /* NULL: thrown away */
@@ -84,6 +85,8 @@ void wire_dispose(struct wire *wire);
 void wire_space(struct wire *wire, bool payload_next, uint8_t **space, size_t *len);
 void wire_received(struct wire *wire, size_t len);
 enum wire_event wire_next(struct wire *wire, struct wire_message *out);
+/* Some of a message is here, the rest is not. */
+bool wire_is_within(const struct wire *wire);
 
 /* `payload` has room for message.length bytes; NULL: throw away. May be called again in
  * mid-payload; what has come so far is then the caller's to move. */

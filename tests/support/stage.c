@@ -51,9 +51,11 @@ static void begin(struct stage *stage, const char *have, bool with_metainfo, siz
                                      .peer_id = "-KP0100-us..........",
                                      .listen_port = 7000,
                                      .client = "kadpeer/test",
-                                     .upload_slots = upload_slots};
+                                     .upload_slots = upload_slots,
+                                     .offences = stage->offences};
     uint8_t bits[256] = {0};
     clear(stage);
+    memset(stage->offences, 0, sizeof stage->offences);
     rng_init_seed(&config.rng, 1);
     for (size_t i = 0; have[i] != '\0'; i++)
         if (have[i] == '1')

@@ -26,6 +26,7 @@ struct stage {
     struct transfer *transfer;
     struct foreign *peers[PEERS_MAX + 1]; /* NULL: it left */
     unsigned peer_count;
+    uint64_t offences[TRANSFER_OFFENCES]; /* since stage_begin */
 };
 
 int stage_set_up(void **state);

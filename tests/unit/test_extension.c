@@ -155,10 +155,10 @@ static struct pex_contact contact(unsigned i, uint8_t flags)
 static size_t tell(struct pex_memory *memory, const struct pex_contact contacts[], size_t count,
                    struct buffer *out, struct pex_contact read[], size_t cap)
 {
-    size_t got = 0;
+    size_t got = 0, refused;
     buffer_clear(out);
     if (pex_write(memory, contacts, count, out))
-        assert_int_equal(pex_read(buffer_bytes(out), read, cap, &got), STATUS_OK);
+        assert_int_equal(pex_read(buffer_bytes(out), read, cap, &got, &refused), STATUS_OK);
     return got;
 }
 
@@ -206,7 +206,7 @@ static void addresses_of_no_use_are_left_out(void **state)
 {
     (void)state;
     struct pex_contact read[10];
-    size_t count;
+    size_t count, refused;
     /* port 0, twice one public address, multicast, twice loopback with two ports */
     const char text[] = "d5:added36:\1\2\3\4\0\0"
                         "\5\6\7\10\0\1"
@@ -216,13 +216,17 @@ static void addresses_of_no_use_are_left_out(void **state)
                         "\x7f\0\0\1\0\2"
                         "7:added.f1:\2"
                         "e";
-    assert_int_equal(pex_read(bytes_of(text, sizeof text - 1), read, 10, &count), STATUS_OK);
+    assert_int_equal(pex_read(bytes_of(text, sizeof text - 1), read, 10, &count, &refused),
+                     STATUS_OK);
     assert_int_equal(count, 3);
+    assert_int_equal(refused, 3);
     assert_int_equal(read[0].endpoint.port, 1);
-    assert_int_equal(pex_read(bytes_of(text, sizeof text - 1), read, 2, &count), STATUS_OK);
+    assert_int_equal(pex_read(bytes_of(text, sizeof text - 1), read, 2, &count, &refused),
+                     STATUS_OK);
     assert_int_equal(count, 2);
-    assert_int_equal(pex_read(bytes_of("i1e", 3), read, 10, &count), STATUS_MALFORMED);
-    assert_int_equal(pex_read(bytes_of("d5:added3:abce", 14), read, 10, &count), STATUS_OK);
+    assert_int_equal(pex_read(bytes_of("i1e", 3), read, 10, &count, &refused), STATUS_MALFORMED);
+    assert_int_equal(pex_read(bytes_of("d5:added3:abce", 14), read, 10, &count, &refused),
+                     STATUS_OK);
     assert_int_equal(count, 0);
 }
 

@@ -58,6 +58,9 @@ static void take_events(struct reading *reading)
         case WIRE_SKIPPED:
             buffer_add_string(&reading->lines, "skipped\n");
             break;
+        case WIRE_IGNORED:
+            buffer_add_string(&reading->lines, "ignored\n");
+            break;
         case WIRE_ERROR:
             buffer_add_format(&reading->lines, "error %s\n", reading->wire.error);
             return;
