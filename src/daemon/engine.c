@@ -168,6 +168,7 @@ static void read_limits(struct engine *engine)
     engine->connections_max = (size_t)config_number(config, "network.max_connections");
     engine->half_open_max = (size_t)config_number(config, "network.max_half_open");
     engine->downloading_max = (size_t)config_number(config, "transfer.active");
+    engine->limit_local = config_bool(config, "network.limit_local");
     engine->reserve_bytes = (uint64_t)config_number(config, "transfer.reserve");
 }
 
@@ -363,4 +364,26 @@ void engine_pack_status(struct engine *engine, struct pack *pack)
     pack_u64(pack, "rate_down", down);
     pack_u64(pack, "rate_up", up);
     pack_u64(pack, "connections", engine->connection_count);
+    engine_pack_refused(engine, pack);
+}
+
+void engine_pack_refused(const struct engine *engine, struct pack *pack)
+{
+    const struct refusals *refusals = &engine->refusals;
+    pack_begin_map(pack, "refused");
+    pack_u64(pack, "full", refusals->full);
+    pack_u64(pack, "same_address", refusals->same_address);
+    pack_u64(pack, "unknown_hash", refusals->unknown_hash);
+    pack_u64(pack, "no_handshake", refusals->no_handshake);
+    pack_u64(pack, "handshake_timeout", refusals->handshake_timeout);
+    pack_u64(pack, "left_early", refusals->left_early);
+    pack_u64(pack, "banned", refusals->banned);
+    pack_u64(pack, "ourselves", refusals->closed[CLOSE_SELF]);
+    pack_u64(pack, "connected_twice", refusals->closed[CLOSE_DUPLICATE]);
+    pack_u64(pack, "silent", refusals->closed[CLOSE_TIMEOUT]);
+    pack_u64(pack, "protocol", refusals->closed[CLOSE_PROTOCOL]);
+    pack_u64(pack, "wrong_data", refusals->closed[CLOSE_BANNED]);
+    for (int i = 0; i < TRANSFER_OFFENCES; i++)
+        pack_u64(pack, transfer_offence_name((enum transfer_offence)i), refusals->offences[i]);
+    pack_end(pack);
 }

@@ -32,5 +32,7 @@ void engine_on_network(struct engine *engine);
 /* A round of storing has ended (DHT_EVENT_PUBLISHED): who shares is told how many nodes know it. */
 void engine_on_published(struct engine *engine, const struct dht_event *event);
 
-/* Adds `transfers`, `rate_down`, `rate_up`, `connections` to an open map. */
+/* Adds `transfers`, `rate_down`, `rate_up`, `connections`, `refused` to an open map. */
 void engine_pack_status(struct engine *engine, struct pack *pack);
+/* Adds the map `refused`: what peers were refused, by kind. */
+void engine_pack_refused(const struct engine *engine, struct pack *pack);

@@ -8,11 +8,19 @@
 #include "daemon/upload.h"
 #include "io/timer.h"
 #include "kadpeer/ed25519.h"
+#include "swarm/transfer.h"
 
 struct peer_connection;
 struct item;
 struct resolving;
 struct share_job;
+
+/* Of connections, and of what came over them. */
+struct refusals {
+    uint64_t full, same_address, unknown_hash, no_handshake, handshake_timeout, left_early, banned;
+    uint64_t closed[CLOSE_REASONS]; /* by enum transfer_close_reason */
+    uint64_t offences[TRANSFER_OFFENCES];
+};
 
 struct engine {
     struct daemon *daemon;
@@ -36,8 +44,9 @@ struct engine {
     bool has_publisher_seed;
     int64_t withdrawn_unix_s; /* see publisher.h */
     char boot_id[40];
-    uint64_t refused_full, refused_address, refused_unknown, refused_not_ours; /* connections */
-    uint64_t broke_protocol, gave_wrong;                                       /* of those taken */
+    size_t unshaken; /* accepted, their handshake still to come */
+    bool limit_local;
+    struct refusals refusals;
 
     bool stopping;
     struct timer *stop_timer;

@@ -85,6 +85,13 @@ static void leave_item(struct peer_connection *connection, enum peer_outcome out
     item_mark(item);
 }
 
+/* Its handshake is here, or never will be. */
+static void end_waiting(struct peer_connection *connection)
+{
+    connection->engine->unshaken -= connection->unshaken;
+    connection->unshaken = false;
+}
+
 void peer_connection_close(struct peer_connection *connection, enum peer_outcome outcome,
                            const char *why)
 {
@@ -94,6 +101,7 @@ void peer_connection_close(struct peer_connection *connection, enum peer_outcome
     DL_DELETE2(engine->connections, connection, prev_all, next_all);
     engine->connection_count--;
     engine->half_open -= connection->dialling;
+    end_waiting(connection);
     if (connection->channel != NULL)
         channels_cancel(connection->channel);
     tcp_close(connection->tcp);
@@ -115,12 +123,14 @@ static enum peer_outcome outcome_of(const struct peer_connection *connection)
 static void on_failed(void *user, enum status why)
 {
     struct peer_connection *connection = user;
+    connection->engine->refusals.left_early += connection->incoming && !connection->open;
     peer_connection_close(connection, outcome_of(connection), status_text(why));
 }
 
 static void on_timer(void *user)
 {
     struct peer_connection *connection = user;
+    connection->engine->refusals.handshake_timeout += !connection->open;
     peer_connection_close(connection, outcome_of(connection), "no handshake in time");
 }
 
@@ -145,8 +155,7 @@ void peer_connection_end(struct peer_connection *connection, enum transfer_close
     enum peer_outcome outcome = close_reasons[reason].outcome;
     const char *why = text != NULL ? text : close_reasons[reason].text;
     struct transfer_output output;
-    item->engine->broke_protocol += reason == CLOSE_PROTOCOL;
-    item->engine->gave_wrong += reason == CLOSE_BANNED;
+    item->engine->refusals.closed[reason]++;
     log_debug("engine", "transfer %lld: a peer is closed: %s", (long long)item->row.id, why);
     while (connection->peer != 0 &&
            transfer_next_output(item->transfer, connection->peer, &output) && output.bytes.len > 0)
@@ -275,7 +284,11 @@ static bool find_item(struct peer_connection *connection, const struct handshake
     struct engine *engine = connection->engine;
     struct item *item = engine_find(engine, &theirs->infohash);
     if (item == NULL || item_is_grouped(item) || !item_wake(item)) {
-        engine->refused_unknown++;
+        engine->refusals.unknown_hash++;
+        return false;
+    }
+    if (peer_list_is_banned(item->peers, &connection->remote)) {
+        engine->refusals.banned++;
         return false;
     }
     connection->swarm = theirs->infohash;
@@ -289,6 +302,7 @@ static void open_connection(struct peer_connection *connection, const struct han
     struct item *item = connection->item;
     uint64_t now_ms = engine_now(connection->engine);
     if (memcmp(theirs->peer_id, item->peer_id, sizeof theirs->peer_id) == 0) {
+        connection->engine->refusals.closed[CLOSE_SELF]++;
         peer_connection_close(connection, PEER_IS_US, "it is us");
         return;
     }
@@ -301,10 +315,19 @@ static void open_connection(struct peer_connection *connection, const struct han
     HASH_ADD(hh, item->by_peer, peer, sizeof connection->peer, connection);
     timer_free(connection->timer);
     connection->timer = NULL;
+    end_waiting(connection);
     connection->open = connection->has_output = true;
     connection->since_ms = now_ms;
     tell_peer(connection, true, NULL);
     item_mark(item);
+}
+
+/* The one we dialled for. */
+static bool is_same_swarm(struct peer_connection *connection, const struct handshake *theirs)
+{
+    bool same = id_equal(&theirs->infohash, &connection->swarm);
+    connection->engine->refusals.unknown_hash += !same;
+    return same && connection->item->transfer != NULL;
 }
 
 static void on_hello(struct peer_connection *connection)
@@ -315,12 +338,11 @@ static void on_hello(struct peer_connection *connection)
     if (status == STATUS_BUSY)
         return;
     bool good = status == STATUS_OK;
-    if (!good)
-        connection->engine->refused_not_ours++;
+    connection->engine->refusals.no_handshake += !good;
     if (good && connection->item == NULL)
         good = find_item(connection, &theirs);
     else if (good)
-        good = id_equal(&theirs.infohash, &connection->swarm) && connection->item->transfer != NULL;
+        good = is_same_swarm(connection, &theirs);
     if (good)
         open_connection(connection, &theirs);
     else
@@ -471,21 +493,31 @@ static bool is_one_too_many(const struct engine *engine, const struct endpoint *
 {
     size_t same = 0;
     const struct peer_connection *connection;
-    if (endpoint_is_local(remote))
+    if (endpoint_is_local(remote) && !engine->limit_local)
         return false;
     DL_FOREACH2(engine->connections, connection, next_all)
     same += endpoint_same_address(&connection->remote, remote);
     return same >= PEERS_PER_ADDRESS_MAX;
 }
 
-/* Those that keep us waiting for their handshake come first, longest waiting before others. */
+/* Of those accepted the one whose handshake is awaited longest, if it is as long as that. */
+static struct peer_connection *longest_awaited(const struct engine *engine, uint64_t patience_ms)
+{
+    struct peer_connection *connection;
+    uint64_t now_ms = engine_now(engine);
+    DL_FOREACH2(engine->connections, connection, next_all)
+    if (connection->unshaken)
+        return now_ms - connection->since_ms >= patience_ms ? connection : NULL;
+    return NULL;
+}
+
+/* Those that keep us waiting for their handshake come first. */
 static struct peer_connection *most_useless(struct engine *engine)
 {
     uint64_t now_ms = engine_now(engine);
-    struct peer_connection *connection;
     struct item *item;
-    DL_FOREACH2(engine->connections, connection, next_all)
-    if (connection->item == NULL && now_ms - connection->since_ms >= HANDSHAKE_PATIENCE_MS)
+    struct peer_connection *connection = longest_awaited(engine, HANDSHAKE_PATIENCE_MS);
+    if (connection != NULL)
         return connection;
     DL_FOREACH(engine->items, item)
     {
@@ -496,13 +528,27 @@ static struct peer_connection *most_useless(struct engine *engine)
     return NULL;
 }
 
+static void make_way(struct peer_connection *connection)
+{
+    connection->engine->refusals.handshake_timeout += connection->unshaken;
+    peer_connection_close(connection, PEER_LOST, "makes way for another");
+}
+
+/* An honest handshake is here at once: when very many are awaited, the one awaited longest is the
+ * least likely to be one. */
+static void limit_unshaken(struct engine *engine)
+{
+    if (engine->unshaken >= engine->half_open_max)
+        make_way(longest_awaited(engine, 0));
+}
+
 static bool make_room(struct engine *engine)
 {
     if (engine->connection_count < engine->connections_max)
         return true;
     struct peer_connection *useless = most_useless(engine);
     if (useless != NULL)
-        peer_connection_close(useless, PEER_LOST, "makes way for another");
+        make_way(useless);
     return useless != NULL;
 }
 
@@ -510,8 +556,8 @@ static bool has_room_for(struct engine *engine, const struct endpoint *remote)
 {
     bool too_many = is_one_too_many(engine, remote);
     bool full = !too_many && (engine->stopping || !make_room(engine));
-    engine->refused_address += too_many;
-    engine->refused_full += full;
+    engine->refusals.same_address += too_many;
+    engine->refusals.full += full;
     return !too_many && !full;
 }
 
@@ -524,9 +570,11 @@ void peer_connection_accept(struct engine *engine, struct tcp *tcp)
         tcp_close(tcp);
         return;
     }
+    limit_unshaken(engine);
     connection->tcp = tcp;
     connection->remote = remote;
-    connection->incoming = true;
+    connection->incoming = connection->unshaken = true;
+    engine->unshaken++;
     connection->since_ms = engine_now(engine);
     timer_set(connection->timer, engine_now(engine) + HANDSHAKE_TIMEOUT_MS);
     tcp_start(tcp, &owner, connection);
@@ -561,6 +609,11 @@ void peer_connection_listens(struct peer_connection *connection, const struct en
 {
     if (connection->claimed)
         return;
+    if (peer_list_is_banned(connection->item->peers, endpoint)) {
+        connection->engine->refusals.banned++;
+        peer_connection_close(connection, PEER_LOST, "gave wrong data before");
+        return;
+    }
     connection->listen = *endpoint;
     connection->claimed =
         peer_list_claim(connection->item->peers, endpoint, engine_now(connection->engine));

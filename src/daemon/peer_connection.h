@@ -33,6 +33,7 @@ struct peer_connection {
     struct endpoint listen;       /* where it can be dialled; family 0: not known */
     bool claimed;                 /* `listen` is marked as in use in the item's peer list */
     bool incoming, dialling, open, ending;
+    bool unshaken;        /* accepted, and its handshake is not here yet */
     bool has_output;      /* transfer_next_output has something */
     uint32_t peer;        /* handle in item->transfer; 0: none */
     uint64_t since_ms;    /* accepted, then: open since */

@@ -92,18 +92,6 @@ static void pack_known(struct pack *pack, const struct known *known)
     pack_end(pack);
 }
 
-static void pack_refused(struct pack *pack, const struct engine *engine)
-{
-    pack_begin_map(pack, "refused");
-    pack_u64(pack, "full", engine->refused_full);
-    pack_u64(pack, "same_address", engine->refused_address);
-    pack_u64(pack, "unknown_hash", engine->refused_unknown);
-    pack_u64(pack, "no_handshake", engine->refused_not_ours);
-    pack_u64(pack, "protocol", engine->broke_protocol);
-    pack_u64(pack, "wrong_data", engine->gave_wrong);
-    pack_end(pack);
-}
-
 static void pack_peers(struct pack *pack, const struct item *item, const struct known *known)
 {
     struct transfer_peer_stats peers[PEERS_AT_ONCE_MAX];
@@ -129,7 +117,7 @@ void transfer_peers_view(struct daemon *daemon, struct call *call)
     pack_id(pack, "hash", &item->row.infohash);
     pack_peers(pack, item, &known);
     pack_known(pack, &known);
-    pack_refused(pack, daemon->engine);
+    engine_pack_refused(daemon->engine, pack);
     call_finish(call);
     free(known.peers);
 }
