@@ -441,6 +441,8 @@ static void on_failed(void *user, enum status why)
     struct channel_session *session = user;
     if (!session->incoming)
         try_older_epoch(session);
+    else
+        session->channels->refused_identity += session->channel == NULL;
     channel_session_close(session, why);
 }
 
@@ -532,7 +534,6 @@ static bool find_psk(void *user, struct bytes identity, uint8_t psk[TLS_PSK_BYTE
     /* A copied hello finds nobody at home. */
     if (found && !nonce_cache_add(channels->nonces, identity.data, channels_unix_s()))
         found = false;
-    channels->refused_identity += !found;
     return found;
 }
 

@@ -136,12 +136,19 @@ void channels_accept(struct channels *channels, struct tcp *tcp, struct bytes re
     struct endpoint remote = tcp_remote(tcp);
     bool nobody = groups_first(channels->daemon->groups) == NULL;
     struct channel_session *session = NULL;
+    channels->refused_identity += nobody;
     if (!nobody && has_room_for(channels, &remote))
         session = channel_session_new(channels, SESSION_INCOMING);
     if (session == NULL)
         tcp_close(tcp);
     else
         channel_session_accept(session, tcp, received);
+}
+
+uint64_t channels_refused(const struct channels *channels)
+{
+    return channels->refused_full + channels->refused_address + channels->refused_identity +
+           channels->broke_protocol;
 }
 
 /* ---- dialling ---- */

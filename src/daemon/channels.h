@@ -23,6 +23,9 @@ void channels_free(struct channels *channels);        /* NULL is allowed */
 /* An accepted connection whose first byte is that of a TLS record; taken. */
 void channels_accept(struct channels *channels, struct tcp *tcp, struct bytes received);
 
+/* Sessions of strangers that did not come to be, or broke the protocol. */
+uint64_t channels_refused(const struct channels *channels);
+
 /* Dials a member for the transfer of that blinded key. When the channel was switched, `ready` gets
  * the connection, which is then its own, and who the other side is; or `failed` why not. From the
  * loop. NULL: it can't be begun. */

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/channels.h"
 #include "daemon/engine_private.h"
 #include "daemon/finisher.h"
 #include "daemon/item_facts.h"
@@ -378,6 +379,7 @@ void engine_pack_refused(const struct engine *engine, struct pack *pack)
     pack_u64(pack, "handshake_timeout", refusals->handshake_timeout);
     pack_u64(pack, "left_early", refusals->left_early);
     pack_u64(pack, "banned", refusals->banned);
+    pack_u64(pack, "channels", channels_refused(engine->daemon->channels));
     pack_u64(pack, "ourselves", refusals->closed[CLOSE_SELF]);
     pack_u64(pack, "connected_twice", refusals->closed[CLOSE_DUPLICATE]);
     pack_u64(pack, "silent", refusals->closed[CLOSE_TIMEOUT]);

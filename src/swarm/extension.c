@@ -41,10 +41,21 @@ void extension_write_handshake(const struct extension_offer *offer, struct buffe
     bencode_end(out);
 }
 
-static void read_id(const struct bencode *ids, const char *name, uint8_t *id)
+/* True when there is one, from `least` to `most`; another one is absurd. */
+static bool read_integer(const struct bencode *dict, const char *key, int64_t least, int64_t most,
+                         int64_t *value, bool *absurd)
+{
+    if (!bencode_find_integer(dict, key, value))
+        return false;
+    bool fits = *value >= least && *value <= most;
+    *absurd = *absurd || !fits;
+    return fits;
+}
+
+static void read_id(const struct bencode *ids, const char *name, uint8_t *id, bool *absurd)
 {
     int64_t value;
-    if (bencode_find_integer(ids, name, &value) && value >= 0 && value <= UINT8_MAX)
+    if (read_integer(ids, name, 0, UINT8_MAX, &value, absurd))
         *id = (uint8_t)value;
 }
 
@@ -61,24 +72,27 @@ enum status extension_read_handshake(struct bytes body, struct extension_peer *p
     struct bencode dict, ids;
     struct bytes client, rest;
     int64_t value;
+    bool absurd = false;
     /* Some clients have bytes after the dictionary; nobody minds. */
     if (bencode_parse(body, &dict, &rest) != STATUS_OK || dict.type != BENCODE_DICT)
         return STATUS_MALFORMED;
     if (bencode_find_container(&dict, "m", BENCODE_DICT, &ids)) {
-        read_id(&ids, "ut_metadata", &peer->metadata_id);
-        read_id(&ids, "ut_pex", &peer->pex_id);
-        read_id(&ids, "lt_donthave", &peer->dont_have_id);
+        read_id(&ids, "ut_metadata", &peer->metadata_id, &absurd);
+        read_id(&ids, "ut_pex", &peer->pex_id, &absurd);
+        read_id(&ids, "lt_donthave", &peer->dont_have_id, &absurd);
     }
     if (bencode_find_integer(&dict, "metadata_size", &value))
-        peer->metadata_size = value > 0 && value <= METAINFO_BYTES_MAX ? (uint32_t)value : 0;
-    if (bencode_find_integer(&dict, "p", &value) && value >= 0 && value <= UINT16_MAX)
+        peer->metadata_size = 0;
+    if (read_integer(&dict, "metadata_size", 0, METAINFO_BYTES_MAX, &value, &absurd))
+        peer->metadata_size = (uint32_t)value;
+    if (read_integer(&dict, "p", 0, UINT16_MAX, &value, &absurd))
         peer->port = (uint16_t)value;
-    if (bencode_find_integer(&dict, "reqq", &value) && value > 0)
+    if (read_integer(&dict, "reqq", 0, INT64_MAX, &value, &absurd) && value > 0)
         peer->requests = value > UINT16_MAX ? UINT16_MAX : (uint32_t)value;
     if (bencode_find_string(&dict, "v", &client))
         read_client(client, peer->client);
     peer->known = true;
-    return STATUS_OK;
+    return absurd ? STATUS_REFUSED : STATUS_OK;
 }
 
 /* ---- metadata ---- */

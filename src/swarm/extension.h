@@ -40,6 +40,7 @@ struct extension_peer {
 };
 
 /* Another handshake changes only what it names [BEP 10]. Unchanged when not OK. */
+/* REFUSED: some of it cannot be meant (an id below 0, say) and was left out, the rest was read. */
 enum status extension_read_handshake(struct bytes body, struct extension_peer *peer);
 
 enum metadata_type { METADATA_REQUEST = 0, METADATA_DATA = 1, METADATA_REJECT = 2 };

@@ -242,15 +242,18 @@ void metadata_reject(struct metadata *metadata, uint32_t peer, uint32_t part, ui
         give_up(metadata, source, now_ms);
 }
 
-bool metadata_on_time(struct metadata *metadata, uint64_t now_ms)
+bool metadata_on_time(struct metadata *metadata, uint64_t now_ms, unsigned *silent)
 {
+    *silent = 0;
     for (uint32_t i = 0; i < metadata->part_count; i++) {
         struct part *part = &metadata->parts[i];
         if (part->here || part->asked_of == 0 || now_ms - part->asked_ms < METADATA_WAIT_MS)
             continue;
         struct source *source = find(metadata, part->asked_of);
-        if (source != NULL)
-            give_up(metadata, source, now_ms);
+        if (source == NULL)
+            continue;
+        give_up(metadata, source, now_ms);
+        ++*silent;
     }
     return metadata->stage == FETCHING && metadata->source_count > 0;
 }

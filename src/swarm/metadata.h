@@ -45,8 +45,8 @@ void metadata_reject(struct metadata *metadata, uint32_t peer, uint32_t part, ui
  * of a wrong one, which may have left; 0: there were several. Does nothing unless asked for. */
 uint32_t metadata_checked(struct metadata *metadata, enum status result);
 
-/* Gives up on what is late. True when there may be something to ask now. */
-bool metadata_on_time(struct metadata *metadata, uint64_t now_ms);
+/* Gives up on what is late, from `silent` peers. True when there may be something to ask now. */
+bool metadata_on_time(struct metadata *metadata, uint64_t now_ms, unsigned *silent);
 
 bool metadata_is_checking(const struct metadata *metadata); /* between WHOLE and metadata_checked */
 bool metadata_is_complete(const struct metadata *metadata);

@@ -37,6 +37,7 @@ enum transfer_offence {
     OFFENCE_REQUEST,  /* for a block it can't have now: choked, not held, too long, too many */
     OFFENCE_PART,     /* for metadata it can't have: not held, or given often enough */
     OFFENCE_CHATTER,  /* a message that changes nothing, or changes its mind too often */
+    OFFENCE_REJECT,   /* does not choke, and refuses what it says it has */
     OFFENCE_STALL,    /* owes blocks and sends none */
     TRANSFER_OFFENCES,
 };

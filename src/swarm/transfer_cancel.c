@@ -150,6 +150,7 @@ void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t in
     if (peer->they_choke || !waited_for)
         return;
     /* It refuses although it does not choke: too much for it, or it has not got the piece. */
+    offences_count(transfer, OFFENCE_REJECT);
     uint64_t pause_ms = peer->pause_ms == 0 ? REJECT_PAUSE_MS : peer->pause_ms * 2;
     if (transfer->now_ms >= peer->paused_until_ms) {
         peer->pause_ms = pause_ms < REJECT_PAUSE_MAX_MS ? pause_ms : REJECT_PAUSE_MAX_MS;

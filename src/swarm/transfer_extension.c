@@ -58,7 +58,12 @@ static void offer_metadata(struct transfer *transfer, struct peer *peer)
 static void on_handshake(struct transfer *transfer, struct peer *peer, struct bytes body)
 {
     bool first = !peer->extension.known;
-    if (extension_read_handshake(body, &peer->extension) != STATUS_OK) {
+    enum status status = extension_read_handshake(body, &peer->extension);
+    if (status == STATUS_REFUSED)
+        offences_strike(transfer, peer, OFFENCE_EXTENDED, "too many absurd extended handshakes");
+    if (peer->closing)
+        return;
+    if (status != STATUS_OK && status != STATUS_REFUSED) {
         offences_strike(transfer, peer, OFFENCE_EXTENDED, "too many malformed extended messages");
         return;
     }
@@ -167,6 +172,7 @@ static void on_metadata(struct transfer *transfer, struct peer *peer, struct byt
     } else if (message.type == METADATA_DATA && transfer->metadata != NULL) {
         take_metadata(transfer, peer, &message);
     } else if (message.type == METADATA_REJECT && transfer->metadata != NULL) {
+        offences_count(transfer, OFFENCE_REJECT);
         metadata_reject(transfer->metadata, peer->handle, message.part, transfer->now_ms);
         extension_ask_metadata(transfer);
     }

@@ -18,6 +18,7 @@ const char *transfer_offence_name(enum transfer_offence offence)
         [OFFENCE_REQUEST] = "refused_requests",
         [OFFENCE_PART] = "refused_parts",
         [OFFENCE_CHATTER] = "idle_messages",
+        [OFFENCE_REJECT] = "rejects",
         [OFFENCE_STALL] = "stalled",
     };
     return names[offence];

@@ -92,7 +92,12 @@ static const char *on_message(struct transfer *transfer, struct peer *peer,
     case WIRE_EXTENDED:
         extension_message(transfer, peer, message->extended_id, message->body);
         return NULL;
-    default: /* KEEP_ALIVE, PORT, unknown ones */
+    case WIRE_KEEP_ALIVE: /* said for want of anything else to say, or it is talk */
+        offences_charge(transfer, peer, CHATTER_MS);
+        if (peer->owed_ms > CHATTER_MS)
+            offences_count(transfer, OFFENCE_CHATTER);
+        return NULL;
+    default: /* PORT, unknown ones */
         offences_chatter(transfer, peer);
         return NULL;
     }

@@ -92,6 +92,16 @@ uint64_t transfer_deadline(const struct transfer *transfer)
     return tick_ms < due_ms ? tick_ms : due_ms;
 }
 
+static void watch_metadata(struct transfer *transfer)
+{
+    unsigned silent;
+    bool again = metadata_on_time(transfer->metadata, transfer->now_ms, &silent);
+    for (; silent > 0; silent--)
+        offences_count(transfer, OFFENCE_STALL);
+    if (again)
+        extension_ask_metadata(transfer);
+}
+
 static void tick(struct transfer *transfer)
 {
     transfer->tick_ms = transfer->now_ms;
@@ -102,8 +112,8 @@ static void tick(struct transfer *transfer)
         serve_round(transfer);
         holdings_drop_interest(transfer);
     }
-    if (transfer->metadata != NULL && metadata_on_time(transfer->metadata, transfer->now_ms))
-        extension_ask_metadata(transfer);
+    if (transfer->metadata != NULL)
+        watch_metadata(transfer);
     transfer->refill_due = true;
 }
 

@@ -131,6 +131,12 @@ class Seed:
                 return
             threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
+    def join(self, endpoint):
+        """Dials "host:port", and serves it."""
+        host, port = endpoint.rsplit(':', 1)
+        plain = socket.create_connection((host, int(port)), timeout=10)
+        threading.Thread(target=self._serve, args=(plain, True), daemon=True).start()
+
     def _count(self):
         self.accepted += 1
 
@@ -141,10 +147,10 @@ class Seed:
         """Until all of its metadata was given, once."""
         self.wait_until(lambda: self.parts_served * BLOCK >= len(self.metadata), timeout)
 
-    def _serve(self, plain):
+    def _serve(self, plain, dialled=False):
         try:
             plain.settimeout(120)
-            peer = Connection(plain, self.hash, self.peer_id, dial=False)
+            peer = Connection(plain, self.hash, self.peer_id, dial=dialled)
             self.connections.append(peer)
             self._tell(self._count)
             peer.send(EXTENDED, b'\0' + encode({
@@ -170,11 +176,13 @@ class Seed:
         elif kind == EXTENDED and payload[0] == METADATA_ID:
             asked = decode_prefix(payload[1:])[0]
             if asked[b'msg_type'] == 0 and peer.metadata_id:
-                part = asked[b'piece']
-                head = encode({'msg_type': 1, 'piece': part, 'total_size': self.metadata_size})
-                peer.send(EXTENDED, bytes([peer.metadata_id]) + head +
-                          self.metadata[part * BLOCK:(part + 1) * BLOCK])
+                self._give_part(peer, asked[b'piece'])
                 self._tell(self._count_part)
+
+    def _give_part(self, peer, part):
+        head = encode({'msg_type': 1, 'piece': part, 'total_size': self.metadata_size})
+        peer.send(EXTENDED, bytes([peer.metadata_id]) + head +
+                  self.metadata[part * BLOCK:(part + 1) * BLOCK])
 
     def _on_request(self, peer, piece, begin, length):
         self.before_block(peer, piece, begin)

@@ -94,7 +94,7 @@ static void absurd_values_are_ignored(void **state)
                                "1:pi70000e4:reqqi-5e1:v3:a\x1b\xff"
                                "e",
                                &peer),
-                     STATUS_OK);
+                     STATUS_REFUSED);
     assert_int_equal(peer.metadata_id, 0);
     assert_int_equal(peer.pex_id, 0);
     assert_int_equal(peer.metadata_size, 0);

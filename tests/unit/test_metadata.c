@@ -13,6 +13,7 @@ struct fixture {
     uint8_t right[SIZE], wrong[SIZE];
     struct metadata *metadata;
     uint64_t now_ms;
+    unsigned silent; /* given up on, at the last on_time */
 };
 
 static int make(void **state)
@@ -45,6 +46,11 @@ static enum metadata_result give(struct fixture *fixture, uint32_t peer, uint32_
                                  const uint8_t *data)
 {
     return metadata_receive(fixture->metadata, peer, part, part_of(data, part), fixture->now_ms);
+}
+
+static bool on_time(struct fixture *fixture)
+{
+    return metadata_on_time(fixture->metadata, fixture->now_ms, &fixture->silent);
 }
 
 static bool ask(struct fixture *fixture, uint32_t peer, uint32_t *part)
@@ -144,7 +150,7 @@ static void nothing_is_asked_or_taken_until_the_verdict(void **state)
     metadata_offer(f->metadata, 2, SIZE + 1, f->now_ms);
     metadata_offer(f->metadata, 3, SIZE + 1, f->now_ms);
     f->now_ms += METADATA_WAIT_MS;
-    assert_false(metadata_on_time(f->metadata, f->now_ms));
+    assert_false(on_time(f));
     assert_int_equal(give(f, 1, 0, f->wrong), METADATA_UNASKED);
     metadata_leave(f->metadata, 1); /* now all others name another size */
     assert_false(ask(f, 2, &part));
@@ -204,7 +210,8 @@ static void a_silent_peer_hands_over_to_another(void **state)
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
     assert_false(ask(f, 2, &part));
     f->now_ms += METADATA_WAIT_MS;
-    assert_true(metadata_on_time(f->metadata, f->now_ms));
+    assert_true(on_time(f));
+    assert_int_equal(f->silent, 1);
     assert_false(ask(f, 1, &part));
     assert_one_brings_it(f, 2);
 }
@@ -243,7 +250,7 @@ static void a_wrong_size_does_not_hold_it_up_for_ever(void **state)
     metadata_offer(f->metadata, 2, SIZE, f->now_ms);
     assert_false(ask(f, 2, &part));
     f->now_ms += METADATA_WAIT_MS;
-    metadata_on_time(f->metadata, f->now_ms);
+    on_time(f);
     assert_one_brings_it(f, 2);
 }
 
@@ -262,7 +269,7 @@ static void many_liars_do_not_hold_up_an_honest_peer(void **state)
         uint64_t until_ms = f->now_ms + LIARS * METADATA_WAIT_MS;
         bool honest_was_asked = false;
         for (; f->now_ms <= until_ms && !honest_was_asked; f->now_ms += 500) {
-            metadata_on_time(f->metadata, f->now_ms);
+            on_time(f);
             for (uint32_t peer = 1; peer <= LIARS; peer++)
                 while (ask(f, peer, &part))
                     if (peer % 2 == 0)

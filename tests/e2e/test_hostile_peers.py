@@ -1,0 +1,593 @@
+"""Peers that mean harm, by the dozen: each ends in a counter of its own kind and at most the death
+of its connection, while an honest transfer beside it goes on.
+
+A behaviour is a row of a table: its name, what it does, the counters it must end in (and no other
+may move), and whether it is hung up on. After each of them the honest peer beside it gets, or gives,
+one block more. `seed`, `fetcher` or both: whom it is done to."""
+
+import os
+import socket
+import struct
+import threading
+import time
+
+from btpeer import Seed, dial, handshake_bytes
+from harness import test
+from kadnet import sha1_file
+from rogue import (ALLOWED_FAST, BITFIELD, BLOCK, CANCEL, CHOKE, HAVE, HAVE_ALL, HAVE_NONE, INTERESTED,
+                   KEEP_ALIVE, NOT_INTERESTED, PIECE, PORT, REJECT, REQUEST, SUGGEST, UNCHOKE, Rogue,
+                   extended, message)
+from torrentfile import encode, infohash, make_info
+
+PIECE_LENGTH = 2 * BLOCK
+PIECES = 120
+BITS = PIECES // 8
+HUGE = 0xffffffff
+DONT_HAVE = 3      # ids of the daemon's own, docs/protocol.md section 4
+METADATA, EXCHANGE = 1, 2
+SECONDS = 30.0     # until a counter must have moved, a connection must be gone
+
+
+class Row:
+    def __init__(self, name, act, counters, ends=True, to='seed fetcher', **options):
+        self.name, self.act, self.counters = name, act, set(counters.split())
+        self.ends, self.to, self.options = ends, to.split(), options
+
+
+def says(*chunks):
+    return lambda rogue: rogue.put(*chunks)
+
+
+def says_often(chunk, times=20_000):
+    return lambda rogue: rogue.flood(chunk, times)
+
+
+def hello(rogue, **changes):
+    return handshake_bytes(changes.get('hash', rogue.hash), changes.get('peer_id', rogue.peer_id))
+
+
+# ---- before and in place of a handshake ----
+
+def repeat_own_id(rogue):
+    with Rogue(rogue.endpoint, rogue.hash) as other:
+        theirs = other.theirs[48:]
+    rogue.put(hello(rogue, peer_id=theirs))
+
+
+def come_again(times):
+    def act(rogue):
+        rogue.put(hello(rogue))
+        for _ in range(times):
+            again = Rogue(rogue.endpoint, rogue.hash, peer_id=rogue.peer_id)
+            assert again.hung_up.wait(60), 'both are listened to'
+            again.close()
+    return act
+
+
+def leave(rogue):
+    rogue.close()
+
+
+def begin_and_leave(rogue):
+    rogue.put(hello(rogue)[:30])
+    rogue.close()
+
+
+OPENINGS = [
+    Row('bytes of no protocol', says(b'\x13' + os.urandom(200)), 'no_handshake'),
+    Row('an encrypted opening', says(b'\x77' + os.urandom(400)), 'no_handshake'),
+    Row('HTTP', says(b'GET /announce HTTP/1.1\r\nHost: x\r\n\r\n' * 3), 'no_handshake'),
+    Row('zeros', says(bytes(500)), 'no_handshake'),
+    Row('a TLS hello of junk', says(b'\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03' + os.urandom(600)),
+        'channels'),
+    Row('the name of another protocol', says(b'\x13BitTorrent protocoL' + bytes(48)), 'no_handshake'),
+    Row('an infohash nobody shares', lambda r: r.put(hello(r, hash='5a' * 20)), 'unknown_hash'),
+    Row('comes and goes', leave, 'left_early', ends=False),
+    Row('half a handshake', begin_and_leave, 'left_early', ends=False),
+    Row('our own peer id', repeat_own_id, 'ourselves'),
+    Row('the same peer id twice', come_again(1), 'connected_twice', ends=False),
+    Row('the same peer id twenty times', come_again(20), 'connected_twice', ends=False),
+]
+
+# ---- messages that break the protocol ----
+
+
+def wrong_block(rogue, piece, begin, length):
+    return message(PIECE, piece, begin, body=os.urandom(length))
+
+
+BROKEN = [
+    Row('a second handshake', lambda r: r.put(hello(r)), 'protocol'),
+    Row('a message of 4 GiB', says(struct.pack('>IB', HUGE, BITFIELD), bytes(1000)), 'protocol'),
+    Row('a message just over 1 MiB', says(struct.pack('>IB', (1 << 20) + 1, 99)), 'protocol'),
+    *[Row(f'{name} with a body', says(message(kind, 1)), 'protocol')
+      for name, kind in [('choke', CHOKE), ('unchoke', UNCHOKE), ('interested', INTERESTED),
+                         ('not interested', NOT_INTERESTED), ('have all', HAVE_ALL),
+                         ('have none', HAVE_NONE)]],
+    *[Row(f'{name} cut short', says(message(kind, body=b'\0\0\0')), 'protocol')
+      for name, kind in [('have', HAVE), ('request', REQUEST), ('cancel', CANCEL), ('port', PORT),
+                         ('reject', REJECT), ('suggest', SUGGEST), ('allowed fast', ALLOWED_FAST),
+                         ('a block', PIECE), ('a bitfield', BITFIELD)]],
+    *[Row(f'{name} too long', says(message(kind, 1, 0, BLOCK, 7)), 'protocol')
+      for name, kind in [('have', HAVE), ('request', REQUEST), ('cancel', CANCEL)]],
+    *[Row(f'{name} of a piece just beyond', says(message(kind, PIECES)), 'protocol')
+      for name, kind in [('have', HAVE), ('suggest', SUGGEST), ('allowed fast', ALLOWED_FAST)]],
+    Row('have of piece 4294967295', says(message(HAVE, HUGE)), 'protocol'),
+    Row('a bitfield one byte longer', says(message(BITFIELD, body=bytes(BITS + 1))), 'protocol'),
+    Row('a bitfield of 100 KB', says(message(BITFIELD, body=b'\xff' * 100_000)), 'protocol'),
+    Row('a late bitfield of a wrong length', says(
+        message(HAVE_ALL), message(BITFIELD, body=bytes(BITS - 1))), 'protocol'),
+    *[Row(f'a request {name}', says(message(INTERESTED), message(REQUEST, *numbers)), 'protocol')
+      for name, numbers in [('of a piece that is none', (PIECES, 0, BLOCK)),
+                            ('from beyond the piece', (0, PIECE_LENGTH, BLOCK)),
+                            ('of nothing', (0, 0, 0)), ('of 4 GiB', (0, 0, HUGE)),
+                            ('that goes beyond the piece', (0, BLOCK, BLOCK + 1)),
+                            ('that overflows', (0, HUGE - 3, 4 + BLOCK))]],
+    *[Row(f'a block {name}', says(message(PIECE, *numbers, body=bytes(size))), 'protocol')
+      for name, numbers, size in [('of a piece that is none', (HUGE, 0), BLOCK),
+                                  ('from beyond its piece', (0, PIECE_LENGTH), BLOCK),
+                                  ('that goes beyond its piece', (0, BLOCK), BLOCK + 1),
+                                  ('of 256 KiB', (0, 0), 1 << 18), ('of nothing', (0, 0), 0)]],
+    *[Row(f'{name} without the fast extension', says(message(kind, *numbers)), 'protocol', fast=False)
+      for name, kind, numbers in [('have all', HAVE_ALL, ()), ('reject', REJECT, (0, 0, BLOCK)),
+                                  ('suggest', SUGGEST, (0,))]],
+    Row('an extended message without an id', says(message(20)), 'protocol'),
+    Row('more requests than it takes', says_often(message(REQUEST, 0, 0, PIECE_LENGTH), 4000),
+        'protocol', to='seed', fast=False, reads=False, says_first=message(INTERESTED), unchoked=True),
+    Row('500 requests while choked', says_often(message(REQUEST, 0, 0, BLOCK), 502),
+        'protocol refused_requests', to='seed'),
+]
+
+# ---- what is forgiven once, and what never ends ----
+
+
+def exchange(*addresses, key=b'added'):
+    return extended(EXCHANGE, encode({key: b''.join(addresses)}))
+
+
+def lies_in_turn(*chunks):
+    return b''.join(chunks)
+
+
+NOTHING_MEANT = encode({'m': {'ut_metadata': -1, 'ut_pex': 1 << 40}, 'metadata_size': 1 << 62})
+GARBAGE = [b'\0\0\0\0\0\0', b'\xe0\0\0\1\0\5', b'\xff\xff\xff\xff\xff\xff', b'\x01\x02\x03\x04\0\0']
+
+FORGIVEN = [
+    Row('a block nobody asked for', says(message(PIECE, 0, 0, body=bytes(BLOCK))), 'unasked_blocks',
+        ends=False),
+    Row('an extended handshake that is no bencode', says(extended(0, b'junk')), 'bad_extended',
+        ends=False),
+    Row('one nested 50,000 deep', says(extended(0, b'd1:a' * 30_000)), 'bad_extended', ends=False),
+    Row('one of lists 50,000 deep', says(extended(0, b'l' * 50_000)), 'bad_extended', ends=False),
+    Row('one with an integer of 400 digits', says(extended(0, b'd1:pi' + b'9' * 400 + b'ee')),
+        'bad_extended', ends=False),
+    Row('one with a string of 10 GB', says(extended(0, b'd1:v9999999999:x')), 'bad_extended',
+        ends=False),
+    Row('one with ids below 0 and sizes beyond all', says(extended(0, NOTHING_MEANT)), 'bad_extended',
+        ends=False),
+    Row('an extended message of 200 KB', says(extended(0, bytes(200_000))), 'bad_extended',
+        ends=False),
+    Row('an extended message of no kind', says(extended(200, b'de')), 'bad_extended', ends=False),
+    Row('metadata messages of no sense', says(extended(METADATA, b'd8:msg_typei0e5:piecei-7ee')),
+        'bad_extended', ends=False),
+    Row('parts of metadata that are none', says(
+        extended(0, encode({'m': {'ut_metadata': 9}})),
+        extended(METADATA, encode({'msg_type': 0, 'piece': 1000}))), 'refused_parts', ends=False),
+    Row('exchange of garbage addresses', says(exchange(*GARBAGE)), 'bad_addresses', ends=False),
+    Row('exchange again at once', says(exchange(), exchange()), 'hasty_exchange', ends=False),
+    Row('a request while choked', says(message(REQUEST, 1, 0, BLOCK)), 'refused_requests',
+        ends=False),
+    Row('a request for a piece it lacks', says(message(REQUEST, PIECES - 1, 0, BLOCK)),
+        'refused_requests', ends=False, to='fetcher', says_first=message(INTERESTED), unchoked=True),
+    Row('cancel of what was never asked', says(message(CANCEL, 1, 0, BLOCK)), 'idle_messages',
+        ends=False),
+    Row('reject of what was never asked', says(message(REJECT, 1, 0, BLOCK)), 'idle_messages',
+        ends=False),
+    Row('a port', says(message(PORT, body=b'\x1a\xe1')), 'idle_messages', ends=False),
+    Row('a type nobody knows', says(message(77, body=bytes(500_000))), 'idle_messages', ends=False),
+    Row('the same have twice', says(message(HAVE, 3) * 2), 'idle_messages', ends=False),
+]
+
+ENDLESS = [
+    Row('blocks nobody asked for', says_often(message(PIECE, 0, 0, body=bytes(BLOCK)), 100),
+        'protocol unasked_blocks'),
+    Row('malformed extended messages', says_often(extended(0, b'i'), 100), 'protocol bad_extended'),
+    Row('exchange without a pause', says_often(exchange(b'\x7f\0\0\1\0\1'), 100),
+        'protocol hasty_exchange'),
+    Row('keep-alives', says_often(KEEP_ALIVE), 'protocol idle_messages'),
+    Row('choke again and again', says_often(message(CHOKE)), 'protocol idle_messages'),
+    Row('not interested again and again', says_often(message(NOT_INTERESTED)),
+        'protocol idle_messages'),
+    Row('have of one piece', says_often(message(HAVE, 1)), 'protocol idle_messages'),
+    Row('cancels', says_often(message(CANCEL, 0, 0, BLOCK)), 'protocol idle_messages'),
+    Row('rejects', says_often(message(REJECT, 0, 0, BLOCK)), 'protocol idle_messages'),
+    Row('ports', says_often(message(PORT, body=b'\0\1')), 'protocol idle_messages'),
+    Row('suggestions', says_often(message(SUGGEST, 1)), 'protocol'),
+    Row('allowed fast for one piece', says_often(message(ALLOWED_FAST, 1)), 'protocol idle_messages'),
+    Row('types nobody knows', says_often(message(250)), 'protocol idle_messages'),
+    Row('long messages of a type nobody knows', says_often(message(99, body=bytes(2000))),
+        'protocol idle_messages'),
+    Row('choke and unchoke', says_often(message(UNCHOKE) + message(CHOKE)), 'protocol'),
+    Row('interested and not', says_often(message(INTERESTED) + message(NOT_INTERESTED), 40_000),
+        'protocol'),
+    Row('bitfields', says_often(message(BITFIELD, body=bytes(BITS))), 'protocol'),
+    Row('have all and have none', says_often(message(HAVE_ALL) + message(HAVE_NONE)), 'protocol'),
+    Row('a piece had and not had', says_often(
+        message(HAVE, 9) + extended(DONT_HAVE, struct.pack('>I', 9))), 'protocol'),
+    Row('nothing had any more', says_often(extended(DONT_HAVE, struct.pack('>I', 9))),
+        'protocol idle_messages'),
+    Row('extended handshakes', says_often(extended(0, encode({'v': 'again'})), 1000), 'protocol'),
+    Row('parts of metadata', says_often(
+        extended(0, encode({'m': {'ut_metadata': 9}}))[:0] +
+        extended(METADATA, encode({'msg_type': 0, 'piece': 1000})), 10_000),
+        'protocol refused_parts', says_first=extended(0, encode({'m': {'ut_metadata': 9}}))),
+    Row('requests for pieces it lacks', says_often(message(REQUEST, PIECES - 1, 0, BLOCK)),
+        'protocol refused_requests', to='fetcher', says_first=message(INTERESTED), unchoked=True),
+]
+
+# ---- data that is wrong ----
+
+
+class Liar:
+    """Serves true blocks but for those that `lies` picks: lies(number of the block served so far,
+    piece, begin); `twist` makes them wrong."""
+
+    def __init__(self, content, lies, twist):
+        self.content, self.lies, self.twist, self.count = content, lies, twist, 0
+
+    def __call__(self, rogue, piece, begin, length):
+        at = piece * PIECE_LENGTH + begin
+        block = self.content[at:at + length]
+        if self.lies(self.count, piece, begin):
+            block = self.twist(block)
+        self.count += 1
+        return message(PIECE, piece, begin, body=block)
+
+
+def flip_last(block):
+    return block[:-1] + bytes([block[-1] ^ 1])
+
+
+def wrong_data(content):
+    def liar(lies, twist=lambda block: os.urandom(len(block))):
+        return lambda: Liar(content, lies, twist)
+
+    def wait_asked(rogue):
+        assert rogue.was_asked.wait(60), 'it was asked for nothing'
+
+    def twice(rogue, piece, begin, length):
+        at = piece * PIECE_LENGTH + begin
+        return message(PIECE, piece, begin, body=content[at:at + length]) * 2
+
+    rows = [
+        Row('every block is wrong', wait_asked, 'wrong_data', serve=liar(lambda *_: True)),
+        Row('every second block is wrong', wait_asked, 'wrong_data',
+            serve=liar(lambda n, piece, begin: begin > 0)),
+        Row('one bit is wrong', wait_asked, 'wrong_data', serve=liar(lambda *_: True, flip_last)),
+        Row('the first pieces are right, then no more', wait_asked, 'wrong_data',
+            serve=liar(lambda n, piece, begin: n >= 6)),
+        Row('blocks of another piece', wait_asked, 'wrong_data',
+            serve=liar(lambda *_: True, lambda block: content[:len(block)][::-1])),
+        Row('zeros', wait_asked, 'wrong_data', serve=liar(lambda *_: True, lambda b: bytes(len(b)))),
+        Row('shorter blocks than asked for', wait_asked, 'protocol',
+            serve=liar(lambda *_: True, lambda block: block[:-1])),
+        Row('every block twice', wait_asked, 'unasked_blocks', serve=lambda: twice, ends=False),
+        Row('rejects of all it is asked for', wait_asked, 'rejects', ends=False,
+            serve=lambda: lambda rogue, *request: message(REJECT, *request)),
+    ]
+    for row in rows:
+        row.to = ['fetcher']
+    return rows
+
+
+# ---- whom it is done to ----
+
+class Victim:
+    """A daemon, and what goes on beside the rogues."""
+
+    def __init__(self, net, daemon, hash_hex):
+        self.net, self.daemon, self.hash = net, daemon, hash_hex
+
+    def counters(self):
+        return self.daemon.status()['refused']
+
+    def suffer(self, row):
+        before = self.counters()
+        options = dict(row.options)
+        first, unchoked = options.pop('says_first', b''), options.pop('unchoked', False)
+        if 'serve' in options:
+            options['serve'] = options['serve']()
+        rogue = Rogue(self.daemon.endpoint, self.hash, shake=row not in OPENINGS, **options)
+        rogue.endpoint = self.daemon.endpoint
+        rogue.put(first)
+        if unchoked:
+            self.wait(lambda: any('U' in peer['flags'] for peer in self.peers_of(rogue)), row.name)
+        row.act(rogue)
+        if row.ends and not row.options.get('reads', True):
+            rogue.socket.settimeout(SECONDS * self.net.slow)
+            while rogue.put(KEEP_ALIVE):
+                time.sleep(0.01)
+        elif row.ends:
+            assert rogue.hung_up.wait(SECONDS * self.net.slow), f'{row.name}: still listened to'
+        moved = lambda: {key for key, count in self.counters().items() if count > before[key]}  # noqa: E731
+        self.wait(lambda: row.counters <= moved(), f'{row.name}: {row.counters}')
+        alive = not rogue.hung_up.is_set()
+        rogue.close()
+        extra = moved() - row.counters - ({'left_early'} if row in OPENINGS else set())
+        assert not extra, f'{row.name}: also counted as {extra}'
+        assert row.ends or alive or row in OPENINGS, f'{row.name}: hung up on'
+
+    def peers_of(self, rogue):
+        host, port = rogue.socket.getsockname()
+        return [peer for peer in self.daemon.call('transfer.peers', id=self.hash)['peers']
+                if peer['address'] == f'{host}:{port}']
+
+    def wait(self, question, what):
+        self.daemon.wait_until(question, SECONDS, what)
+
+
+class HonestLeecher:
+    """Takes one block more from a seed, each time it is asked to."""
+
+    def __init__(self, seed, hash_hex, content):
+        self.content, self.taken = content, 0
+        self.connection = dial(seed.endpoint, hash_hex, timeout=60)
+        self.connection.send(INTERESTED)
+        self.expect(UNCHOKE)
+
+    def expect(self, kind):
+        while True:
+            came, payload = self.connection.receive()
+            if came == kind:
+                return payload
+
+    def go_on(self):
+        at = self.taken % (len(self.content) // BLOCK) * BLOCK
+        place = struct.pack('>II', at // PIECE_LENGTH, at % PIECE_LENGTH)
+        self.connection.send(REQUEST, place + struct.pack('>I', BLOCK))
+        assert self.expect(PIECE) == place + self.content[at:at + BLOCK], 'a wrong block'
+        self.taken += 1
+
+
+class HonestSeed(Seed):
+    """Comes to have one piece more each time, and serves what it has."""
+
+    def __init__(self, net, daemon, info, content):
+        super().__init__(info, content, pieces=[], address=net.next_address())
+        self.daemon, self.ident = daemon, None
+
+    def go_on(self):
+        missing = set(range(self.total)) - self.daemon.pieces(self.ident)
+        piece = min(missing)
+        self.pieces.add(piece)
+        for connection in self.connections:
+            connection.send(HAVE, struct.pack('>I', piece))
+        self.daemon.wait_until(lambda: piece in self.daemon.pieces(self.ident), SECONDS,
+                               f'given piece {piece}')
+
+    def finish(self):
+        while len(self.daemon.pieces(self.ident)) < self.total:
+            self.go_on()
+
+
+def make_content(net):
+    path = net.make_file('notes.bin', PIECES * PIECE_LENGTH)
+    info = make_info(path, PIECE_LENGTH)
+    with open(path, 'rb') as source:
+        return path, info, source.read()
+
+
+def fetching(net, **options):
+    """A daemon that fetches from an honest seed, a piece at a time: (victim, seed, path)."""
+    path, info, content = make_content(net)
+    daemon = net.daemon('fetcher', **options)
+    seed = HonestSeed(net, daemon, info, content)
+    seed.ident = daemon.call('transfer.add', torrent=encode({'info': info}), dir=daemon.downloads,
+                             **{'from': [seed.endpoint]})['id']
+    seed.wait_until(lambda: seed.accepted, SECONDS * net.slow)
+    seed.go_on()
+    return Victim(net, daemon, seed.hash), seed, path
+
+
+def completes(victim, seed, path):
+    """The honest one was never hung up on, and all is right in the end."""
+    seed.finish()
+    done = victim.daemon.follow(seed.ident)
+    assert sha1_file(done['path']) == sha1_file(path)
+    assert seed.accepted == 1, 'the honest one was hung up on'
+    known = victim.daemon.call('transfer.peers', id=seed.ident)['known']
+    assert any(peer['address'] == seed.endpoint for peer in known), 'the honest one is banned'
+    seed.close()
+
+
+def suffer_all(victim, rows, target, honest):
+    for row in rows:
+        if target in row.to:
+            victim.net.note(row.name)
+            victim.suffer(row)
+            honest.go_on()
+
+
+@test(deadline=150)
+def a_seed_serves_on_beside_every_kind_of_rogue(net):
+    path, info, content = make_content(net)
+    seed = net.daemon('seed')
+    shared = seed.share(path, piece_size=PIECE_LENGTH, wait_announce=0)
+    assert shared['transfer']['hash'] == infohash(info)
+    victim = Victim(net, seed, infohash(info))
+    honest = HonestLeecher(seed, victim.hash, content)
+    suffer_all(victim, OPENINGS + BROKEN + FORGIVEN + ENDLESS, 'seed', honest)
+    other = net.daemon('other', bootstrap=[seed])
+    assert sha1_file(other.fetch(shared['link'])['path']) == sha1_file(path)
+    honest.go_on()
+
+
+@test(deadline=150)
+def a_fetcher_fetches_on_beside_every_kind_of_rogue(net):
+    victim, seed, path = fetching(net)
+    rows = BROKEN + FORGIVEN + ENDLESS + wrong_data(seed.content)
+    suffer_all(victim, rows, 'fetcher', seed)
+    completes(victim, seed, path)
+
+
+@test(deadline=150)
+def who_was_banned_is_not_let_in_again(net):
+    victim, seed, path = fetching(net)
+    address = net.next_address()
+    listens = extended(0, encode({'p': 7777}))  # it comes from another port each time
+    liar = Liar(seed.content, lambda *_: True, flip_last)
+    before = victim.counters()
+    with Rogue(victim.daemon.endpoint, victim.hash, address=address, serve=liar) as rogue:
+        rogue.put(listens)
+        assert rogue.hung_up.wait(SECONDS * net.slow)
+    victim.wait(lambda: victim.counters()['wrong_data'] > before['wrong_data'], 'banned')
+    with Rogue(victim.daemon.endpoint, victim.hash, address=address) as rogue:
+        rogue.put(listens)
+        assert rogue.hung_up.wait(SECONDS * net.slow), 'it is let in again'
+    victim.wait(lambda: victim.counters()['banned'] > before['banned'], 'refused')
+    completes(victim, seed, path)
+
+
+# ---- metadata ----
+
+class MetadataLiar(Seed):
+    """Has no piece, and answers requests for metadata as `answer(liar, peer, part)` does."""
+
+    def __init__(self, net, info, answer=None, **options):
+        super().__init__(info, b'', pieces=[], address=net.next_address(), **options)
+        self.answer = answer or Seed._give_part
+
+    def _give_part(self, peer, part):
+        self.answer(self, peer, part)
+
+    def give(self, peer, part, body, total=None):
+        head = encode({'msg_type': 1, 'piece': part, 'total_size': total or self.metadata_size})
+        peer.send(20, bytes([peer.metadata_id]) + head + body)
+
+    def say_size(self, peer, size):
+        peer.send(20, b'\0' + encode({'m': {'ut_metadata': 3}, 'metadata_size': size}))
+
+
+def change_size(liar, peer, part):
+    liar.say_size(peer, len(liar.metadata) + 70_000)
+    liar.give(peer, part, liar.metadata)
+
+
+def reject(liar, peer, part):
+    peer.send(20, bytes([peer.metadata_id]) + encode({'msg_type': 2, 'piece': part}))
+
+
+def give_without_end(liar, peer, part):
+    for _ in range(80):
+        liar.give(peer, part + 1, bytes(16384))
+
+
+METADATA_LIES = [
+    ('other bytes', 'wrong_metadata wrong_data',
+     lambda true: {'answer': lambda liar, peer, part: liar.give(peer, part, os.urandom(len(true)))}),
+    ('one bit', 'wrong_metadata wrong_data',
+     lambda true: {'answer': lambda liar, peer, part: liar.give(peer, part, flip_last(true))}),
+    ('a path that leads out', 'wrong_metadata wrong_data',
+     lambda true: {'metadata': encode({'name': '../../evil', 'length': 5, 'piece length': 16384,
+                                       'pieces': bytes(20)})}),
+    ('nested without end', 'wrong_metadata wrong_data', lambda true: {'metadata': b'd' * 16000}),
+    ('shorter than it said', 'wrong_metadata', lambda true: {'metadata_size': len(true) + 1}),
+    ('longer than it said', 'wrong_metadata', lambda true: {'metadata_size': 1}),
+    ('another size while it is fetched', 'wrong_metadata', lambda true: {'answer': change_size}),
+    ('a size of 2 GiB', 'bad_extended', lambda true: {'metadata_size': 1 << 31}),
+    ('a size below 0', 'bad_extended', lambda true: {'metadata_size': -5}),
+    ('parts nobody asked for', 'wrong_metadata protocol', lambda true: {'answer': give_without_end}),
+    ('rejects of what it said it has', 'rejects', lambda true: {'answer': reject}),
+    ('no answer at all', 'stalled', lambda true: {'answer': lambda *_: None}),
+]
+
+
+@test(deadline=150)
+def metadata_comes_from_the_honest_beside_every_kind_of_liar(net):
+    daemon = net.daemon('fetcher', config={'transfer.active': 50})
+    for name, counters, lie in METADATA_LIES:
+        net.note(name)
+        path = net.make_file(f'notes {name}.bin', 30_000)
+        info = make_info(path)
+        before = daemon.status()['refused']
+        with MetadataLiar(net, info, **lie(encode(info))) as liar:
+            ident = daemon.add(infohash(info), **{'from': [liar.endpoint]})
+            daemon.wait_until(lambda: all(daemon.status()['refused'][key] > before[key]
+                                          for key in counters.split()), SECONDS, f'{name}: {counters}')
+            with open(path, 'rb') as source, Seed(info, source.read()) as honest:
+                honest.join(daemon.endpoint)
+                done = daemon.follow(ident)
+            assert sha1_file(done['path']) == sha1_file(path), name
+    assert len(os.listdir(daemon.downloads)) == len(METADATA_LIES), os.listdir(daemon.downloads)
+
+
+# ---- slowly, or not at all ----
+
+def drip(rogue, data):
+    """A byte every half a second, in a thread of its own, until it is hung up on."""
+    def run():
+        for byte in data:
+            if rogue.hung_up.wait(0.5) or not rogue.put(bytes([byte])):
+                return
+    threading.Thread(target=run, daemon=True).start()
+
+
+@test(deadline=150)
+def a_fetcher_fetches_on_beside_the_slow_and_the_silent(net):
+    victim, seed, path = fetching(net)
+    connect = lambda **options: Rogue(victim.daemon.endpoint, victim.hash, **options)  # noqa: E731
+    silent, dripping = connect(shake=False), connect(shake=False)
+    drip(dripping, handshake_bytes(victim.hash, bytes(20))[:67])
+    claims = connect(serve=lambda *_: b'')
+    one_byte = connect(serve=lambda rogue, piece, begin, length: b'')
+    assert one_byte.was_asked.wait(60) and claims.was_asked.wait(60), 'they are asked for nothing'
+    drip(one_byte, message(PIECE, *one_byte.asked[0][:2], body=bytes(BLOCK)))
+    shaken, in_length, in_body = connect(), connect(), connect()
+    drip(in_length, KEEP_ALIVE * 1000)
+    drip(in_body, message(BITFIELD, body=bytes(BITS)))
+    victim.wait(lambda: victim.counters()['handshake_timeout'] >= 2, 'rid of those without a handshake')
+    victim.wait(lambda: victim.counters()['stalled'] >= 2, 'done waiting for blocks')
+    assert silent.hung_up.wait(SECONDS) and dripping.hung_up.wait(SECONDS)
+    completes(victim, seed, path)
+    for rogue in (shaken, in_length, claims, one_byte, in_body, silent, dripping):
+        rogue.close()
+
+
+# ---- very many ----
+
+@test(deadline=150)
+def a_thousand_connections_leave_room_for_an_honest_one(net):
+    victim, seed, path = fetching(net, config={'network.max_half_open': 20})
+    before = victim.counters()
+    for _ in range(1000):
+        Rogue(victim.daemon.endpoint, victim.hash, shake=False, reads=False).close()
+    gone = lambda: sum(victim.counters()[key] - before[key]  # noqa: E731
+                       for key in ('left_early', 'handshake_timeout', 'full'))
+    victim.wait(lambda: gone() >= 1000, 'rid of a thousand')
+    seed.go_on()
+    before = victim.counters()
+    silent = [Rogue(victim.daemon.endpoint, victim.hash, shake=False) for _ in range(100)]
+    victim.wait(lambda: victim.counters()['handshake_timeout'] >= before['handshake_timeout'] + 80,
+                'done waiting for most of them')
+    victim.wait(lambda: sum(not rogue.hung_up.is_set() for rogue in silent) <= 20,
+                'rid of all but the last')
+    with Rogue(victim.daemon.endpoint, victim.hash) as honest:
+        honest.put(message(INTERESTED))
+        victim.wait(lambda: any('U' in peer['flags'] for peer in victim.peers_of(honest)), 'let in')
+    for rogue in silent:
+        rogue.close()
+    completes(victim, seed, path)
+
+
+@test
+def one_address_gets_eight_connections(net):
+    victim, seed, path = fetching(net, config={'network.limit_local': 'yes'})
+    address = net.next_address()
+    many = [Rogue(victim.daemon.endpoint, victim.hash, address=address) for _ in range(12)]
+    victim.wait(lambda: victim.counters()['same_address'] == 4, 'full for that address')
+    assert [rogue.hung_up.wait(0 if number < 8 else SECONDS) for number, rogue in enumerate(many)] == \
+        [number >= 8 for number in range(12)]
+    Rogue(victim.daemon.endpoint, victim.hash, address=net.next_address()).close()
+    for rogue in many:
+        rogue.close()
+    completes(victim, seed, path)
