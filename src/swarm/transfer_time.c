@@ -5,10 +5,10 @@
 
 static void watch_requests(struct transfer *transfer, struct peer *peer)
 {
+    if (limits_held(transfer, peer))
+        peer->progress_ms = peer->received_ms = peer->steady_ms = transfer->now_ms;
     if (peer->requests.count == 0)
         return;
-    if (limits_held(transfer, peer))
-        peer->progress_ms = peer->received_ms = transfer->now_ms;
     uint64_t waiting_ms = transfer->now_ms - peer->progress_ms;
     if (waiting_ms >= UNANSWERED_MS && !peer->they_choke) {
         peers_close(transfer, peer, CLOSE_TIMEOUT, "does not answer requests");
