@@ -1,4 +1,4 @@
-/* pause, resume, rm, verify, unshare: changing transfers. */
+/* pause, resume, rm, verify, move, unshare: changing transfers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,27 +167,27 @@ int verb_rm(struct cli *cli, const struct arguments *arguments)
     return cli_each(cli, arguments->words, arguments->word_count, rm_one);
 }
 
-/* ---- verify ---- */
+/* ---- verify, move ---- */
 
-struct verifying {
+struct working {
     struct progress *progress;
     const char *id;
 };
 
-static void on_verified(void *user, const char *event, json_t *params)
+static void on_progress(void *user, const char *event, json_t *params)
 {
-    struct verifying *verifying = user;
+    struct working *working = user;
     if (strcmp(event, "progress") != 0)
         return;
     struct progress_facts facts = {
-        .name = verifying->id,
+        .name = working->id,
         .done = json_whole(params, "done", 0),
         .size = json_whole(params, "size", -1),
         .rate_bps = json_decimal(params, "rate", 0),
         .eta_s = json_decimal(params, "eta", -1),
         .peers = -1,
     };
-    progress_update(verifying->progress, 0, &facts, client_now_ms());
+    progress_update(working->progress, 0, &facts, client_now_ms());
 }
 
 static json_t *failure_of_bad_pieces(const char *id, const json_t *result)
@@ -203,12 +203,12 @@ static json_t *failure_of_bad_pieces(const char *id, const json_t *result)
 static json_t *verify_one(struct cli *cli, const char *id, json_t **error)
 {
     struct request request;
-    struct verifying verifying = {progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
+    struct working working = {progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
     request_init(&request, "transfer.verify");
     request_text(&request, "id", id);
     json_t *result =
-        cli_ask_stream(cli, &request, "the pieces to be read", on_verified, &verifying, error);
-    progress_free(verifying.progress);
+        cli_ask_stream(cli, &request, "the pieces to be read", on_progress, &working, error);
+    progress_free(working.progress);
     if (result == NULL)
         return NULL;
     if (json_whole(result, "pieces.bad", 0) > 0) {
@@ -226,4 +226,33 @@ static json_t *verify_one(struct cli *cli, const char *id, json_t **error)
 int verb_verify(struct cli *cli, const struct arguments *arguments)
 {
     return cli_each(cli, arguments->words, arguments->word_count, verify_one);
+}
+
+int verb_move(struct cli *cli, const struct arguments *arguments)
+{
+    struct request request;
+    json_t *error;
+    char dir[PATHS_SIZE];
+    const char *id = arguments->words[0], *to = arguments->words[1];
+    if (to[0] == 0 || !cli_absolute(to, dir))
+        return cli_fail(
+            cli, failure_new("usage", EXIT_USAGE, NULL, "move ID \"%s\": a folder is wanted", to));
+    size_t len = strlen(dir);
+    dir[len > 1 && dir[len - 1] == '/' ? len - 1 : len] = 0;
+    struct working working = {progress_new(cli_progress_style(cli, "auto"), cli->err, 1), id};
+    request_init(&request, "transfer.move");
+    request_text(&request, "id", id);
+    request_text(&request, "dir", dir);
+    json_t *result =
+        cli_ask_stream(cli, &request, "the files to be moved", on_progress, &working, &error);
+    progress_free(working.progress);
+    if (result == NULL)
+        return cli_fail(cli, error);
+    if (!cli_json_result(cli, result)) {
+        char *path = text_printable(json_text(result, "path", dir));
+        fprintf(cli->out, "moved to %s\n", path);
+        free(path);
+    }
+    json_decref(result);
+    return EXIT_DONE;
 }

@@ -306,6 +306,12 @@ const struct command commands[] = {
      all_flag, NULL, verb_pause},
     {"resume", "transfers", "ID...|--all", 0, WORDS_ANY, "Go on with what is paused.", all_flag,
      "After a restart or a crash of the daemon nothing has to be resumed by hand.\n", verb_resume},
+    {"move", "transfers", "ID DIR", 2, 2, "Move its files to another folder.", no_flags,
+     "Also while it is fetched or shared, and to another disk: then it is copied, and\n"
+     "rests meanwhile. What is interrupted goes on by itself. What else lies in a\n"
+     "folder that is shared goes along, but not to another disk. Status 8 when\n"
+     "something has the name there.\n",
+     verb_move},
     {"rm", "transfers", "ID...", 1, WORDS_ANY, "Forget transfers; --data deletes files too.",
      rm_flags, NULL, verb_rm},
     {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",

@@ -24,6 +24,7 @@ int verb_pieces(struct cli *cli, const struct arguments *arguments);
 /* change.c */
 int verb_pause(struct cli *cli, const struct arguments *arguments);
 int verb_resume(struct cli *cli, const struct arguments *arguments);
+int verb_move(struct cli *cli, const struct arguments *arguments);
 int verb_rm(struct cli *cli, const struct arguments *arguments);
 int verb_verify(struct cli *cli, const struct arguments *arguments);
 /* torrent.c */

@@ -16,6 +16,9 @@
 
 /* Read and written at a time where bytes are copied from file to file. */
 #define STORAGE_COPY_BYTES (1u << 20)
+/* Copied by one job, and synced: a slow disk takes a second for it, and a daemon ends within 5. */
+#define STORAGE_COPY_STEP  (32u << 20)
+#define STORAGE_COPY_FILES 64u /* likewise: each is synced */
 
 /* Modes before the umask. */
 #define STORAGE_FILE_MODE   0644

@@ -309,7 +309,7 @@ void item_clear_trouble(struct item *item)
 
 /* ---- completion ---- */
 
-static void save_files(struct item *item)
+void item_save_files(struct item *item)
 {
     uint32_t count = item->metainfo->file_count;
     struct catalog_file *files = malloc(count * sizeof *files);
@@ -352,7 +352,7 @@ void item_complete(struct item *item, struct storage_stat *stats)
         item->row.wish = WISH_STOP;
     bool together = catalog_begin(catalog) == STATUS_OK;
     item_save(item);
-    save_files(item);
+    item_save_files(item);
     if (together)
         catalog_end(catalog, true);
     item->placed = true;

@@ -29,6 +29,8 @@ struct finisher;
 struct first_peer_call;
 struct follower;
 struct metadata_job;
+struct move_call;
+struct mover;
 struct piece_job;
 struct place;
 struct remover;
@@ -151,6 +153,8 @@ struct item {
     struct endpoint had_all; /* the last peer that fetched and has all now; family 0: none */
     uint64_t had_all_ms;
     struct remover *remover;
+    struct mover *mover;
+    struct move_call *move_call; /* who waits for it; NULL: nobody */
     struct timer *timer;
 };
 
@@ -179,6 +183,7 @@ bool item_wants(const struct item *item, uint32_t piece);
 
 enum status item_save(struct item *item); /* the whole row; not the info dictionary */
 void item_save_have(struct item *item);
+void item_save_files(struct item *item); /* how they look: `expected` */
 void item_save_peers(struct item *item); /* the addresses that proved useful, for the next run */
 
 void item_set_wish(struct item *item, enum catalog_wish wish); /* RUN also forgets trouble */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/mover.h"
 #include "daemon/selection.h"
 
 static bool has_bit(const uint8_t *bits, uint32_t i)
@@ -23,7 +24,7 @@ bool item_wants(const struct item *item, uint32_t piece)
 bool item_is_running(const struct item *item)
 {
     if (item->removing || item->engine->stopping || item->row.wish != WISH_RUN || item->changed ||
-        !item->discoverable)
+        !item->discoverable || item->options.reselects || mover_is_due(item))
         return false;
     return item->transfer != NULL ||
            (item->row.complete && item->placed && item->trouble == TROUBLE_NONE &&

@@ -91,20 +91,20 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* "%20" is a blank: words are separated by them. NULL: no memory. */
-static char *parse_text(const char *text, size_t len)
+/* "KEY=VALUE"; in it "%20" is a blank: words are separated by them. */
+static void parse_text(char **out, const char *key, const char *word, size_t len)
 {
-    char *out = malloc(len + 1);
-    size_t at = 0;
-    for (size_t i = 0; i < len && out != NULL; i++) {
-        bool coded = text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 &&
-                     hex_digit(text[i + 2]) >= 0;
-        out[at++] = coded ? (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2])) : text[i];
+    size_t at = 0, skip = strlen(key);
+    if (*out != NULL || len <= skip || memcmp(word, key, skip) != 0 || (*out = malloc(len)) == NULL)
+        return;
+    for (size_t i = skip; i < len; i++) {
+        bool coded = word[i] == '%' && i + 2 < len && hex_digit(word[i + 1]) >= 0 &&
+                     hex_digit(word[i + 2]) >= 0;
+        (*out)[at++] =
+            coded ? (char)(hex_digit(word[i + 1]) << 4 | hex_digit(word[i + 2])) : word[i];
         i += coded ? 2 : 0;
     }
-    if (out != NULL)
-        out[at] = 0;
-    return out;
+    (*out)[at] = 0;
 }
 
 static void format_text(struct buffer *out, const char *key, const char *text)
@@ -161,8 +161,9 @@ void item_options_parse(struct item_options *options, const char *text)
             item_options_set_ratio(options, strtod(text + 6, NULL));
         if (len > 7 && memcmp(text, "select=", 7) == 0)
             parse_selected(options, text + 7);
-        if (len > 7 && memcmp(text, "choice=", 7) == 0 && options->choice == NULL)
-            options->choice = parse_text(text + 7, len - 7);
+        parse_text(&options->choice, "choice=", text, len);
+        parse_text(&options->move_to, "move_to=", text, len);
+        parse_text(&options->moved_from, "moved_from=", text, len);
         text += len + strspn(text + len, " ");
     }
 }
@@ -186,6 +187,8 @@ void item_options_format(const struct item_options *options, struct buffer *out)
                                          : "select=",
                           options->selected[i]);
     format_text(out, "choice", options->choice);
+    format_text(out, "move_to", options->move_to);
+    format_text(out, "moved_from", options->moved_from);
     buffer_add_byte(out, 0);
 }
 
@@ -193,6 +196,8 @@ void item_options_dispose(struct item_options *options)
 {
     free(options->selected);
     free(options->choice);
+    free(options->move_to);
+    free(options->moved_from);
     free(options->rejected);
     *options = (struct item_options){.sequential = false};
 }

@@ -23,7 +23,9 @@ struct item_options {
     uint32_t *selected;    /* file numbers, ascending */
     size_t selected_count; /* 0: all */
     char *choice;          /* what was typed to select them, until the files are known; or NULL */
-    bool reselects;        /* the selection is new: the disk has to follow */
+    char *move_to;         /* see mover.h; or NULL, as is … */
+    char *moved_from;
+    bool reselects; /* the selection is new: the disk has to follow */
 };
 
 void item_options_parse(struct item_options *options, const char *text); /* NULL: none; unknown

@@ -10,6 +10,7 @@
 #include "daemon/group_engine.h"
 #include "daemon/groups.h"
 #include "daemon/item_facts.h"
+#include "daemon/mover.h"
 #include "daemon/node.h"
 
 void item_format_size(uint64_t bytes, char *out, size_t size)
@@ -130,6 +131,10 @@ static void describe_waiting(const struct item *item, char *out, size_t size)
 void item_reason(const struct item *item, char *out, size_t size)
 {
     out[0] = 0;
+    if (mover_is_due(item)) {
+        mover_describe(item, out, size);
+        return;
+    }
     switch (item_state(item)) {
     case ITEM_PAUSED:
         describe_waiting(item, out, size);

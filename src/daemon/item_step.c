@@ -10,6 +10,7 @@
 #include "daemon/discard.h"
 #include "daemon/finisher.h"
 #include "daemon/item_facts.h"
+#include "daemon/mover.h"
 #include "daemon/peer_connection.h"
 #include "daemon/place.h"
 #include "daemon/reselect.h"
@@ -20,6 +21,7 @@ enum goal {
     GOAL_OFF,
     GOAL_RESHARE,
     GOAL_ADOPT,
+    GOAL_MOVE,
     GOAL_RESELECT,
     GOAL_METADATA,
     GOAL_PLACE,
@@ -204,6 +206,8 @@ static enum goal goal_of(const struct item *item)
         return GOAL_RESHARE;
     if (item->adopt_have != NULL && !item->removing && !item->engine->stopping)
         return GOAL_ADOPT;
+    if (mover_is_due(item) && !item->removing && !item->engine->stopping)
+        return GOAL_MOVE;
     if (item->options.reselects && !item->reselecting && item->metainfo != NULL &&
         !item->removing && !item->engine->stopping)
         return GOAL_RESELECT;
@@ -328,6 +332,12 @@ void item_step(struct item *item)
         item_halt(item);
         if (item->transfer == NULL && item_is_idle(item) && !discard_start(item))
             item_adopt(item);
+        break;
+    case GOAL_MOVE:
+        finisher_cancel(item);
+        item_halt(item);
+        if (item->transfer == NULL && item_is_idle(item))
+            mover_start(item);
         break;
     case GOAL_RESELECT:
         finisher_cancel(item);

@@ -12,6 +12,7 @@
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
 #include "daemon/metadata_job.h"
+#include "daemon/mover.h"
 #include "daemon/node.h"
 #include "daemon/peer_connection.h"
 #include "daemon/piece_jobs.h"
@@ -157,6 +158,7 @@ static void set_timer(struct item *item, uint64_t seeding_ends_ms)
     due_ms = earlier(due_ms, followers_due(item));
     due_ms = earlier(due_ms, first_peer_due(item));
     due_ms = earlier(due_ms, verify_calls_due(item));
+    due_ms = earlier(due_ms, mover_due(item));
     timer_set(item->timer, earlier(due_ms, seeding_ends_ms));
 }
 
@@ -183,6 +185,7 @@ void item_turn(struct item *item)
     item_publish(item);
     uint64_t seeding_ends_ms = seeding_turn(item);
     verify_calls_turn(item);
+    mover_turn(item);
     first_peer_turn(item);
     followers_turn(item);
     set_timer(item, seeding_ends_ms);

@@ -1,11 +1,15 @@
 /* transfer.* of docs/control.md: what changes transfers, and the table of all of them. */
 #include "daemon/methods_transfer.h"
 
+#include <string.h>
+
 #include <utlist.h>
 
+#include "base/paths.h"
 #include "daemon/daemon.h"
 #include "daemon/follow.h"
 #include "daemon/item.h"
+#include "daemon/mover.h"
 #include "daemon/remover.h"
 #include "daemon/transfer_target.h"
 #include "daemon/verify_call.h"
@@ -92,6 +96,20 @@ static void verify(struct daemon *daemon, struct call *call)
         verify_call_start(item, call);
 }
 
+static void move(struct daemon *daemon, struct call *call)
+{
+    const char *dir = call_text(call, "dir", NULL);
+    struct item *item = target_of(daemon, call);
+    if (item == NULL)
+        return;
+    if (dir == NULL || dir[0] != '/' || strlen(dir) >= PATHS_SIZE)
+        call_fail(call, "usage", 2, NULL, "the folder to move to must be a whole path");
+    else if (mover_is_due(item))
+        call_fail(call, "busy", 1, NULL, "%s is being moved already", item->row.name);
+    else
+        mover_ask(item, call, dir);
+}
+
 static void remove_transfer(struct daemon *daemon, struct call *call)
 {
     struct item *item = target_of(daemon, call);
@@ -112,6 +130,7 @@ const struct control_method methods_transfer[] = {
     {"transfer.pause", pause_transfers},
     {"transfer.resume", resume_transfers},
     {"transfer.verify", verify},
+    {"transfer.move", move},
     {"transfer.remove", remove_transfer},
     {NULL, NULL},
 };

@@ -10,6 +10,7 @@
 #include "daemon/info_store.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
+#include "daemon/mover.h"
 #include "daemon/verify_call.h"
 #include "io/work.h"
 
@@ -129,6 +130,7 @@ void remover_start(struct item *item, bool with_data, struct call *call)
     group_engine_on_removed(item);
     followers_end(item);
     verify_calls_end(item);
+    mover_end(item);
     first_peer_end(item);
     item_publish(item); /* withdraws */
     finder_turn(&item->finder);
