@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <utlist.h>
+
 #include "base/log.h"
 #include "content/names.h"
 #include "daemon/follow.h"
@@ -394,9 +396,30 @@ static bool resolve_selection(struct add_request *request, const struct item *it
     return false;
 }
 
-void add_request_do(struct add_request *request, struct call *call)
+/* Whether it is known to have the SHA-1 that is asked for, or is being fetched for having it. */
+static bool has_sha1(const struct item *item, const struct id *sha1)
+{
+    const struct catalog_transfer *row = &item->row;
+    bool fetched = row->has_expected_sha1 && id_equal(&row->expected_sha1, sha1);
+    bool known = row->complete && row->has_file_sha1 && id_equal(&row->file_sha1, sha1);
+    return !row->has_group && !item->removing && (fetched || known);
+}
+
+/* By its infohash, or, where the 40 digits may be a file's SHA-1, by that. */
+static struct item *find_here(const struct add_request *request)
 {
     struct item *item = engine_find(request->engine, &request->infohash);
+    if (item != NULL || !request->options.sha1_too || request->has_group)
+        return item;
+    DL_FOREACH(request->engine->items, item)
+    if (has_sha1(item, &request->infohash))
+        return item;
+    return NULL;
+}
+
+void add_request_do(struct add_request *request, struct call *call)
+{
+    struct item *item = find_here(request);
     enum status status = STATUS_NO_MEMORY;
     enum attached attached = ATTACHED_NEW;
     if (item != NULL && item->removing) {

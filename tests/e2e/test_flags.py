@@ -271,6 +271,16 @@ def publish_a_lie(daemon, path, sha1):
 
 
 @test
+def what_is_here_already_is_found_by_its_sha1(net):
+    peer = net.daemon('peer')
+    path = net.make_file('notes.bin', 5000)
+    ident = peer.share(path, wait_announce=0)['transfer']['id']
+    status, lines = peer.json('get', sha1_file(path), '--wait', '5')
+    assert status == 0 and lines[-1]['id'] == ident, lines[-1]
+    assert len(peer.transfers()) == 1 and os.listdir(peer.downloads) == []
+
+
+@test
 def what_lies_about_its_sha1_is_passed_over(net):
     _, first, second, honest, peer = net.star('first', 'second', 'honest', 'peer')
     lie, path = net.make_file('lie.bin', 300_000), net.make_file('true.bin', 400_000)
