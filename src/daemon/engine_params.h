@@ -19,8 +19,9 @@
 
 /* Bytes queued for one peer's socket at most; how many are wise is the transfer's to know, which is
  * told what waits here. */
-#define OUTBOX_BYTES     (4u << 20)
-#define OUTBOX_TEXT_SIZE 4096 /* bytes of small messages that wait, without an allocation each */
+#define OUTBOX_BYTES      (4u << 20)
+#define OUTBOX_HELD_BYTES (512u << 10) /* of chunks, beyond that: 40 who read nothing fit */
+#define OUTBOX_TEXT_SIZE  4096 /* bytes of small messages that wait, without an allocation each */
 
 #define SEEDING_GRACE_MS 30000 /* beyond the ratio, for what was asked for before */
 

@@ -10,6 +10,7 @@ struct outbox_entry {
     uint8_t *text;       /* in the ring, or on the heap */
     uint32_t offset, len;
     uint32_t ring_bytes; /* of the ring, given back with this entry; 0: none, or on the heap */
+    uint32_t held;       /* length of its chunk; 0: the block before is in the same one */
 };
 
 void outbox_init(struct outbox *outbox)
@@ -34,6 +35,7 @@ static void end_first(struct outbox *outbox, struct engine *engine)
         free(entry->text);
     }
     outbox->bytes -= entry->len;
+    outbox->held -= entry->held;
     outbox->first = (outbox->first + 1) & (outbox->cap - 1);
     outbox->count--;
 }
@@ -99,6 +101,15 @@ bool outbox_add_text(struct outbox *outbox, struct bytes text)
     return true;
 }
 
+/* A block's head lies between it and the one before. */
+static bool is_in_last(const struct outbox *outbox, const struct chunk *chunk)
+{
+    for (size_t back = 1; back <= 2 && back <= outbox->count; back++)
+        if (entry_at(outbox, outbox->count - back)->chunk == chunk)
+            return true;
+    return false;
+}
+
 bool outbox_add_block(struct outbox *outbox, struct engine *engine, struct chunk *chunk,
                       uint32_t offset, uint32_t length)
 {
@@ -106,8 +117,16 @@ bool outbox_add_block(struct outbox *outbox, struct engine *engine, struct chunk
         upload_return(engine, chunk);
         return false;
     }
-    append(outbox, &(struct outbox_entry){.chunk = chunk, .offset = offset, .len = length});
+    struct outbox_entry entry = {.chunk = chunk, .offset = offset, .len = length};
+    entry.held = is_in_last(outbox, chunk) ? 0 : upload_size(chunk);
+    outbox->held += entry.held;
+    append(outbox, &entry);
     return true;
+}
+
+bool outbox_has_room(const struct outbox *outbox)
+{
+    return outbox->bytes < OUTBOX_BYTES && outbox->held < outbox->bytes + OUTBOX_HELD_BYTES;
 }
 
 size_t outbox_begin(struct outbox *outbox, struct bytes runs[], size_t cap, bool *failed)

@@ -20,6 +20,7 @@ struct outbox {
     size_t writing; /* the first so many are with the socket */
     size_t writing_bytes;
     size_t bytes;  /* of all entries */
+    size_t held;   /* of the chunks they are in */
     uint8_t *text; /* a ring of OUTBOX_TEXT_SIZE bytes, made at first use */
     size_t text_first, text_len;
 };
@@ -27,6 +28,10 @@ struct outbox {
 void outbox_init(struct outbox *outbox);
 void outbox_dispose(struct outbox *outbox, struct engine *engine);
 
+/* Whether another block may follow. A chunk of which one block is wanted takes up memory as a
+ * whole: who asks for blocks here and there and reads none of them must not fill the memory of all.
+ */
+bool outbox_has_room(const struct outbox *outbox);
 bool outbox_add_text(struct outbox *outbox, struct bytes text); /* false: no memory */
 /* Takes the borrowed chunk, also when it fails. */
 bool outbox_add_block(struct outbox *outbox, struct engine *engine, struct chunk *chunk,

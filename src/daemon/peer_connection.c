@@ -182,7 +182,7 @@ static bool pull(struct peer_connection *connection)
     struct item *item = connection->item;
     struct outbox *outbox = &connection->outbox;
     struct transfer_output output;
-    while (outbox->bytes < OUTBOX_BYTES && uploads_have_room(&item->engine->uploads)) {
+    while (outbox_has_room(outbox) && uploads_have_room(&item->engine->uploads)) {
         if (!transfer_next_output(item->transfer, connection->peer, &output)) {
             connection->has_output = false;
             if (transfer_has_action(item->transfer))

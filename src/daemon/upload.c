@@ -232,6 +232,11 @@ const uint8_t *upload_data(const struct chunk *chunk)
     return chunk->data;
 }
 
+uint32_t upload_size(const struct chunk *chunk)
+{
+    return chunk->len;
+}
+
 void upload_return(struct engine *engine, struct chunk *chunk)
 {
     if (--chunk->borrowers == 0 && chunk->state != CHUNK_READING)

@@ -29,6 +29,7 @@ struct chunk *upload_borrow(struct item *item, uint32_t piece, uint32_t begin, u
                             uint32_t *offset);
 enum chunk_state upload_state(const struct chunk *chunk);
 const uint8_t *upload_data(const struct chunk *chunk); /* CHUNK_READY */
+uint32_t upload_size(const struct chunk *chunk);
 void upload_return(struct engine *engine, struct chunk *chunk);
 
 /* Who is told that there is none gets his item marked when there is some again. */

@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import threading
-import time
 
 from btpeer import Seed, dial, handshake_bytes
 from harness import test
@@ -306,7 +305,7 @@ class Victim:
         if row.ends and not row.options.get('reads', True):
             rogue.socket.settimeout(SECONDS * self.net.slow)
             while rogue.put(KEEP_ALIVE):
-                time.sleep(0.01)
+                rogue.hung_up.wait(0.01)
         elif row.ends:
             assert rogue.hung_up.wait(SECONDS * self.net.slow), f'{row.name}: still listened to'
         moved = lambda: {key for key, count in self.counters().items() if count > before[key]}  # noqa: E731
@@ -550,6 +549,39 @@ def a_fetcher_fetches_on_beside_the_slow_and_the_silent(net):
     assert silent.hung_up.wait(SECONDS) and dripping.hung_up.wait(SECONDS)
     completes(victim, seed, path)
     for rogue in (shaken, in_length, claims, one_byte, in_body, silent, dripping):
+        rogue.close()
+
+
+# ---- reading nothing ----
+
+@test(deadline=150)
+def a_seed_serves_on_beside_those_who_read_nothing(net):
+    """Each asks for much, and for a few bytes here and there: what is read for those is far more."""
+    total, each, piece = 384, 64, 256 << 10
+    seed = net.daemon('seed')
+    shared = seed.share(net.make_file('big.bin', total * piece), piece_size=piece, wait_announce=0)
+    victim = Victim(net, seed, shared['transfer']['hash'])
+    deaf = [Rogue(seed.endpoint, victim.hash, reads=False, buffer=4096) for _ in range(total // each)]
+    for rogue in deaf:
+        rogue.put(message(INTERESTED))
+        victim.wait(lambda: any('U' in peer['flags'] for peer in victim.peers_of(rogue)), 'unchoked')
+    for number, rogue in enumerate(deaf):
+        for start in range(0, 5 * each, 8):
+            here = [number * each + at % each for at in range(start, start + 8)]
+            rogue.put(message(REQUEST, here[0], 0, 8 * BLOCK),
+                      *[message(REQUEST, n, 8 * BLOCK, 14) for n in here])
+    sent = lambda: [victim.peers_of(rogue)[0]['up'] for rogue in deaf]  # noqa: E731
+    victim.wait(lambda: all(up >= 8 * BLOCK for up in sent()), 'sending')
+    before, then = victim.counters(), None
+    while then != (then := sent()):
+        seed.drain(0.2)  # until nothing moves any more
+    honest = Rogue(seed.endpoint, victim.hash)
+    honest.put(message(INTERESTED))
+    victim.wait(lambda: any('U' in peer['flags'] for peer in victim.peers_of(honest)), 'unchoked')
+    honest.put(*[message(REQUEST, n, 0, BLOCK) for n in range(0, total, 3)])
+    victim.wait(lambda: victim.peers_of(honest)[0]['up'] == total // 3 * BLOCK, 'served')
+    assert victim.counters()['silent'] == before['silent'], 'it was served when the others had gone'
+    for rogue in deaf + [honest]:
         rogue.close()
 
 

@@ -23,6 +23,12 @@ const uint8_t *upload_data(const struct chunk *chunk)
     return chunk->data;
 }
 
+uint32_t upload_size(const struct chunk *chunk)
+{
+    (void)chunk;
+    return 256 << 10;
+}
+
 void upload_return(struct engine *engine, struct chunk *chunk)
 {
     (void)engine;
@@ -114,6 +120,33 @@ static void chunks_are_given_back_when_a_connection_ends(void **state)
     assert_int_equal(chunk.borrowed, 0);
 }
 
+/* As many blocks as find room, each with its head, `per_chunk` of them from each chunk. */
+static size_t fill(struct outbox *outbox, struct chunk chunks[], size_t count, size_t per_chunk)
+{
+    size_t blocks = 0;
+    while (outbox_has_room(outbox)) {
+        assert_in_range(blocks / per_chunk, 0, count - 1);
+        add_text(outbox, "its head");
+        add_block(outbox, &chunks[blocks++ / per_chunk], 0, 16 << 10);
+    }
+    return blocks;
+}
+
+static void blocks_from_here_and_there_take_up_little_memory(void **state)
+{
+    (void)state;
+    struct outbox outbox;
+    static struct chunk chunks[32];
+    outbox_init(&outbox);
+    assert_in_range(fill(&outbox, chunks, 32, 16), 255, 256); /* in order: all that may wait */
+    outbox_dispose(&outbox, NULL);
+    assert_in_range(fill(&outbox, chunks, 32, 1), 2, 4);
+    assert_int_equal(outbox.held / 1024, 256 * (outbox.count / 2));
+    outbox_dispose(&outbox, NULL);
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(chunks[i].borrowed, 0);
+}
+
 /* Against a plain string: texts of any size, sent in portions, around the end of the ring. */
 static void any_mixture_comes_out_as_it_went_in(void **state)
 {
@@ -164,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_block_not_read_yet_holds_back_what_is_behind_it),
         cmocka_unit_test(a_block_that_cannot_be_read_is_told_when_its_turn_comes),
         cmocka_unit_test(chunks_are_given_back_when_a_connection_ends),
+        cmocka_unit_test(blocks_from_here_and_there_take_up_little_memory),
         cmocka_unit_test(any_mixture_comes_out_as_it_went_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
