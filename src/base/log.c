@@ -121,6 +121,14 @@ static size_t write_prefix(char *line, size_t size, const char *subsystem, enum 
     return len < 0 ? 0 : (size_t)len;
 }
 
+/* A log that cannot be written has nowhere to say so. */
+static void write_whole(const char *line, size_t len)
+{
+    ssize_t written;
+    for (; len > 0 && (written = write(the_log.fd, line, len)) > 0; len -= (size_t)written)
+        line += written;
+}
+
 void log_write(const char *subsystem, enum log_level level, const char *format, ...)
 {
     if (!log_enabled(subsystem, level))
@@ -141,6 +149,5 @@ void log_write(const char *subsystem, enum log_level level, const char *format, 
             line[i] = '?';
     }
     line[end++] = '\n';
-    ssize_t written = write(the_log.fd, line, end);
-    (void)written; /* a log that cannot be written has nowhere to say so */
+    write_whole(line, end);
 }

@@ -88,6 +88,10 @@ enum status storage_write(struct storage *storage, uint64_t offset, struct bytes
  * CHANGED. */
 enum status storage_sync(struct storage *storage, struct storage_error *error);
 
+/* Lets go of what the system keeps in memory of the files, but for what it has yet to write: what
+ * is read then comes from the disk. For after a sync that failed, when the two may differ. */
+enum status storage_drop_cached(struct storage *storage, struct storage_error *error);
+
 /* ---- files that are left out ---- */
 
 /* A piece that has bytes of a wanted file and of one that is left out is fetched and verified

@@ -36,9 +36,11 @@ void storage_note_looks(struct storage *storage, uint32_t file, int fd)
     /* A file of somebody else, that we may write to, keeps the system's stamp. */
     if (clock_gettime(CLOCK_REALTIME, &times[1]) == 0)
         (void)futimens(fd, times);
-    bool known = storage->looks != NULL && fstat(fd, &stat) == 0;
-    if (known)
-        storage->looks[file] = (struct storage_looks){true, storage_stat_of(&stat)};
+    if (storage->looks == NULL)
+        return;
+    storage->looks[file].known = fstat(fd, &stat) == 0;
+    if (storage->looks[file].known)
+        storage->looks[file].stat = storage_stat_of(&stat);
 }
 
 uint64_t storage_size_after(const struct storage *storage, const struct metainfo_span *span)

@@ -142,6 +142,30 @@ enum status storage_stat_files(struct storage *storage, struct storage_stat out[
     return status;
 }
 
+enum status storage_drop_cached(struct storage *storage, struct storage_error *error)
+{
+    struct beneath walk;
+    char path[STORAGE_PATH_SIZE];
+    pthread_rwlock_rdlock(&storage->lock);
+    enum status status = storage_walk_begin(storage, false, &walk, error);
+    for (uint32_t i = 0; i <= storage->metainfo->file_count && status == STATUS_OK; i++) {
+        bool is_border = i == storage->metainfo->file_count;
+        if (!is_border && !is_on_disk(storage, i))
+            continue;
+        storage_file_path(storage, storage_root_name(storage), i, path);
+        int fd = beneath_open(&walk, path, false, NULL);
+        if (fd < 0 && errno != ENOENT)
+            status = storage_fail(error, errno, path);
+        if (fd < 0)
+            continue;
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        close(fd);
+    }
+    storage_walk_end(&walk);
+    pthread_rwlock_unlock(&storage->lock);
+    return status;
+}
+
 /* ---- space ---- */
 
 /* The nearest folder above DIR that exists, DIR itself first. */

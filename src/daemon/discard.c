@@ -36,7 +36,7 @@ static void run_discard(void *user)
     struct storage *storage = discard->item->storage;
     discard->status = storage_stat_files(storage, discard->stats, &discard->error);
     discard->is_kept = is_kept(discard, storage_metainfo(storage)->file_count);
-    if (discard->status == STATUS_OK && !discard->is_kept)
+    if (discard->status == STATUS_OK && !discard->is_kept && storage_is_partial(storage))
         discard->status = storage_delete(storage, &discard->error);
 }
 

@@ -29,7 +29,12 @@ struct item *engine_find(const struct engine *engine, const struct id *infohash)
 {
     struct item *item;
     HASH_FIND(hh, engine->by_hash, infohash, sizeof *infohash, item);
-    return item;
+    if (item != NULL || engine->unlisted == 0)
+        return item;
+    DL_FOREACH(engine->items, item)
+    if (id_equal(&item->row.infohash, infohash))
+        return item;
+    return NULL;
 }
 
 struct item *engine_find_id(const struct engine *engine, int64_t id)
@@ -200,7 +205,7 @@ void engine_free(struct engine *engine)
     item_peers_cancel(engine);
     DL_FOREACH_SAFE(engine->items, item, next)
     {
-        HASH_DEL(engine->by_hash, item);
+        item_unlist(item);
         DL_DELETE(engine->items, item);
         item_free(item);
     }

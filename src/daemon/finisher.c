@@ -148,12 +148,14 @@ static void on_failed(struct finisher *finisher)
                              item->row.target);
         break;
     case STATUS_NO_SPACE:
+        item->sync_failed = true;
         item->space_needed = 0;
         item->space_free = 0;
         item->placed = false;
         item_set_trouble(item, TROUBLE_NO_SPACE, STATUS_NO_SPACE, "no space");
         break;
     default:
+        item->sync_failed = item->sync_failed || finisher->status == STATUS_IO;
         item->placed = false;
         item_set_trouble(item, TROUBLE_DISK, finisher->status, "cannot finish %s", text);
     }

@@ -234,10 +234,15 @@ enum status item_save(struct item *item)
     return status;
 }
 
-void item_save_have(struct item *item)
+bool item_save_have(struct item *item)
 {
-    tell_unsaved(item,
-                 catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have));
+    enum status status =
+        catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have);
+    tell_unsaved(item, status);
+    if (status != STATUS_OK)
+        item_set_trouble(item, TROUBLE_DISK, status, "cannot write the database: %s",
+                         status_text(status));
+    return status == STATUS_OK;
 }
 
 /* ---- wishes and trouble ---- */
@@ -283,8 +288,9 @@ void item_set_trouble(struct item *item, enum item_trouble trouble, enum status 
     item->trouble = trouble;
     item->trouble_status = status;
     item->recheck_ms = UINT64_MAX;
-    if (trouble == TROUBLE_NO_SPACE) {
+    if (item_trouble_passes(item))
         item->recheck_ms = now_ms + SPACE_RECHECK_MS;
+    if (trouble == TROUBLE_NO_SPACE) {
         item_describe_no_space(item, item->trouble_text, sizeof item->trouble_text);
     } else if (trouble == TROUBLE_MISSING_FILES || trouble == TROUBLE_CHANGED) {
         item->recheck_ms = now_ms + FILES_RECHECK_MS;
@@ -295,6 +301,15 @@ void item_set_trouble(struct item *item, enum item_trouble trouble, enum status 
         tell_trouble(item);
     }
     item_mark(item);
+}
+
+bool item_trouble_passes(const struct item *item)
+{
+    bool short_of_something = item->trouble_status == STATUS_BUSY ||
+                              item->trouble_status == STATUS_NO_MEMORY ||
+                              item->trouble_status == STATUS_NO_SPACE;
+    return item->trouble == TROUBLE_NO_SPACE ||
+           (item->trouble == TROUBLE_DISK && short_of_something);
 }
 
 void item_clear_trouble(struct item *item)

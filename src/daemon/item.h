@@ -45,7 +45,8 @@ enum item_trouble {
     TROUBLE_CHANGED,       /* shared files are not what they were; likewise */
     TROUBLE_CONFLICT,      /* another file has the name */
     TROUBLE_MISMATCH,      /* fetched by a file's SHA-1, which it does not have */
-    TROUBLE_DISK,          /* no permission, read or write failed */
+    TROUBLE_DISK,          /* no permission, read or write failed; for want of descriptors or memory
+                              it goes on by itself */
     TROUBLE_METADATA,      /* what peers gave as metadata is none */
     TROUBLE_SELECTION,     /* no file is what was selected */
 };
@@ -106,6 +107,7 @@ struct item {
     bool changed;          /* noticed: place looks, alone */
     bool mends;            /* to_verify is about what place found changed then */
     bool all_verified;     /* since the last piece was written */
+    bool sync_failed;      /* what is not known to be on disk may not be: verified next */
     unsigned false_alarms; /* what looked changed was right; FALSE_ALARMS_MAX: looks mean nothing */
 
     enum item_trouble trouble;
@@ -160,9 +162,10 @@ struct item {
 
 /* Takes what the row points to. NULL: no memory. Not in the catalog, not in the engine's lists. */
 struct item *item_new(struct engine *engine, struct catalog_transfer *row);
-void item_free(struct item *item);  /* no job of its may be running */
-void item_enter(struct item *item); /* into the engine's lists, and to work */
-void item_leave(struct item *item); /* them; idle, and without a transfer */
+void item_free(struct item *item);   /* no job of its may be running */
+void item_enter(struct item *item);  /* into the engine's lists, and to work */
+void item_unlist(struct item *item); /* from engine->by_hash */
+void item_leave(struct item *item);  /* them; idle, and without a transfer */
 bool item_is_idle(const struct item *item);
 
 void item_mark(struct item *item); /* item_turn will be called this turn */
@@ -179,17 +182,19 @@ void item_leave_out(struct item *item, struct storage *storage); /* what is not 
 /* All at once: what is verified. Taken; NULL: nothing. */
 void item_set_have(struct item *item, uint8_t *have);
 void item_add_piece(struct item *item, uint32_t piece);
+void item_doubt_piece(struct item *item, uint32_t piece); /* not had before it is verified anew */
 bool item_wants(const struct item *item, uint32_t piece);
 
 enum status item_save(struct item *item); /* the whole row; not the info dictionary */
-void item_save_have(struct item *item);
-void item_save_files(struct item *item); /* how they look: `expected` */
-void item_save_peers(struct item *item); /* the addresses that proved useful, for the next run */
+bool item_save_have(struct item *item);   /* false: it could not, and is in trouble */
+void item_save_files(struct item *item);  /* how they look: `expected` */
+void item_save_peers(struct item *item);  /* the addresses that proved useful, for the next run */
 
 void item_set_wish(struct item *item, enum catalog_wish wish); /* RUN also forgets trouble */
 void item_set_trouble(struct item *item, enum item_trouble trouble, enum status status,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 void item_clear_trouble(struct item *item);
+bool item_trouble_passes(const struct item *item); /* tried again by itself, in a while */
 /* Asked for by a file's SHA-1, it turned out to be this. */
 void item_becomes(struct item *item, const struct id *infohash);
 /* It does not have that SHA-1, and is gone from the disk: what else has it is looked for. False:
@@ -204,6 +209,10 @@ void item_tell_changed(const struct item *item, const struct storage_error *erro
 void item_false_alarm(struct item *item); /* it was right all the same */
 /* What was on disk may be so no more: after a restart of the machine all is verified. */
 void item_forget_synced(struct item *item);
+/* These pieces are on disk for sure. */
+void item_set_synced(struct item *item, const uint8_t *have);
+/* A sync failed: the system may have thrown away what it could not write. */
+void item_sync_failed(struct item *item, enum status status, const struct storage_error *error);
 /* What has the final name is it: shared from there. */
 void item_adopt(struct item *item);
 /* Every wanted piece is on disk under the final name, the files look like `stats` (taken). */

@@ -84,6 +84,19 @@ void item_add_piece(struct item *item, uint32_t piece)
     item->missing_bytes -= metainfo_piece_size(item->metainfo, piece);
 }
 
+void item_doubt_piece(struct item *item, uint32_t piece)
+{
+    uint8_t bit = (uint8_t)(0x80 >> piece % 8);
+    if (!has_bit(item->have, piece))
+        return;
+    item->have[piece / 8] &= (uint8_t)~bit;
+    count_pieces(item);
+    if (item->to_verify == NULL)
+        item->to_verify = calloc(1, item_bitfield_bytes(item) + 1);
+    if (item->to_verify != NULL)
+        item->to_verify[piece / 8] |= bit;
+}
+
 void item_mark_pieces(const struct item *item, uint32_t number, uint8_t *bits)
 {
     const struct metainfo_file *file = &item->metainfo->files[number];
@@ -181,7 +194,9 @@ static enum item_state state_of_trouble(enum item_trouble trouble)
 
 enum item_state item_state(const struct item *item)
 {
-    bool must_verify = item->to_verify != NULL || (item->changed && item->trouble == TROUBLE_NONE);
+    bool hindered = item->trouble != TROUBLE_NONE && item->trouble != TROUBLE_NO_SPACE;
+    bool must_verify =
+        (item->to_verify != NULL && !hindered) || (item->changed && item->trouble == TROUBLE_NONE);
     if (item->verifier != NULL || (must_verify && item->row.wish == WISH_RUN))
         return ITEM_VERIFYING;
     if (item->trouble != TROUBLE_NONE)

@@ -18,11 +18,27 @@ static int compare_ids(const struct item *a, const struct item *b)
     return a->row.id < b->row.id ? -1 : a->row.id > b->row.id;
 }
 
+/* Without memory for that it is found all the same, see engine_find. */
+static void list_by_hash(struct item *item)
+{
+    struct engine *engine = item->engine;
+    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    engine->unlisted += item->hh.tbl == NULL;
+}
+
+void item_unlist(struct item *item)
+{
+    if (item->hh.tbl != NULL)
+        HASH_DEL(item->engine->by_hash, item);
+    else
+        item->engine->unlisted--;
+}
+
 void item_enter(struct item *item)
 {
     struct engine *engine = item->engine;
     DL_INSERT_INORDER(engine->items, item, compare_ids);
-    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    list_by_hash(item);
     item_mark(item);
 }
 
@@ -30,7 +46,7 @@ void item_leave(struct item *item)
 {
     struct engine *engine = item->engine;
     DL_DELETE(engine->items, item);
-    HASH_DEL(engine->by_hash, item);
+    item_unlist(item);
     if (!item->is_dirty)
         return;
     struct item **at = &engine->dirty, *last = NULL;
@@ -107,13 +123,13 @@ void item_becomes(struct item *item, const struct id *infohash)
     if (catalog_set_infohash(engine->daemon->catalog, item->row.id, infohash) != STATUS_OK)
         return;
     item_halt(item);
-    HASH_DEL(engine->by_hash, item);
+    item_unlist(item);
     item->row.expected_sha1 = item->row.infohash;
     item->row.has_expected_sha1 = true;
     item->row.infohash = *infohash;
     item_find_discovery(item);
     item->options.sha1_too = false;
-    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    list_by_hash(item);
     item_save(item);
     finder_again(&item->finder);
 }
@@ -141,7 +157,7 @@ static void forget_content(struct item *item)
     item->have_count = item->missing = 0;
     item->missing_bytes = item->unsynced_bytes = 0;
     item->placed = item->final_is_other = item->look_at_final = item->leftover = false;
-    item->changed = item->mends = item->all_verified = false;
+    item->changed = item->mends = item->all_verified = item->sync_failed = false;
     item->options.prepared = false;
 }
 
@@ -197,11 +213,11 @@ bool item_rejects(struct item *item)
         catalog_set_infohash(engine->daemon->catalog, item->row.id, &sha1) != STATUS_OK)
         return false;
     info_drop(engine, &item->row.infohash, item->row.info.len);
-    HASH_DEL(engine->by_hash, item);
+    item_unlist(item);
     item->row.infohash = sha1;
     item->row.has_expected_sha1 = false;
     item->options.sha1_too = true;
-    HASH_ADD(hh, engine->by_hash, row.infohash, sizeof item->row.infohash, item);
+    list_by_hash(item);
     forget_content(item);
     forget_row(item);
     search_anew(item);
@@ -255,6 +271,33 @@ void item_forget_synced(struct item *item)
     free((void *)(uintptr_t)item->row.synced.data);
     item->row.synced = bytes_of(NULL, 0);
     catalog_set_synced(item->engine->daemon->catalog, item->row.id, bytes_of(NULL, 0), boot_id);
+}
+
+void item_set_synced(struct item *item, const uint8_t *have)
+{
+    size_t len = item_bitfield_bytes(item);
+    struct engine *engine = item->engine;
+    uint8_t *synced = malloc(len + 1);
+    catalog_set_synced(engine->daemon->catalog, item->row.id, bytes_of(have, len), engine->boot_id);
+    if (synced != NULL)
+        memcpy(synced, have, len);
+    free((void *)(uintptr_t)item->row.synced.data);
+    item->row.synced = bytes_of(synced, synced != NULL ? len : 0);
+}
+
+void item_sync_failed(struct item *item, enum status status, const struct storage_error *error)
+{
+    char text[STORAGE_ERROR_SIZE];
+    item->sync_failed = true;
+    item->placed = false;
+    storage_error_text(status, error, text);
+    if (status == STATUS_NO_SPACE) {
+        item->space_needed = item->missing_bytes;
+        item->space_free = 0;
+        item_set_trouble(item, TROUBLE_NO_SPACE, status, "no space");
+        return;
+    }
+    item_set_trouble(item, TROUBLE_DISK, status, "cannot sync %s", text);
 }
 
 void item_verify(struct item *item)

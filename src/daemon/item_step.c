@@ -235,11 +235,16 @@ static void start_placing(struct item *item)
 {
     if (item->place != NULL || item->verifier != NULL || item->finisher != NULL)
         return;
-    if (item->changed) {
+    /* renamed, but not called complete: what failed then came behind the rename */
+    bool was_renamed =
+        item->storage != NULL && !item->row.complete && !storage_is_partial(item->storage);
+    if (item->changed || was_renamed) {
         item_halt(item);
         if (item->transfer != NULL || !item_is_idle(item))
             return;
     }
+    if (was_renamed && item_open_storage(item, true) != STATUS_OK)
+        return;
     item->recheck_ms = UINT64_MAX;
     place_start(item);
 }

@@ -41,6 +41,10 @@ static struct operation *new_operation(struct node *node, enum dht_event_type ty
     operation->sum.operation = operation->handle;
     operation->sum.status = STATUS_UNREACHABLE;
     HASH_ADD(hh, node->operations, handle, sizeof operation->handle, operation);
+    if (operation->hh.tbl == NULL) {
+        free(operation);
+        return NULL;
+    }
     return operation;
 }
 
@@ -51,8 +55,8 @@ static void add_leg(struct node *node, struct operation *operation, size_t i, ui
         return;
     leg->key = (uint64_t)i << 32 | number;
     leg->operation = operation;
-    operation->open[i] = true;
     HASH_ADD(hh, node->legs, key, sizeof leg->key, leg);
+    operation->open[i] = leg->hh.tbl != NULL; /* else its events find nobody */
 }
 
 /* The handle of an operation that has a leg at all. */

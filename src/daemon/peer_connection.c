@@ -313,6 +313,12 @@ static void open_connection(struct peer_connection *connection, const struct han
         return;
     }
     HASH_ADD(hh, item->by_peer, peer, sizeof connection->peer, connection);
+    if (connection->hh.tbl == NULL) {
+        transfer_remove_peer(item->transfer, connection->peer, now_ms);
+        connection->peer = 0;
+        peer_connection_close(connection, PEER_LOST, "out of memory");
+        return;
+    }
     timer_free(connection->timer);
     connection->timer = NULL;
     end_waiting(connection);

@@ -92,8 +92,7 @@ void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data)
 static void on_unwritten(struct item *item, const struct piece_job *job)
 {
     char text[STORAGE_ERROR_SIZE];
-    if (item->trouble != TROUBLE_NONE || job->status == STATUS_CANCELLED ||
-        job->status == STATUS_BUSY || job->status == STATUS_NO_MEMORY)
+    if (item->trouble != TROUBLE_NONE || job->status == STATUS_CANCELLED)
         return;
     if (job->status == STATUS_NO_SPACE) {
         item->space_needed = item->missing_bytes;
@@ -129,8 +128,9 @@ static void note_written(struct item *item, uint32_t piece)
     item->unsynced_bytes += metainfo_piece_size(item->metainfo, piece);
 }
 
-/* The catalog has it before anybody hears. */
-static enum status record(struct item *item, const struct piece_job *jobs)
+/* The catalog has it before anybody hears; what it could not take is on disk, and verified anew
+ * when it can. */
+static void record(struct item *item, struct piece_job *jobs)
 {
     bool any = false;
     for (const struct piece_job *job = jobs; job != NULL; job = job->next) {
@@ -140,8 +140,14 @@ static enum status record(struct item *item, const struct piece_job *jobs)
         note_written(item, job->piece);
         any = true;
     }
-    return any ? catalog_set_have(item->engine->daemon->catalog, item->row.id, item->row.have)
-               : STATUS_OK;
+    if (!any || item_save_have(item))
+        return;
+    for (struct piece_job *job = jobs; job != NULL; job = job->next) {
+        if (job->status != STATUS_OK)
+            continue;
+        item_doubt_piece(item, job->piece);
+        job->status = STATUS_CANCELLED;
+    }
 }
 
 void piece_jobs_settle(struct item *item)
@@ -150,10 +156,7 @@ void piece_jobs_settle(struct item *item)
     if (jobs == NULL)
         return;
     item->checked = NULL;
-    enum status recorded = record(item, jobs);
-    if (recorded != STATUS_OK)
-        item_set_trouble(item, TROUBLE_DISK, recorded, "cannot write the database: %s",
-                         status_text(recorded));
+    record(item, jobs);
     while ((job = jobs) != NULL) {
         jobs = job->next;
         if (job->status == STATUS_OK)
@@ -175,7 +178,6 @@ struct sync_job {
     struct item *item;
     enum status status;
     struct storage_error error;
-    size_t len;
     uint8_t have[]; /* verified and written when it began */
 };
 
@@ -190,14 +192,12 @@ static void sync_done(void *user, bool cancelled)
     struct sync_job *job = user;
     struct item *item = job->item;
     struct engine *engine = item->engine;
-    if (!cancelled && job->status == STATUS_OK)
-        catalog_set_synced(engine->daemon->catalog, item->row.id, bytes_of(job->have, job->len),
-                           engine->boot_id);
+    if (!cancelled && job->status == STATUS_OK && !item->sync_failed)
+        item_set_synced(item, job->have);
     else if (!cancelled && job->status == STATUS_CHANGED)
         item_partial_changed(item, &job->error);
-    else if (!cancelled)
-        log_warn("engine", "transfer %lld: cannot sync its files: %s", (long long)item->row.id,
-                 status_text(job->status));
+    else if (!cancelled && job->status != STATUS_OK)
+        item_sync_failed(item, job->status, &job->error);
     item->syncing = false;
     item->jobs--;
     item_mark(item);
@@ -219,10 +219,12 @@ void piece_jobs_sync(struct item *item, bool now)
         return;
     size_t len = item_bitfield_bytes(item);
     struct sync_job *job = calloc(1, sizeof *job + len);
-    if (job == NULL)
+    if (job == NULL) { /* in a while again */
+        item->unsynced_since_ms = engine_now(item->engine);
+        item->unsynced_bytes = 1;
         return;
+    }
     job->item = item;
-    job->len = len;
     memcpy(job->have, item->have, len);
     item->unsynced_bytes = 0;
     item->syncing = true;

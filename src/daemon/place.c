@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/item_facts.h"
 #include "daemon/reselect.h"
+#include "daemon/verify_call.h"
 #include "io/work.h"
 
 enum outcome {
@@ -26,7 +27,8 @@ struct place {
     /* in */
     struct storage *storage;
     struct storage *probe; /* the final name; to be reopened where `reopen` */
-    bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces, changed, distrust;
+    bool complete, prepared, ignore_final, look_at_final, reopen, has_pieces, changed, distrust,
+        sync_failed;
     bool reselects; /* what was left out may be wanted now */
     uint64_t needed, reserve;
     /* out */
@@ -73,6 +75,8 @@ static enum outcome prepare(struct place *place)
     place->status = storage_prepare(storage, &place->error);
     if (place->status == STATUS_OK && place->reselects)
         place->status = storage_take_in(storage, &place->error);
+    if (place->status == STATUS_OK && place->sync_failed)
+        place->status = storage_drop_cached(storage, &place->error);
     if (place->status == STATUS_OK)
         place->status = storage_look_anew(storage, place->stats, place->otherwise, &place->error);
     if (place->status == STATUS_NO_SPACE)
@@ -265,21 +269,23 @@ static bool can_hold(const struct item *item, const struct storage_stat *stats)
     return true;
 }
 
-/* The machine went down since: what was written after the last sync may not be there. */
-static void verify_unsynced(struct item *item)
+/* What was written after the last sync that we know of may not be on disk. */
+static bool verify_unsynced(struct item *item)
 {
     size_t len = item_bitfield_bytes(item);
     const struct bytes synced = item->row.synced;
+    if (item->to_verify == NULL)
+        item->to_verify = calloc(1, len + 1);
+    for (size_t i = 0; i < len && item->to_verify != NULL; i++)
+        item->to_verify[i] |= item->have[i] & (uint8_t) ~(i < synced.len ? synced.data[i] : 0);
+    return item->to_verify != NULL;
+}
+
+static void verify_after_crash(struct item *item)
+{
     if (item->have_count == 0 || item->row.boot_id == NULL ||
-        strcmp(item->row.boot_id, item->engine->boot_id) == 0)
+        strcmp(item->row.boot_id, item->engine->boot_id) == 0 || !verify_unsynced(item))
         return;
-    uint8_t *to_verify = calloc(1, len > 0 ? len : 1);
-    if (to_verify == NULL)
-        return;
-    for (size_t i = 0; i < len; i++)
-        to_verify[i] = item->have[i] & (uint8_t) ~(i < synced.len ? synced.data[i] : 0);
-    free(item->to_verify);
-    item->to_verify = to_verify;
     log_info("engine",
              "transfer %lld: the machine was restarted: pieces not known to be on disk "
              "are verified",
@@ -372,14 +378,16 @@ static void on_ready(struct item *item, struct place *place)
     } else if (has_pieces && alarm) {
         item_false_alarm(item);
     } else if (item->unsynced_bytes == 0 && !item->syncing) {
-        verify_unsynced(item);
+        verify_after_crash(item);
     }
+    if (item->sync_failed && !(has_pieces && verify_unsynced(item)))
+        item->sync_failed = has_pieces;
     if (!item->options.prepared) {
         item->options.prepared = true;
         item_save(item);
     }
     note_boot(item);
-    if (item->trouble == TROUBLE_NO_SPACE)
+    if (item_trouble_passes(item))
         item_clear_trouble(item);
     item->placed = !item->changed;
     if (place->reselects)
@@ -395,10 +403,12 @@ static void on_no_space(struct item *item, const struct place *place)
 
 static void on_failed(struct item *item, const struct place *place)
 {
+    item->verify_all = false;
     char text[STORAGE_ERROR_SIZE];
     storage_error_text(place->status, &place->error, text);
     enum item_trouble trouble = place->status == STATUS_CONFLICT ? TROUBLE_CONFLICT : TROUBLE_DISK;
     item_set_trouble(item, trouble, place->status, "cannot use %s: %s", item->row.dir, text);
+    verify_calls_fail(item);
 }
 
 /* ---- there and back ---- */
@@ -510,6 +520,7 @@ void place_start(struct item *item)
     place->look_at_final = item->look_at_final;
     place->has_pieces = item->have_count > 0;
     place->changed = item->changed;
+    place->sync_failed = item->sync_failed;
     place->distrust = item->false_alarms >= FALSE_ALARMS_MAX;
     place->reselects = item->reselecting;
     place->needed = item->missing_bytes;

@@ -183,9 +183,9 @@ static struct chunk *start(struct item *item, const struct chunk_key *key, uint6
     chunk->expected = item->expected;
     chunk->offset = offset;
     chunk->len = len;
-    chunk->is_hashed = hashed;
     if (hashed)
         HASH_ADD(hh, engine->uploads.by_key, key, sizeof chunk->key, chunk);
+    chunk->is_hashed = hashed && chunk->hh.tbl != NULL; /* no memory: read for this one alone */
     engine->uploads.bytes += len;
     item->jobs++;
     engine_job_begins(engine);

@@ -122,6 +122,10 @@ static void on_partial(struct item *item, const struct verified *verified)
     }
     item_set_have(item, have);
     item_save_have(item);
+    if (item->sync_failed) { /* it was read back from the disk */
+        item->sync_failed = false;
+        item_set_synced(item, item->have);
+    }
     if (item->mends)
         on_mended(item, verified);
     if (verified->bad_count > 0)

@@ -6,6 +6,7 @@
 
 #include "content/hasher.h"
 #include "daemon/item.h"
+#include "daemon/verify_call.h"
 #include "io/work.h"
 
 struct slice {
@@ -13,6 +14,8 @@ struct slice {
     struct verifier *verifier;
     uint32_t first, end; /* pieces; those not to be checked are passed over */
     bool running;
+    enum status status; /* not OK: what could not be read, for a reason that is not the file's */
+    struct storage_error error;
 };
 
 struct verifier {
@@ -22,6 +25,8 @@ struct verifier {
     uint32_t next;
     unsigned running;
     atomic_bool cancelled; /* read in the pool, too */
+    enum status status;    /* of the first slice that failed */
+    struct storage_error error;
     uint64_t done_bytes, total_bytes;
     struct slice slices[VERIFY_JOBS];
 };
@@ -31,14 +36,29 @@ static bool has_bit(const uint8_t *bits, uint32_t i)
     return (bits[i / 8] >> (7 - i % 8) & 1) != 0;
 }
 
+/* A file that is short, gone or no file has lost the piece; one that cannot be read may have it. */
+static bool is_about_piece(enum status status)
+{
+    return status == STATUS_OK || status == STATUS_MISMATCH || status == STATUS_NOT_FOUND ||
+           status == STATUS_REFUSED;
+}
+
 static void run_slice(void *user)
 {
     struct slice *slice = user;
     struct verifier *verifier = slice->verifier;
-    for (uint32_t piece = slice->first; piece < slice->end && !verifier->cancelled; piece++)
-        if (has_bit(verifier->checked, piece) &&
-            hasher_check(verifier->storage, piece, NULL) == STATUS_OK)
+    slice->status = STATUS_OK;
+    for (uint32_t piece = slice->first; piece < slice->end && !verifier->cancelled; piece++) {
+        if (!has_bit(verifier->checked, piece))
+            continue;
+        enum status status = hasher_check(verifier->storage, piece, &slice->error);
+        if (!is_about_piece(status)) {
+            slice->status = status;
+            return;
+        }
+        if (status == STATUS_OK)
             verifier->good[piece / 8] |= (uint8_t)(0x80 >> piece % 8);
+    }
 }
 
 static void free_verifier(struct verifier *verifier)
@@ -46,6 +66,23 @@ static void free_verifier(struct verifier *verifier)
     free(verifier->checked);
     free(verifier->good);
     free(verifier);
+}
+
+/* Nothing is known of any piece; it is done again from the start when somebody says so, or the
+ * trouble passes. */
+static void on_unreadable(struct item *item, const struct verifier *verifier)
+{
+    char text[STORAGE_ERROR_SIZE];
+    storage_error_text(verifier->status, &verifier->error, text);
+    if (item->probe != NULL) {
+        storage_free(item->probe);
+        item->probe = NULL;
+        free(item->to_verify);
+        item->to_verify = NULL;
+    }
+    item->placed = false;
+    item_set_trouble(item, TROUBLE_DISK, verifier->status, "cannot read %s", text);
+    verify_calls_fail(item);
 }
 
 static void end(struct verifier *verifier)
@@ -62,7 +99,9 @@ static void end(struct verifier *verifier)
         verified.missing_count += !good && !was_there;
     }
     item->verifier = NULL;
-    if (!verifier->cancelled && !item->removing) {
+    if (verifier->status != STATUS_OK && !item->removing) {
+        on_unreadable(item, verifier);
+    } else if (!verifier->cancelled && !item->removing) {
         free(item->to_verify);
         item->to_verify = NULL;
         item_verified(item, &verified);
@@ -104,7 +143,11 @@ static void slice_done(void *user, bool cancelled)
     struct verifier *verifier = slice->verifier;
     struct item *item = verifier->item;
     struct engine *engine = item->engine;
-    verifier->cancelled = verifier->cancelled || cancelled;
+    if (!cancelled && slice->status != STATUS_OK && verifier->status == STATUS_OK) {
+        verifier->status = slice->status;
+        verifier->error = slice->error;
+    }
+    verifier->cancelled = verifier->cancelled || cancelled || verifier->status != STATUS_OK;
     for (uint32_t i = slice->first; i < slice->end; i++)
         if (has_bit(verifier->checked, i))
             verifier->done_bytes += metainfo_piece_size(item->metainfo, i);

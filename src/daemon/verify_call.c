@@ -49,20 +49,26 @@ static void tell(struct verify_call *waiting, uint64_t done, uint64_t total)
     call_notify_end(waiting->call);
 }
 
-void verify_calls_turn(struct item *item)
+void verify_calls_fail(struct item *item)
 {
     struct verify_call *waiting, *next;
+    DL_FOREACH_SAFE(item->verify_calls, waiting, next)
+    {
+        call_fail(waiting->call, status_name(item->trouble_status), 9, NULL, "%s",
+                  item->trouble_text);
+        forget(waiting);
+    }
+}
+
+void verify_calls_turn(struct item *item)
+{
+    struct verify_call *waiting;
     uint64_t now_ms = engine_now(item->engine), done, total;
     if (item->verify_calls == NULL)
         return;
     if (item->to_verify == NULL && item->verifier == NULL && !item->verify_all &&
         item->trouble != TROUBLE_NONE) {
-        DL_FOREACH_SAFE(item->verify_calls, waiting, next)
-        {
-            call_fail(waiting->call, status_name(item->trouble_status), 9, NULL, "%s",
-                      item->trouble_text);
-            forget(waiting);
-        }
+        verify_calls_fail(item);
         return;
     }
     if (item->verifier == NULL)

@@ -247,8 +247,9 @@ class Profile:
 class Daemon(Profile):
     """A profile whose daemon we run as our child."""
 
-    def __init__(self, net, name, address, config=None, bootstrap=(), args=()):
+    def __init__(self, net, name, address, config=None, bootstrap=(), args=(), faults=None):
         super().__init__(net, name, config, bootstrap)
+        self.faults = faults  # what makes its calls fail: faults.py
         self.address = address
         self.args = list(args)
         self.process = None
@@ -275,7 +276,8 @@ class Daemon(Profile):
             self.process = spawn([self.net.kadpeer, '--json', 'daemon', '--port', str(port),
                                   '--bind', self.address, *self.args],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                 env=self.env, cwd=self.home)
+                                 env={**self.env, **(self.faults.env if self.faults else {})},
+                                 cwd=self.home)
         self.net.children.append(self.process)
         ready = json.loads(read_line(self.process, self.process.stdout, timeout))
         assert ready.get('event') == 'ready', ready
@@ -320,6 +322,14 @@ class Daemon(Profile):
         assert took <= within * self.net.slow, f'{self.name} took {took:.1f} s to end'
         assert status == 0, f'{self.name} ended with {status}'
         return took
+
+    def reconnect(self):
+        """New connections for calls and events: after one that broke."""
+        self.control.close()
+        self._watching.control.close()
+        self.control = Control(self.socket)
+        self._watching = Control(self.socket).start('events', since=0)
+        self.events = []
 
     def restart(self):
         """Ends it in order if it runs, and starts it where it was."""

@@ -20,7 +20,8 @@ enum faults_kind {
     CALL_ALLOCATE, /* malloc, calloc, realloc, strdup and their like */
     CALL_OPEN,     /* and fopen, opendir */
     CALL_READ,     /* of files, as all up to CALL_TIMES */
-    CALL_WRITE,
+    CALL_WRITE,    /* at an offset */
+    CALL_APPEND,   /* where the last one ended */
     CALL_SYNC,
     CALL_RENAME,
     CALL_REMOVE,

@@ -115,7 +115,7 @@ ssize_t write(int fd, const void *data, size_t len)
     NEXT(write);
     bool half = false;
     faults_note_write(CALLER, fd, NULL);
-    if (faults_stream_fails(CALLER, fd, CALL_WRITE, CALL_SEND, &half))
+    if (faults_stream_fails(CALLER, fd, CALL_APPEND, CALL_SEND, &half))
         return -1;
     return next(fd, data, faults_share_of(len, half));
 }
@@ -134,7 +134,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     NEXT(writev);
     bool half = false;
     faults_note_write(CALLER, fd, NULL);
-    if (faults_stream_fails(CALLER, fd, CALL_WRITE, CALL_SEND, &half))
+    if (faults_stream_fails(CALLER, fd, CALL_APPEND, CALL_SEND, &half))
         return -1;
     return next(fd, parts, half && count > 1 ? count / 2 : count);
 }

@@ -1,0 +1,374 @@
+"""Calls to disk, database, network and allocator that fail while a file travels: every one of them
+ends in a state that says what is wrong, nothing wrong is ever called right, and all goes on when
+the cause is gone.
+
+KADPEER_FAULTS_RUNS=N makes each sweep N runs long (0: one for every call there is)."""
+
+import contextlib
+import errno
+import itertools
+import os
+import sqlite3
+
+from faults import FOREVER, SHORT, Faults
+from harness import test
+from kadnet import ControlClosed, ControlError, Dead, sha1_file
+
+KIB, MIB = 1 << 10, 1 << 20
+PIECE = 64 * KIB
+ENDED = ('sharing', 'error', 'no_space', 'missing_files', 'complete')
+DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE)
+RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
+
+
+class Sweep:
+    """A seed, and a peer whose calls fail."""
+
+    def __init__(self, net, size=MIB, **options):
+        self.net = net
+        self.faults = Faults(net)
+        self.seed = net.daemon('seed')
+        self.peer = net.daemon('peer', bootstrap=[self.seed], faults=self.faults, **options)
+        self.peer.wait_nodes(1)
+        self.path = net.make_file('notes.bin', size)
+        self.link = self.seed.share(self.path, piece_size=PIECE)['link']
+        self.content = open(self.path, 'rb').read()
+
+    def begin(self):
+        return self.peer.add(self.link, **{'from': [self.seed.endpoint]})
+
+    def begin_or_none(self):
+        """None: it was refused, with an error that says why."""
+        try:
+            return self.begin()
+        except ControlError as error:
+            assert error.message and error.exit in (1, 9), error
+            return None
+
+    def check_pieces(self, ident):
+        """What it says to have is on disk, and right."""
+        try:
+            have = self.peer.pieces(ident)
+        except ControlError as error:  # it knows nothing of the content yet
+            assert error.code == 'not_known', error
+            return set()
+        folder = self.peer.downloads
+        for name in ('notes.bin', 'notes.bin.part'):
+            with contextlib.suppress(FileNotFoundError):
+                with open(os.path.join(folder, name), 'rb') as file:
+                    there = file.read()
+                break
+        else:
+            there = b''
+        for piece in have:
+            run = slice(piece * PIECE, (piece + 1) * PIECE)
+            assert there[run] == self.content[run], f'piece {piece} is wrong on disk'
+        return have
+
+    def check_or_none(self, ident):
+        with contextlib.suppress(AssertionError):
+            return self.check_pieces(ident)
+
+    def wait_calls(self, caller, kind, number):
+        """Until so many were made, or no more are for now."""
+        before = -1
+        while before < (calls := self.faults.calls(caller, kind)) < number:
+            before = calls
+            if not self.peer.drain(0.5) and self.peer.process.poll() is not None:
+                raise Dead('the peer has ended')
+
+    def finish(self, ident, timeout=60.0):
+        """Nothing fails any more: it comes to its end, with a word where it needs one."""
+        state = self.peer.transfer(ident)
+        if state['state'] == 'error':
+            assert state['reason'], state
+            self.peer.call('transfer.resume', id=ident)
+        done = self.peer.wait_state(ident, 'sharing', timeout=timeout)
+        assert sha1_file(done['path']) == sha1_file(self.path)
+        self.peer.call('transfer.remove', id=ident, data=True)
+
+    def counts(self, caller, kinds):
+        """How many calls of each kind a fetch makes that goes well."""
+        self.faults.cure()
+        self.finish(self.begin())
+        return {kind: self.faults.calls(caller, kind) for kind in kinds}
+
+    def choose(self, caller, kinds, errors):
+        """(kind, error, first, last): a sample of all there are."""
+        counts = self.counts(caller, kinds)
+        self.net.note(f'calls by {caller}: {counts}')
+        every = [(kind, error, n, last) for kind in kinds for n in range(1, counts[kind] + 1)
+                 for error in errors for last in (n, FOREVER)]
+        if RUNS == 0 or RUNS >= len(every):
+            return every
+        # each kind in turn, so that rare ones are not left out
+        by_kind = [[one for one in every if one[0] == kind] for kind in kinds]
+        chosen = []
+        for ones in itertools.cycle([ones for ones in by_kind if ones]):
+            chosen.append(self.net.rng.choice(ones))
+            if len(chosen) == RUNS:
+                return chosen
+
+
+def _disk(sweep, caller, kinds, errors=DISK_ERRORS):
+    """Fetches while one call of that kind fails, or all from one on."""
+    for kind, error, first, last in sweep.choose(caller, kinds, errors):
+        text = f'{caller} {kind} {first}{"" if last == first else " and on"}: error {error}'
+        sweep.net.note(text)
+        sweep.faults.arm(caller, kind, error, first, last)
+        try:
+            ident = sweep.begin_or_none()
+            if ident is not None:
+                sweep.peer.wait_until(lambda: sweep.peer.transfer(ident)['state'] in ENDED, 30,
+                                      'at an end')
+                sweep.check_pieces(ident)
+            sweep.faults.cure()
+            sweep.finish(ident or sweep.begin())
+        except (Dead, AssertionError, TimeoutError) as problem:
+            raise AssertionError(f'{text}, at {sweep.faults.failed_at()}: {problem}') from problem
+
+
+@test(deadline=120)
+def disk_call_that_fails_is_a_state_that_can_be_left(net):
+    _disk(Sweep(net), 'us', ('open', 'write', 'sync', 'rename', 'stat', 'lock', 'read'))
+
+
+@test
+def half_a_write_is_made_whole(net):
+    sweep = Sweep(net)
+    for kind in ('write', 'append'):
+        sweep.faults.arm('us', kind, SHORT)
+        ident = sweep.begin()
+        sweep.peer.wait_state(ident, 'sharing')
+        assert sweep.faults.failed() > 3
+        sweep.faults.cure()
+        sweep.finish(ident)
+
+
+@test(deadline=120)
+def database_call_that_fails_is_a_state_that_can_be_left(net):
+    _disk(Sweep(net), 'sqlite', ('write', 'sync', 'read', 'open', 'truncate', 'stat'),
+          (errno.EIO, errno.ENOSPC, errno.ENOMEM))
+
+
+@test(deadline=120)
+def memory_that_sqlite_does_not_get_is_a_state_that_can_be_left(net):
+    _disk(Sweep(net), 'sqlite', ('allocate',), (errno.ENOMEM,))
+
+
+@test(deadline=120)
+def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
+    """Some of the calls it makes meanwhile may fail as well; it lives."""
+    sweep = Sweep(net)
+    for kind, error, first, last in sweep.choose('us', ('allocate',), (errno.ENOMEM,)):
+        last = min(last, first + 40)
+        text = f'allocations {first} to {last}'
+        net.note(text)
+        sweep.faults.arm('us', kind, error, first, last)
+        try:
+            with contextlib.suppress(ControlError, ControlClosed, ConnectionError):
+                sweep.begin()
+            sweep.wait_calls('us', 'allocate', last)
+            sweep.faults.cure()
+            sweep.peer.reconnect()
+            ident = sweep.begin()  # or the one there is
+            sweep.check_pieces(ident)
+            sweep.finish(ident)
+        except (Dead, AssertionError, TimeoutError) as problem:
+            raise AssertionError(f'{text}, at {sweep.faults.failed_at()}: {problem}') from problem
+
+
+@test(deadline=120)
+def socket_call_that_fails_costs_a_connection_at_most(net):
+    sweep = Sweep(net)
+    kinds = {'socket': (errno.EMFILE, errno.ENOBUFS), 'connect': (errno.ENETUNREACH, errno.EMFILE),
+             'send': (errno.ECONNRESET, errno.ENOBUFS, SHORT),
+             'receive': (errno.ECONNRESET, errno.ENOMEM)}
+    for caller in ('libuv', 'us'):
+        counts = sweep.counts(caller, kinds)
+        net.note(f'calls by {caller}: {counts}')
+        for kind in (kind for kind in kinds if counts[kind] > 0):
+            for _ in range(max(1, (RUNS or 200) // 4)):
+                error, first = net.rng.choice(kinds[kind]), net.rng.randint(1, counts[kind])
+                net.note(f'{caller} {kind} {first}: error {error}')
+                sweep.faults.arm(caller, kind, error, first, first + net.rng.randrange(3))
+                with contextlib.suppress(ControlClosed, ConnectionError):
+                    sweep.begin()
+                    sweep.wait_calls(caller, kind, first)
+                sweep.faults.cure()
+                sweep.peer.reconnect()
+                ident = sweep.begin()
+                sweep.peer.call('transfer.resume', id=ident)
+                sweep.finish(ident)
+
+
+@test
+def connections_that_cannot_be_accepted_are_accepted_later(net):
+    faults = Faults(net)
+    seed = net.daemon('seed', faults=faults)
+    peer = net.daemon('peer', bootstrap=[seed])
+    path = net.make_file('notes.bin', MIB)
+    link = seed.share(path)['link']
+    faults.arm('libuv', 'accept', errno.EMFILE)
+    ident = peer.add(link, **{'from': [seed.endpoint]})
+    peer.wait_until(lambda: faults.failed() > 0)
+    faults.cure()
+    peer.call('transfer.resume', id=ident)
+    assert sha1_file(peer.follow(ident)['path']) == sha1_file(path)
+
+
+@test(deadline=120)
+def start_that_fails_says_why_and_the_next_one_works(net):
+    faults = Faults(net)
+    one = net.daemon('one', faults=faults)
+    path = net.make_file('notes.bin', 4 * PIECE)
+    ident = one.share(path, wait_announce=0)['transfer']['id']
+    one.stop()
+    faults.cure()
+    one.start()
+    kinds = [(caller, kind, error) for caller, kind, error in (
+        ('us', 'open', errno.EMFILE), ('us', 'folder', errno.EROFS), ('us', 'stat', errno.EIO),
+        ('us', 'lock', errno.EIO), ('us', 'allocate', errno.ENOMEM),
+        ('sqlite', 'open', errno.EMFILE), ('sqlite', 'read', errno.EIO),
+        ('sqlite', 'write', errno.ENOSPC), ('sqlite', 'allocate', errno.ENOMEM),
+        ('libuv', 'bind', errno.EADDRNOTAVAIL), ('libuv', 'socket', errno.EMFILE))
+        if faults.calls(caller, kind) > 0]
+    counts = {caller + kind: faults.calls(caller, kind) for caller, kind, _ in kinds}
+    one.stop()
+    refused = 0
+    for _ in range(RUNS or 400):
+        caller, kind, error = net.rng.choice(kinds)
+        first = net.rng.randint(1, counts[caller + kind])
+        last = net.rng.choice((first, FOREVER))
+        text = f'{caller} {kind} {first}{"" if last == first else " and on"}: error {error}'
+        net.note(text)
+        faults.cure()
+        faults.arm(caller, kind, error, first, last)
+        try:
+            one.start(port=one.port)
+            faults.cure()
+            one.stop()
+        except (Dead, AssertionError):
+            status = one.wait_end(20)
+            assert 0 < status < 32, f'{text}, at {faults.failed_at()}: exit {status}'
+            refused += 1
+    faults.cure()
+    one.start(port=one.port)
+    assert one.transfer(ident)['state'] == 'sharing'
+    net.note(f'{refused} starts refused')
+
+
+# ---- one call in one place ----
+
+@test
+def failed_sync_makes_what_was_not_synced_doubtful(net):
+    """The system may have thrown away what it could not write, and says so only once."""
+    sweep = Sweep(net)
+    sweep.faults.arm('us', 'sync', errno.EIO, 1, 1)
+    ident = sweep.begin()
+    failed = sweep.peer.wait_state(ident, 'error')
+    assert 'Input/output error' in failed['reason'], failed
+    part = os.path.join(sweep.peer.downloads, 'notes.bin.part')
+    with open(part, 'r+b') as file:  # thrown away
+        stat = os.stat(part)
+        file.seek(5 * PIECE)
+        file.write(bytes(PIECE))
+    os.utime(part, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    sweep.faults.cure()
+    sweep.finish(ident)
+
+
+@test
+def complete_file_outlives_a_sync_of_its_folder_that_fails(net):
+    sweep = Sweep(net)
+    for n in range(1, sweep.counts('us', ['sync'])['sync'] + 1):
+        sweep.faults.arm('us', 'sync', errno.EIO, n)
+        ident = sweep.begin()
+        sweep.peer.wait_state(ident, 'error')
+        sweep.faults.cure()
+        sweep.finish(ident)
+
+
+@test
+def verification_that_cannot_read_says_so_and_loses_nothing(net):
+    sweep = Sweep(net)
+    ident = sweep.begin()
+    sweep.peer.wait_state(ident, 'sharing')
+    for kind, error in (('read', errno.EIO), ('open', errno.EMFILE)):
+        os.utime(os.path.join(sweep.peer.downloads, 'notes.bin'))
+        sweep.faults.arm('us', kind, error)
+        result = sweep.peer.cli('verify', str(ident))
+        assert result.exit == 9 and os.strerror(error) in result.err, result
+        failed = sweep.peer.transfer(ident)
+        assert failed['state'] == 'error' and os.strerror(error) in failed['reason'], failed
+        assert len(sweep.peer.pieces(ident)) == len(sweep.content) // PIECE
+        sweep.faults.cure()
+        sweep.peer.call('transfer.resume', id=ident)
+        sweep.peer.wait_state(ident, 'sharing')
+    sweep.finish(ident)
+
+
+@test
+def want_of_descriptors_passes_by_itself(net):
+    sweep = Sweep(net)
+    sweep.faults.arm('us', 'open', errno.EMFILE)
+    ident = sweep.begin()
+    failed = sweep.peer.wait_state(ident, 'error')
+    assert 'Too many open files' in failed['reason'], failed
+    sweep.faults.cure()
+    sweep.peer.wait_state(ident, 'sharing')  # nobody said resume
+    sweep.finish(ident)
+
+
+@test
+def loop_never_writes_to_downloads(net):
+    sweep = Sweep(net, 4 * MIB)
+    sweep.faults.watch(sweep.peer.downloads)
+    folder = net.path('album')
+    for i in range(40):
+        os.renames(net.make_file(f'{i}', 3000 * i), os.path.join(folder, f'{i % 5}', f'{i}'))
+    album = sweep.seed.share(folder)['link']
+    for link in (sweep.link, album):
+        ident = sweep.peer.add(link, **{'from': [sweep.seed.endpoint]})
+        sweep.peer.wait_state(ident, 'sharing')
+        sweep.peer.cli('verify', str(ident))
+        sweep.peer.call('transfer.remove', id=ident, data=True)
+    count, first = sweep.faults.loop_writes()
+    assert count == 0, f'{count} writes from the loop, the first to {first}'
+    assert sweep.faults.calls('us', 'write') > 0
+
+
+# ---- the machine stops ----
+
+@test
+def restart_of_the_machine_verifies_what_was_not_synced(net):
+    sweep = Sweep(net, 2 * MIB)
+    ident = sweep.peer.add(sweep.link, **{'from': [sweep.seed.endpoint]})
+    sweep.peer.wait_state(ident, 'sharing')
+    sweep.peer.call('transfer.remove', id=ident, data=True)
+    sweep.faults.arm('us', 'write', errno.ENOSPC, 20)
+    ident = sweep.begin()
+    sweep.peer.wait_state(ident, 'no_space')
+    had = sorted(sweep.peer.pieces(ident))
+    sweep.peer.kill9()
+    sweep.faults.cure()
+    synced, lost = had[:len(had) // 2], had[len(had) // 2:]
+    bits = bytearray((len(sweep.content) // PIECE + 7) // 8)
+    for piece in synced:
+        bits[piece // 8] |= 0x80 >> piece % 8
+    with contextlib.closing(sqlite3.connect(sweep.peer.database)) as database, database:
+        database.execute('UPDATE progress SET boot_id = ?, synced = ? WHERE id = ?',
+                         ('another boot', bytes(bits), ident))
+    with open(os.path.join(sweep.peer.downloads, 'notes.bin.part'), 'r+b') as file:
+        for piece in lost[::2]:
+            file.seek(piece * PIECE)
+            file.write(bytes(PIECE))
+    sweep.seed.stop()
+    sweep.peer.start(port=sweep.peer.port)
+    left = sweep.peer.wait_until(
+        lambda: (have := sweep.check_or_none(ident)) is not None and
+        sweep.peer.transfer(ident)['state'] != 'verifying' and have)
+    assert left == set(had) - set(lost[::2]), (had, lost, left)
+    sweep.seed.start(port=sweep.seed.port)
+    sweep.peer.call('transfer.resume', id=ident)
+    sweep.finish(ident)
