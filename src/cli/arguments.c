@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "base/suggest.h"
+#include "cli/memory.h"
 
 struct parsing {
     size_t argc;
@@ -287,7 +288,7 @@ static enum status take_all(struct parsing *parsing)
         .given = calloc(most_flags(parsing->argc, parsing->argv), sizeof out->given[0]),
     };
     if (out->words == NULL || out->given == NULL)
-        abort();
+        out_of_memory();
     for (; parsing->at < parsing->argc; parsing->at++) {
         enum status status = take_argument(parsing, parsing->argv[parsing->at]);
         if (status != STATUS_OK)

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 
 #define HINT_SIZE 512
@@ -142,7 +143,7 @@ static json_t *take_connection(struct cli *cli, int fd)
 {
     cli->client = client_new(fd);
     if (cli->client == NULL)
-        abort();
+        out_of_memory();
     json_t *error = say_hello(cli);
     if (error != NULL) {
         client_free(cli->client);
@@ -211,7 +212,7 @@ struct config *cli_load_config(struct cli *cli, json_t **error)
     char why[CONFIG_ERROR_SIZE];
     struct config *config = config_new();
     if (config == NULL)
-        abort();
+        out_of_memory();
     if (config_load(config, cli->paths.config_file, why) == STATUS_OK &&
         config_load_environment(config, why) == STATUS_OK)
         return config;

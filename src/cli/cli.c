@@ -7,6 +7,7 @@
 
 #include "cli/help.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/shell.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -158,7 +159,7 @@ static int help_as_json(struct cli *cli)
     FILE *out = cli->out;
     cli->out = open_memstream(&text, &len);
     if (cli->out == NULL)
-        abort();
+        out_of_memory();
     int status = run_command(cli);
     fclose(cli->out);
     cli->out = out;

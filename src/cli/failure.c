@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -17,7 +18,7 @@ void cli_note(struct cli *cli, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
-        abort();
+        out_of_memory();
     va_end(args);
     char *safe = text_printable(text);
     fflush(cli->out);
@@ -60,7 +61,7 @@ json_t *failure_new(const char *code, int exit, const char *hint, const char *fo
     va_list args;
     va_start(args, format);
     if (vasprintf(&message, format, args) < 0)
-        abort();
+        out_of_memory();
     va_end(args);
     char *safe = text_printable(message);
     json_t *error =

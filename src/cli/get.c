@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -178,7 +179,7 @@ static char *waiting_text(const struct fetch *fetch, const char *event, const js
                        text_duration(elapsed, json_decimal(params, "elapsed", 0)));
     (void)fetch;
     if (len < 0)
-        abort();
+        out_of_memory();
     char *safe = text_printable(text);
     free(text);
     return safe;
@@ -383,7 +384,7 @@ static int get_attached(struct cli *cli, const struct arguments *arguments)
         .interrupt = -1,
     };
     if (get.fetches == NULL)
-        abort();
+        out_of_memory();
     for (size_t i = 0; i < get.count; i++) {
         json_t *error = add(cli, group, words[i], &get.fetches[i].wanted);
         if (error != NULL)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -124,7 +125,7 @@ static json_t *choose(const json_t *transfers, bool (*wanted)(const json_t *), c
     json_t *chosen = json_array(), *transfer;
     json_t **list = calloc(json_array_size(transfers) + 1, sizeof *list);
     if (list == NULL)
-        abort();
+        out_of_memory();
     json_array_foreach(transfers, index, transfer)
     {
         if (wanted(transfer))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -70,7 +71,7 @@ static char *padded_name(const char *name, size_t cells)
     char *fit = text_fit(name, cells), *padded = NULL;
     size_t width = text_width(fit);
     if (asprintf(&padded, "%s%*s", fit, (int)(cells > width ? cells - width : 0), "") < 0)
-        abort();
+        out_of_memory();
     free(fit);
     return padded;
 }
@@ -134,7 +135,7 @@ struct progress *progress_new(enum progress_style style, FILE *out, size_t count
     struct progress *progress = calloc(1, sizeof *progress);
     struct line *lines = calloc(count, sizeof *lines);
     if (progress == NULL || lines == NULL)
-        abort();
+        out_of_memory();
     *progress = (struct progress){.style = style, .out = out, .lines = lines, .count = count};
     return progress;
 }

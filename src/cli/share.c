@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/qr_show.h"
 #include "cli/share_wait.h"
@@ -108,7 +109,7 @@ static bool link_without_name(const char *link, struct buffer *out)
     char why[MAGNET_ERROR_SIZE];
     struct magnet *magnet = malloc(sizeof *magnet);
     if (magnet == NULL)
-        abort();
+        out_of_memory();
     bool shorter = magnet_parse(link, magnet, why) == STATUS_OK && magnet->name[0] != 0;
     magnet->name[0] = 0;
     if (shorter)

@@ -1,4 +1,5 @@
 #include "cli/shell_command.h"
+#include "cli/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ const struct old_word *old_word_find(const char *name)
 static void *must(void *memory)
 {
     if (memory == NULL)
-        abort();
+        out_of_memory();
     return memory;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/paths.h"
+#include "cli/memory.h"
 #include "cli/shell_command.h"
 
 void shell_names_add(struct shell_names *names, const char *name)
@@ -15,7 +16,7 @@ void shell_names_add(struct shell_names *names, const char *name)
         return;
     names->items = realloc(names->items, (names->count + 1) * sizeof names->items[0]);
     if (names->items == NULL || (names->items[names->count] = strdup(name)) == NULL)
-        abort();
+        out_of_memory();
     names->count++;
 }
 
@@ -333,7 +334,7 @@ static void write_text(struct shell_completion *out, char quote, bool tilde)
 {
     char *common = strndup(out->choices.items[0], common_len(&out->choices));
     if (common == NULL)
-        abort();
+        out_of_memory();
     size_t len = strlen(common);
     bool whole = out->choices.count == 1 && (len == 0 || common[len - 1] != '/');
     if (quote != 0)
@@ -364,7 +365,7 @@ static void make_context(const struct shell_line *line, const char *word, struct
     out->argv = calloc(out->argc + 1, sizeof out->argv[0]);
     out->places = calloc(out->argc, sizeof out->places[0]);
     if (out->argv == NULL || out->places == NULL)
-        abort();
+        out_of_memory();
     for (size_t i = 0; i < made->argc; i++)
         out->argv[i] = made->argv[i];
     out->argv[made->argc] = word[0] == '-' ? "" : word; /* may become any flag */
@@ -377,7 +378,7 @@ static void find_command(struct context *context)
 {
     struct argument_place *places = calloc(context->argc, sizeof *places);
     if (places == NULL)
-        abort();
+        out_of_memory();
     context->command =
         arguments_places(context->argc - 1, context->argv, places, &context->group_of_commands);
     free(places);

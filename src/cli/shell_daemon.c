@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/text.h"
 
@@ -19,7 +20,7 @@ struct shell_daemon *shell_daemon_new(const struct cli *cli)
 {
     struct shell_daemon *daemon = calloc(1, sizeof *daemon);
     if (daemon == NULL || (daemon->user = strdup("")) == NULL)
-        abort();
+        out_of_memory();
     daemon->cli = (struct cli){.paths = cli->paths,
                                .quiet = true,
                                .out = cli->out,

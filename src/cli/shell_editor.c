@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "cli/memory.h"
 #include "cli/shell_history.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -297,7 +298,7 @@ struct shell_editor *shell_editor_new(struct shell_notices *notices,
     sigset_t signals;
     struct shell_editor *editor = calloc(1, sizeof *editor);
     if (editor == NULL)
-        abort();
+        out_of_memory();
     editor->notices = notices;
     editor->source = source;
     editor->prompt = "";
@@ -349,7 +350,7 @@ enum editor_end shell_editor_read(struct shell_editor *editor, const char *promp
     free(editor->line);
     *line = editor->line = strndup(got, len);
     if (editor->line == NULL)
-        abort();
+        out_of_memory();
     return EDITOR_LINE;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "cli/file.h"
+#include "cli/memory.h"
 
 #define HISTORY_BYTES_MAX (4u << 20) /* of a file that is read at all */
 
@@ -59,7 +60,7 @@ enum status shell_history_add(const char *path, const char *line)
     char *whole = malloc(len + 2);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (whole == NULL)
-        abort();
+        out_of_memory();
     memcpy(whole, line, len);
     whole[len] = '\n';
     bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, whole, len + 1) == (ssize_t)len + 1;

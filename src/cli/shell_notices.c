@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/text.h"
 
 struct shell_notices {
@@ -23,7 +24,7 @@ static char *format(const char *text, ...)
     va_list args;
     va_start(args, text);
     if (vasprintf(&line, text, args) < 0)
-        abort();
+        out_of_memory();
     va_end(args);
     char *safe = text_printable(line);
     free(line);
@@ -84,7 +85,7 @@ struct shell_notices *shell_notices_new(const struct cli *cli)
 {
     struct shell_notices *notices = calloc(1, sizeof *notices);
     if (notices == NULL)
-        abort();
+        out_of_memory();
     notices->cli = cli;
     return notices;
 }
@@ -110,7 +111,7 @@ void shell_notices_connect(struct shell_notices *notices)
         return;
     notices->client = client_new(fd);
     if (notices->client == NULL)
-        abort();
+        out_of_memory();
     request_init(&request, "events");
     if (client_send(notices->client, &request, &msgid) != STATUS_OK)
         disconnect(notices);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/shell.h"
 #include "cli/shell_daemon.h"
 #include "cli/shell_editor.h"
@@ -92,7 +93,7 @@ static int run_in_child(struct shell *shell, const struct shell_command *command
     }
     told.file = open_memstream(&told.text, &told.len);
     if (told.file == NULL)
-        abort();
+        out_of_memory();
     shell_notices_hush(prompt->notices, hush_of(command));
     int status = wait_for(prompt, child, told.file);
     shell_notices_connect(prompt->notices);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/paths.h"
+#include "cli/memory.h"
 
 struct scan {
     const char *text;
@@ -22,7 +23,7 @@ static void begin_word(struct scan *scan)
     out->words = realloc(out->words, (out->count + 1) * sizeof out->words[0]);
     scan->word = malloc(scan->len - scan->at + 1);
     if (out->words == NULL || scan->word == NULL)
-        abort();
+        out_of_memory();
     scan->word_len = 0;
     bool tilde =
         scan->text[scan->at] == '~' &&
@@ -121,7 +122,7 @@ char *shell_word_expand(const struct shell_word *word)
     else
         out = strdup(word->text);
     if (out == NULL)
-        abort();
+        out_of_memory();
     return out;
 }
 

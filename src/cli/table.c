@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/memory.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 
@@ -29,7 +30,7 @@ struct table {
 static void *must(void *memory)
 {
     if (memory == NULL)
-        abort();
+        out_of_memory();
     return memory;
 }
 
@@ -85,7 +86,7 @@ void table_cell_format(struct table *table, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
-        abort();
+        out_of_memory();
     va_end(args);
     table_cell(table, text);
     free(text);

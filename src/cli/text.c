@@ -7,6 +7,7 @@
 
 #include <utf8proc.h>
 
+#include "cli/memory.h"
 #include "content/names.h"
 
 static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -151,7 +152,7 @@ char *text_fit(const char *text, size_t cells)
     }
     char *out = malloc(len + 4);
     if (out == NULL)
-        abort();
+        out_of_memory();
     memcpy(out, text, len);
     memcpy(out + len, cut ? "..." : "", cut ? 4 : 1);
     return out;
@@ -161,7 +162,7 @@ char *text_printable(const char *text)
 {
     char *safe = names_printable(text, strlen(text));
     if (safe == NULL)
-        abort();
+        out_of_memory();
     return safe;
 }
 

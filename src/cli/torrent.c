@@ -7,6 +7,7 @@
 
 #include "cli/file.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -52,7 +53,7 @@ char *torrent_magnet(const struct metainfo *metainfo, const struct magnet_peer *
     magnet_format(&magnet, &link);
     buffer_add_byte(&link, 0);
     if (link.failed)
-        abort();
+        out_of_memory();
     return (char *)buffer_take(&link);
 }
 

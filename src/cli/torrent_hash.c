@@ -8,6 +8,7 @@
 #include "cli/file.h"
 #include "cli/hashing.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/text.h"
 #include "cli/torrent.h"
 #include "cli/verbs.h"
@@ -79,7 +80,7 @@ static json_t *hash_tree(struct creation *creation, struct metainfo *layout,
     bool is_private = arguments_has(creation->cli->arguments, "private");
     struct id *hashes = calloc(layout->piece_count + 1, sizeof *hashes);
     if (hashes == NULL)
-        abort();
+        out_of_memory();
     showing_begin(creation->cli, tree->name, tree->total_length, &showing);
     enum status status = hashing_make(storage, hashes, show_done, &showing, &error);
     showing_end(&showing);
@@ -102,7 +103,7 @@ static json_t *make_info(struct creation *creation)
     struct metainfo *layout = tree_layout(tree, tree->name, creation->piece_length);
     struct storage *storage = NULL;
     if (cache == NULL || layout == NULL)
-        abort();
+        out_of_memory();
     enum status status = storage_new(layout, tree->dir, tree->target, false, cache, &storage);
     json_t *failure = status == STATUS_OK
                           ? hash_tree(creation, layout, storage)
@@ -123,7 +124,7 @@ static json_t *write_torrent(struct creation *creation, const char *path)
     buffer_init(&data);
     extra.comment = comment != NULL ? strdup(comment) : NULL;
     if (torrent_file_build(buffer_bytes(&creation->info), &extra, &data) != STATUS_OK)
-        abort();
+        out_of_memory();
     enum status status = STATUS_OK;
     if (strcmp(path, "-") == 0)
         status =
@@ -268,7 +269,7 @@ static enum status check_files(struct storage *storage, struct file_verdict *out
     struct storage_stat *stats = calloc(metainfo->file_count, sizeof *stats);
     *out = (struct file_verdict){0};
     if (stats == NULL)
-        abort();
+        out_of_memory();
     enum status status = storage_stat_files(storage, stats, error);
     for (uint32_t i = 0; status == STATUS_OK && i < metainfo->file_count; i++) {
         out->missing += !stats[i].exists;
@@ -325,7 +326,7 @@ json_t *torrent_check(struct cli *cli, const struct metainfo *metainfo, const ch
         return failure_of_errno("read", path);
     struct storage_cache *cache = storage_cache_new();
     if (cache == NULL)
-        abort();
+        out_of_memory();
     enum status status = STATUS_TOO_BIG;
     if (split_path(path, metainfo, dir, target))
         status = storage_new(metainfo, dir, target, false, cache, &storage);

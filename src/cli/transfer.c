@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -40,7 +41,7 @@ static void fact(struct cli *cli, const char *name, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
-        abort();
+        out_of_memory();
     va_end(args);
     char *safe = text_printable(text);
     fprintf(cli->out, "%-10s %s\n", name, safe);

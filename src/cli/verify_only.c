@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/text.h"
 #include "cli/torrent.h"
 #include "cli/wanted.h"
@@ -127,7 +128,7 @@ static struct id sha1_of_file(FILE *file, bool *good)
     struct sha1 *sha1 = sha1_new();
     uint8_t *block = malloc(READ_BYTES);
     if (sha1 == NULL || block == NULL)
-        abort();
+        out_of_memory();
     for (size_t got; (got = fread(block, 1, READ_BYTES, file)) > 0;)
         sha1_update(sha1, bytes_of(block, got));
     *good = !ferror(file);

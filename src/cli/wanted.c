@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -94,7 +95,7 @@ static void add_selection(struct request *request, const struct arguments *argum
         buffer_add_format(&joined, "%s%s", i > 0 ? "," : "", given[i]);
     buffer_add_byte(&joined, 0);
     if (joined.failed)
-        abort();
+        out_of_memory();
     request_text(request, "select", (const char *)joined.data);
     buffer_dispose(&joined);
 }
