@@ -97,9 +97,10 @@ def who_is_being_removed_is_out_though_the_owner_dies_meanwhile(net):
     remembered(ada, 'ada')
     ada.wait_until(lambda: group(ada, 'study')['standing'] == 'owner', what='back')
     call = ada.stream('group.remove', group='study', user='eve', wait=20)
-    call.control.close()
-    time.sleep(net.rng.uniform(0.05, 0.3))  # the moment is drawn from the seed
+    ada.wait_until(lambda: members(ada, 'study') == ['ada', 'bob'], what='without eve')
+    time.sleep(net.rng.uniform(0, 0.2))  # the moment is drawn from the seed
     ada.kill9()
+    call.control.close()
     ada.start(port=ada.port)
     for who in (ada, bob):
         who.wait_until(lambda: who.call('whoami')['user'] and group(who, 'study')['epoch'] == 2 and
