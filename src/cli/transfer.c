@@ -196,6 +196,35 @@ static void peer_row(struct table *table, const json_t *peer)
     table_cell(table, json_text(peer, "client", "-"));
 }
 
+static void note_known(struct cli *cli, const json_t *result)
+{
+    size_t index, idle = 0, hung_up = 0;
+    json_t *known;
+    json_array_foreach(json_list(result, "known"), index, known)
+    {
+        idle += !json_is_true(json_object_get(known, "in_use"));
+        hung_up += json_is_true(json_object_get(known, "hung_up"));
+    }
+    if (idle > 0)
+        cli_note(cli, "%zu more known, not connected", idle);
+    if (hung_up > 0)
+        cli_note(cli, "%zu of them hung up on us: without it, or encrypted connections only",
+                 hung_up);
+}
+
+static void note_refused(struct cli *cli, json_t *refused)
+{
+    const char *reason;
+    json_t *count;
+    json_object_foreach(refused, reason, count)
+    {
+        if (json_integer_value(count) > 0)
+            cli_note(cli, "refused, %s: %lld", reason, (long long)json_integer_value(count));
+    }
+    if (json_integer_value(json_object_get(refused, "no_handshake")) > 0)
+        cli_note(cli, "no_handshake: mostly encrypted openings; most try again without");
+}
+
 static void print_peers(struct cli *cli, const json_t *result)
 {
     struct table *table =
@@ -208,16 +237,8 @@ static void print_peers(struct cli *cli, const json_t *result)
     else
         cli_note(cli, "no peer is connected");
     table_free(table);
-    size_t known = json_array_size(json_list(result, "known"));
-    if (known > 0)
-        cli_note(cli, "%zu more known, not connected", known);
-    const char *reason;
-    json_t *count;
-    json_object_foreach(json_at(result, "refused"), reason, count)
-    {
-        if (json_integer_value(count) > 0)
-            cli_note(cli, "refused, %s: %lld", reason, (long long)json_integer_value(count));
-    }
+    note_known(cli, result);
+    note_refused(cli, json_at(result, "refused"));
 }
 
 int verb_peers(struct cli *cli, const struct arguments *arguments)

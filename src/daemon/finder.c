@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/finder_names.h"
+#include "daemon/handshakes.h"
 #include "daemon/item.h"
 #include "daemon/node.h"
 #include "daemon/peer_connection.h"
@@ -269,11 +270,13 @@ static void dial(struct finder *finder)
 {
     struct item *item = finder->item;
     struct endpoint to;
+    uint64_t now_ms = engine_now(item->engine);
     dial_holder(finder);
-    while (has_room(item) && peer_list_next(item->peers, engine_now(item->engine), &to)) {
+    while (has_room(item) && peer_list_next(item->peers, now_ms, &to)) {
         if (node_is_self(item->engine->daemon->node, &to))
-            peer_list_ended(item->peers, &to, PEER_IS_US, engine_now(item->engine));
-        else
+            peer_list_ended(item->peers, &to, PEER_IS_US, now_ms);
+        else if (!handshake_is_due(item->engine, &to) ||
+                 !peer_list_postpone(item->peers, &to, now_ms))
             peer_connection_dial(item, &to);
     }
 }

@@ -128,6 +128,17 @@ static void fail_without_nodes(struct follower *follower, unsigned seconds)
               saved, configured, seconds);
 }
 
+/* They run, and end every connection before their handshake. */
+static void fail_hung_up(struct follower *follower, size_t known, const char *hash,
+                         unsigned seconds)
+{
+    call_fail(follower->call, "timed_out", 4,
+              "does it still share this? kadpeer makes no encrypted connections: other programs "
+              "must not require them",
+              "%zu peer%s known for %.4s...%s, hung up on us, in %us", known, known == 1 ? "" : "s",
+              hash, hash + 36, seconds);
+}
+
 static void fail_without_source(struct follower *follower)
 {
     const struct item *item = follower->item;
@@ -139,7 +150,9 @@ static void fail_without_source(struct follower *follower)
     snprintf(hint, sizeof hint,
              "is the sharing node running? it stays listed; kadpeer resume %lld tries again",
              (long long)item->row.id);
-    if (known > 0)
+    if (known > 0 && peer_list_count_hung_up(item->peers) == known)
+        fail_hung_up(follower, known, hash, seconds);
+    else if (known > 0)
         call_fail(follower->call, "timed_out", 4, hint,
                   "%zu peer%s known for %.4s...%s, none of them answers, in %us", known,
                   known == 1 ? "" : "s", hash, hash + 36, seconds);

@@ -9,6 +9,7 @@
 #include "daemon/admission.h"
 #include "daemon/channels.h"
 #include "daemon/group_engine.h"
+#include "daemon/handshakes.h"
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "daemon/upload.h"
@@ -68,7 +69,7 @@ static void end_claim(struct peer_connection *connection, enum peer_outcome outc
         return;
     connection->claimed = false;
     peer_list_ended(item->peers, &connection->listen, outcome, engine_now(item->engine));
-    if (outcome == PEER_DUPLICATE)
+    if (outcome != PEER_BANNED)
         hand_claim_on(item, &connection->listen);
 }
 
@@ -125,7 +126,11 @@ static void on_failed(void *user, enum status why)
 {
     struct peer_connection *connection = user;
     connection->engine->refusals.left_early += connection->incoming && !connection->open;
-    peer_connection_close(connection, outcome_of(connection), status_text(why));
+    if (connection->open || connection->dialling || connection->incoming)
+        peer_connection_close(connection, outcome_of(connection), status_text(why));
+    else
+        peer_connection_close(connection, handshake_hung_up(connection),
+                              "hung up before its handshake");
 }
 
 static void on_timer(void *user)
@@ -409,6 +414,7 @@ static void on_connected(void *user)
     connection->dialling = false;
     connection->engine->half_open--;
     connection->item->dialling--;
+    connection->since_ms = engine_now(connection->engine);
     connection->remote = tcp_remote(connection->tcp);
     timer_set(connection->timer, engine_now(connection->engine) + HANDSHAKE_TIMEOUT_MS);
     say_hello(connection);

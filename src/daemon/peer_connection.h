@@ -36,7 +36,7 @@ struct peer_connection {
     bool unshaken;        /* accepted, and its handshake is not here yet */
     bool has_output;      /* transfer_next_output has something */
     uint32_t peer;        /* handle in item->transfer; 0: none */
-    uint64_t since_ms;    /* accepted, then: open since */
+    uint64_t since_ms;    /* accepted or connected, then: open since */
     size_t told_backlog;  /* what the transfer knows of the outbox */
     uint64_t received;    /* bytes after the handshake */
     size_t handshake_len; /* bytes of it that came */

@@ -87,6 +87,7 @@ static void pack_known(struct pack *pack, const struct known *known)
         pack_text(pack, "source", source_name(known->peers[i].sources));
         pack_u64(pack, "failures", known->peers[i].failures);
         pack_bool(pack, "in_use", known->peers[i].in_use);
+        pack_bool(pack, "hung_up", known->peers[i].hung_up && !known->peers[i].in_use);
         pack_end(pack);
     }
     pack_end(pack);

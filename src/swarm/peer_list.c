@@ -13,6 +13,8 @@ struct entry {
     bool in_use;
     bool worked; /* the connection in use has given something */
     bool is_us;
+    bool hung_up;    /* the last time, before its handshake */
+    bool met;        /* it shook hands with us once */
     uint8_t sources; /* or-ed enum peer_source */
     uint16_t failures;
     uint64_t due_ms;
@@ -148,6 +150,16 @@ uint64_t peer_list_due(const struct peer_list *list)
     return due_ms;
 }
 
+bool peer_list_postpone(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms)
+{
+    struct entry *entry = find(list, endpoint);
+    if (entry == NULL || !entry->hung_up)
+        return false;
+    entry->in_use = false;
+    entry->due_ms = now_ms + PEER_RETRY_CROWDED_MS;
+    return true;
+}
+
 bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms)
 {
     if (!endpoint_is_usable(endpoint) || peer_list_is_banned(list, endpoint))
@@ -214,7 +226,10 @@ static uint64_t wait_after(struct entry *entry, enum peer_outcome outcome, uint6
         before = lasted ? 0 : before;
         entry->failures = (uint16_t)(lasted ? 0 : before + 1);
         return doubled(PEER_RETRY_LOST_MS, before);
+    case PEER_CROWDED:
+        return PEER_RETRY_CROWDED_MS;
     case PEER_LOST_EARLY:
+    case PEER_HUNG_UP:
         entry->failures++;
         return doubled(PEER_RETRY_EARLY_MS, before);
     case PEER_DUPLICATE:
@@ -252,6 +267,8 @@ void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
     }
     if (entry->failures == UINT16_MAX)
         entry->failures--;
+    entry->hung_up = outcome == PEER_HUNG_UP || outcome == PEER_CROWDED;
+    entry->met = entry->met || (outcome != PEER_FAILED && !entry->hung_up);
     entry->in_use = entry->worked = false;
 }
 
@@ -268,6 +285,14 @@ size_t peer_list_count_from(const struct peer_list *list, unsigned sources)
     return count;
 }
 
+size_t peer_list_count_hung_up(const struct peer_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += list->entries[i].hung_up && !list->entries[i].met;
+    return count;
+}
+
 size_t peer_list_known(const struct peer_list *list, struct peer_known out[], size_t cap)
 {
     size_t count = list->count < cap ? list->count : cap;
@@ -275,7 +300,8 @@ size_t peer_list_known(const struct peer_list *list, struct peer_known out[], si
         out[i] = (struct peer_known){.endpoint = list->entries[i].endpoint,
                                      .sources = list->entries[i].sources,
                                      .failures = list->entries[i].failures,
-                                     .in_use = list->entries[i].in_use};
+                                     .in_use = list->entries[i].in_use,
+                                     .hung_up = list->entries[i].hung_up && !list->entries[i].met};
     return count;
 }
 

@@ -24,7 +24,10 @@ enum peer_source {
 enum peer_outcome {
     PEER_FAILED,     /* no connection: later again, each time later */
     PEER_LOST,       /* was connected: again soon */
-    PEER_LOST_EARLY, /* closed before or right after the handshake: it may not have the file */
+    PEER_LOST_EARLY, /* closed right after the handshake: it may not have the file */
+    PEER_HUNG_UP,    /* it closed before its handshake: it has not the file, or wants encryption */
+    PEER_CROWDED,    /* the same, while it shook hands with us for another transfer, too: some
+                        programs shake one hand of an address at a time [interop 1.6] */
     PEER_BOTH_SEEDS, /* no use to each other now */
     PEER_IS_US,
     PEER_BANNED,    /* gave wrong data: never again in this run */
@@ -43,6 +46,9 @@ bool peer_list_add(struct peer_list *list, const struct endpoint *endpoint, enum
 bool peer_list_next(struct peer_list *list, uint64_t now_ms, struct endpoint *out);
 uint64_t
 peer_list_due(const struct peer_list *list); /* when next has something; UINT64_MAX: never */
+/* The one just given is not dialled now: it hung up before, and is busy with another of our
+ * transfers. False: it is not one of those. */
+bool peer_list_postpone(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms);
 /* An incoming connection turned out to be this one: in use. False: it was in use already. */
 bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, uint64_t now_ms);
 /* The connection under way gave something: when it ends, what failed before is forgotten. */
@@ -57,12 +63,14 @@ bool peer_list_is_banned(
 size_t peer_list_count(const struct peer_list *list); /* known, not banned */
 /* How many of the known came from `sources` (or-ed enum peer_source). */
 size_t peer_list_count_from(const struct peer_list *list, unsigned sources);
+size_t peer_list_count_hung_up(const struct peer_list *list); /* and never did else */
 /* What is known of each, for people to see. Returns how many were written. */
 struct peer_known {
     struct endpoint endpoint;
     unsigned sources; /* or-ed enum peer_source */
     unsigned failures;
     bool in_use;
+    bool hung_up; /* it closed before its handshake, and never did else */
 };
 size_t peer_list_known(const struct peer_list *list, struct peer_known out[], size_t cap);
 void peer_list_forget_failures(struct peer_list *list, uint64_t now_ms); /* `resume`: all due now */

@@ -127,6 +127,55 @@ static void a_peer_that_gave_something_is_wanted_back_in_seconds(void **state)
     peer_list_free(list);
 }
 
+static void one_that_hung_up_is_dialled_by_one_transfer_at_a_time(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    struct endpoint peer = at("192.0.2.1:1"), out;
+    struct peer_known known;
+    peer_list_add(list, &peer, PEER_FROM_LINK, 0);
+    assert_true(peer_list_next(list, 0, &out));
+    assert_false(peer_list_postpone(list, &peer, 0)); /* nothing is held against it yet */
+    peer_list_ended(list, &peer, PEER_CROWDED, 1000); /* no failure: soon again */
+    assert_int_equal(peer_list_count_hung_up(list), 1);
+    uint64_t now_ms = peer_list_due(list);
+    assert_in_range(now_ms, 1001, 1500);
+    for (int i = 0; i < 20; i++) { /* busy with another, however often it is looked at */
+        assert_true(peer_list_next(list, now_ms, &out));
+        assert_true(peer_list_postpone(list, &peer, now_ms));
+        assert_in_range(peer_list_due(list), now_ms + 1, now_ms + 500);
+        now_ms = peer_list_due(list);
+    }
+    assert_true(peer_list_next(list, now_ms, &out));
+    peer_list_ended(list, &peer, PEER_LOST, now_ms);
+    assert_int_equal(peer_list_known(list, &known, 1), 1);
+    assert_false(known.hung_up);
+    assert_true(peer_list_next(list, peer_list_due(list), &out));
+    peer_list_ended(list, &peer, PEER_HUNG_UP, now_ms); /* it speaks our tongue, after all */
+    assert_int_equal(peer_list_count_hung_up(list), 0);
+    peer_list_free(list);
+}
+
+static void one_that_hangs_up_again_and_again_is_dialled_ever_more_seldom(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    struct endpoint peer = at("192.0.2.1:1"), out;
+    uint64_t now_ms = 0, pause_ms = 0;
+    peer_list_add(list, &peer, PEER_FROM_LINK, now_ms);
+    for (int i = 0; i < 20; i++) {
+        assert_true(peer_list_next(list, now_ms, &out));
+        peer_list_ended(list, &peer, PEER_HUNG_UP, now_ms);
+        uint64_t pause_now_ms = peer_list_due(list) - now_ms;
+        assert_true(pause_now_ms >= 10000 && pause_now_ms <= 15 * 60000);
+        assert_true(pause_now_ms >= 2 * pause_ms || pause_now_ms == 15 * 60000);
+        pause_ms = pause_now_ms;
+        now_ms += pause_ms;
+    }
+    assert_int_equal(peer_list_count_hung_up(list), 1);
+    peer_list_free(list);
+}
+
 static void banned_ones_never_come_back(void **state)
 {
     (void)state;
@@ -214,6 +263,8 @@ int main(void)
         cmocka_unit_test(failures_make_the_pauses_grow),
         cmocka_unit_test(a_peer_that_lasted_is_wanted_back_in_seconds),
         cmocka_unit_test(a_peer_that_gave_something_is_wanted_back_in_seconds),
+        cmocka_unit_test(one_that_hung_up_is_dialled_by_one_transfer_at_a_time),
+        cmocka_unit_test(one_that_hangs_up_again_and_again_is_dialled_ever_more_seldom),
         cmocka_unit_test(banned_ones_never_come_back),
         cmocka_unit_test(a_local_address_is_banned_port_by_port),
         cmocka_unit_test(claimed_ones_are_not_dialled),
