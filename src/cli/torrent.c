@@ -39,10 +39,14 @@ json_t *torrent_load(const char *path, struct torrent_file *out)
     return error;
 }
 
-char *torrent_magnet(const struct metainfo *metainfo, const struct magnet_peer *peers,
+char *torrent_magnet(const struct torrent_file *torrent, const struct magnet_peer *peers,
                      size_t peer_count)
 {
-    struct magnet magnet = {.infohash = metainfo->infohash, .length = metainfo->total_length};
+    const struct metainfo *metainfo = torrent->metainfo;
+    struct magnet magnet = {.infohash = metainfo->infohash,
+                            .length = metainfo->total_length,
+                            .trackers = torrent->trackers,
+                            .tracker_count = torrent->tracker_count};
     struct buffer link;
     buffer_init(&link);
     if (strlen(metainfo->name) <= MAGNET_NAME_MAX)
@@ -180,7 +184,7 @@ int verb_torrent_link(struct cli *cli, const struct arguments *arguments)
         error = torrent_load(arguments->words[0], &torrent);
     if (error != NULL)
         return cli_fail(cli, error);
-    char *link = torrent_magnet(torrent.metainfo, peers, count);
+    char *link = torrent_magnet(&torrent, peers, count);
     json_t *result = json_pack("{s:s}", "link", link);
     if (!cli_json_result(cli, result))
         fprintf(cli->out, "%s\n", link);

@@ -15,6 +15,6 @@ json_t *torrent_load(const char *path, struct torrent_file *out); /* without the
  * {"pieces":{good,bad,missing},"files":{missing, wrong_size}}, NULL when it could not. */
 json_t *torrent_check(struct cli *cli, const struct metainfo *metainfo, const char *path,
                       json_t **facts);
-/* The magnet link; allocates, never NULL. */
-char *torrent_magnet(const struct metainfo *metainfo, const struct magnet_peer *peers,
+/* The magnet link, with the trackers for programs that ask them; allocates, never NULL. */
+char *torrent_magnet(const struct torrent_file *torrent, const struct magnet_peer *peers,
                      size_t peer_count);

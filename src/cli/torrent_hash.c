@@ -149,7 +149,8 @@ static int report_created(struct creation *creation, const char *path)
     char why[METAINFO_ERROR_SIZE], hash[ID_HEX_SIZE], size[TEXT_SIZE], each[TEXT_SIZE];
     if (metainfo_parse_info(buffer_bytes(&creation->info), &metainfo, why) != STATUS_OK)
         return cli_fail(cli, failure_new("bad_torrent", EXIT_FAILED, NULL, "%s", why));
-    char *link = torrent_magnet(metainfo, NULL, 0);
+    const struct torrent_file torrent = {.metainfo = metainfo};
+    char *link = torrent_magnet(&torrent, NULL, 0);
     id_to_hex(&metainfo->infohash, hash);
     json_t *result =
         json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "path", path, "hash", hash, "name",

@@ -284,6 +284,10 @@ void magnet_format(const struct magnet *magnet, struct buffer *out)
     }
     if (magnet->length > 0)
         buffer_add_format(out, "&xl=%llu", (unsigned long long)magnet->length);
+    for (size_t i = 0; i < magnet->tracker_count; i++) {
+        buffer_add_string(out, "&tr=");
+        encode(magnet->trackers[i], out);
+    }
     for (size_t i = 0; i < magnet->peer_count; i++) {
         const struct magnet_peer *peer = &magnet->peers[i];
         bool bracketed = strchr(peer->host, ':') != NULL;

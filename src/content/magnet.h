@@ -25,6 +25,8 @@ struct magnet {
     uint64_t length;                            /* xl; 0: unsaid */
     struct magnet_peer peers[MAGNET_PEERS_MAX]; /* x.pe */
     size_t peer_count;
+    char *const *trackers; /* tr, for other programs: written, never read; not ours to free */
+    size_t tracker_count;
     bool bare; /* nothing followed the hash: perhaps the shell cut it at '&' (error table row 1) */
 };
 

@@ -134,6 +134,25 @@ static void what_is_written_is_read(void **state)
     buffer_dispose(&out);
 }
 
+static void trackers_are_written_for_others(void **state)
+{
+    (void)state;
+    struct magnet m = parsed("magnet:?xt=urn:btih:" HEX "&tr=udp%3A%2F%2Fx%3A1");
+    assert_int_equal(m.tracker_count, 0); /* nobody asks them here */
+    char *trackers[] = {(char[]){"http://192.0.2.1/announce?a=1&b=2"}, (char[]){"udp://x:1"}};
+    m.trackers = trackers;
+    m.tracker_count = 2;
+    struct buffer out;
+    buffer_init(&out);
+    magnet_format(&m, &out);
+    assert_true(bytes_equal(
+        buffer_bytes(&out),
+        bytes_of_string(
+            "magnet:?xt=urn:btih:" HEX
+            "&tr=http%3A%2F%2F192.0.2.1%2Fannounce%3Fa%3D1%26b%3D2&tr=udp%3A%2F%2Fx%3A1")));
+    buffer_dispose(&out);
+}
+
 static void arguments_of_get_are_told_apart(void **state)
 {
     (void)state;
@@ -183,6 +202,7 @@ int main(void)
         cmocka_unit_test(long_and_odd_values_are_bounded),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(trackers_are_written_for_others),
         cmocka_unit_test(arguments_of_get_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
