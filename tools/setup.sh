@@ -9,7 +9,8 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev
   libqrencode-dev libedit-dev uthash-dev)
 script_packages=(python3 python3-msgpack)
 test_packages=(libcmocka-dev clang clang-format 'libclang-rt-14-dev|libclang-rt-19-dev' aria2
-  iproute2 procps)
+  transmission-daemon transmission-cli iproute2 procps)
+service_packages=(transmission-daemon) # of these the program is wanted, not the service
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
@@ -48,6 +49,27 @@ pick_package() {
   printf '%s\n' "${alternatives[-1]}"
 }
 
+# Runs a command that installs packages, and no service starts [Debian policy 9.3.3.2].
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM HUP
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
+  fi
+  "$@"
+)
+
+# disable_services PACKAGE…: those installed just now, so what runs of them was started by that.
+disable_services() {
+  local service
+  for service in "${service_packages[@]}"; do
+    [[ " $* " == *" $service "* ]] || continue
+    "${as_root[@]}" update-rc.d "$service" disable
+    [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl stop "$service"
+  done
+}
+
 # Installs what is missing of the packages named, as root or through sudo.
 need_packages() {
   command -v dpkg-query >/dev/null || return 0 # no Debian: meson will name what it misses
@@ -66,8 +88,9 @@ need_packages() {
   for wanted in "${missing[@]}"; do
     names+=("$(pick_package "$wanted")")
   done
-  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends "${names[@]}" >>"$log" 2>&1; then
+  if ! without_services "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${names[@]}" >>"$log" 2>&1 ||
+    ! disable_services "${names[@]}" >>"$log" 2>&1; then
     tail -n 15 "$log" >&2
     rm -f "$log"
     die "apt-get could not install: ${names[*]}"

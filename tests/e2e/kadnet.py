@@ -73,17 +73,19 @@ def tree_of(folder):
 
 # ---- processes ----
 
-def _die_with_parent(parent):
+def _begin_child(parent, netns):
     """Runs in the child, before exec."""
+    if netns is not None and _libc.setns(netns, 0) != 0:
+        os._exit(1)
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def spawn(args, **options):
-    """A child that never outlives us."""
+def spawn(args, netns=None, **options):
+    """A child that never outlives us. netns: a descriptor of the network namespace it runs in."""
     parent = os.getpid()
-    return subprocess.Popen(args, preexec_fn=lambda: _die_with_parent(parent), **options)
+    return subprocess.Popen(args, preexec_fn=lambda: _begin_child(parent, netns), **options)
 
 
 def processes_of(root):
@@ -247,10 +249,12 @@ class Profile:
 class Daemon(Profile):
     """A profile whose daemon we run as our child."""
 
-    def __init__(self, net, name, address, config=None, bootstrap=(), args=(), faults=None):
+    def __init__(self, net, name, address, config=None, bootstrap=(), args=(), faults=None,
+                 netns=None):
         super().__init__(net, name, config, bootstrap)
         self.faults = faults  # what makes its calls fail: faults.py
         self.address = address
+        self.netns = netns
         self.args = list(args)
         self.process = None
         self.port = 0
@@ -277,7 +281,7 @@ class Daemon(Profile):
                                   '--bind', self.address, *self.args],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                  env={**self.env, **(self.faults.env if self.faults else {})},
-                                 cwd=self.home)
+                                 cwd=self.home, netns=self.netns)
         self.net.children.append(self.process)
         ready = json.loads(read_line(self.process, self.process.stdout, timeout))
         assert ready.get('event') == 'ready', ready
@@ -475,7 +479,10 @@ class Net:
         self._addresses += 1
         return f'127.{1 + self._owner // 254 % 254}.{1 + self._owner % 254}.{self._addresses}'
 
-    def daemon(self, name, bootstrap=(), start=True, address=None, **options):
+    def daemon(self, name, bootstrap=(), start=True, address=None, host=None, **options):
+        """host: of a Lan (lan.py), where it runs."""
+        if host is not None:
+            address, options['netns'] = host.address, host.netns
         daemon = Daemon(self, name, address or self.next_address(), bootstrap=bootstrap, **options)
         self.daemons.append(daemon)
         self.profiles.append(daemon)
