@@ -14,7 +14,7 @@ void event_heap_dispose(struct event_heap *heap)
 
 static bool is_before(const struct event *a, const struct event *b)
 {
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->sequence < b->sequence;
+    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
 }
 
 void event_heap_push(struct event_heap *heap, const struct event *event, const uint8_t *data)
@@ -38,9 +38,9 @@ void event_heap_push(struct event_heap *heap, const struct event *event, const u
     heap->events[at] = added;
 }
 
-uint64_t event_heap_next_ms(const struct event_heap *heap)
+uint64_t event_heap_next(const struct event_heap *heap)
 {
-    return heap->count > 0 ? heap->events[0].at_ms : UINT64_MAX;
+    return heap->count > 0 ? heap->events[0].at : UINT64_MAX;
 }
 
 struct event event_heap_pop(struct event_heap *heap, uint8_t *data)

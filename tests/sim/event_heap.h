@@ -1,4 +1,4 @@
-/* What is to happen in the virtual network, in the order of time, and of sequence at one time. */
+/* What is to happen in a virtual network, in the order of time, and of sequence at one time. */
 #pragma once
 
 #include <stddef.h>
@@ -6,13 +6,11 @@
 
 #include "kadpeer/endpoint.h"
 
-enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
-
 struct event {
-    uint64_t at_ms;
-    uint64_t sequence; /* given by the heap */
-    enum event_type type;
-    uint32_t generation; /* of the node, for a timer */
+    uint64_t at;         /* in the owner's unit of time */
+    uint64_t sequence;   /* given by the heap */
+    int type;            /* the owner's */
+    uint32_t generation; /* of what it is about, which may be gone by then */
     size_t node;
     struct endpoint from; /* of a datagram, with `len` bytes */
     uint16_t len;
@@ -27,5 +25,5 @@ struct event_heap {
 
 void event_heap_dispose(struct event_heap *heap);
 void event_heap_push(struct event_heap *heap, const struct event *event, const uint8_t *data);
-uint64_t event_heap_next_ms(const struct event_heap *heap);          /* UINT64_MAX: nothing left */
+uint64_t event_heap_next(const struct event_heap *heap);             /* UINT64_MAX: nothing left */
 struct event event_heap_pop(struct event_heap *heap, uint8_t *data); /* copies the bytes out */

@@ -14,6 +14,8 @@
 #define VALID_EVERY  64 /* inputs to a node between two checks of all its invariants */
 #define SAVED_NODES  64
 
+enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
+
 struct part {
     bool (*pass)(void *state, struct net_packet *packet);
     void *state;
@@ -314,7 +316,7 @@ static void send(struct net *net, size_t number, const struct endpoint *to, stru
             return;
     if (packet.to == NET_NONE)
         return;
-    struct event event = {.at_ms = net->now_ms + packet.delay_ms,
+    struct event event = {.at = net->now_ms + packet.delay_ms,
                           .type = EVENT_DATAGRAM,
                           .node = packet.to,
                           .from = packet.source,
@@ -383,7 +385,7 @@ void net_touched(struct net *net, size_t number)
     if (deadline_ms >= node->timer_ms)
         return;
     node->timer_ms = deadline_ms > net->now_ms ? deadline_ms : net->now_ms;
-    struct event timer = {.at_ms = node->timer_ms,
+    struct event timer = {.at = node->timer_ms,
                           .type = EVENT_TIMER,
                           .node = number,
                           .generation = node->generation};
@@ -400,7 +402,7 @@ void net_set_guest(struct net *net, const struct net_guest *guest)
 void net_call_at(struct net *net, size_t number, uint64_t at_ms)
 {
     struct event call = {
-        .at_ms = at_ms > net->now_ms ? at_ms : net->now_ms, .type = EVENT_CALL, .node = number};
+        .at = at_ms > net->now_ms ? at_ms : net->now_ms, .type = EVENT_CALL, .node = number};
     event_heap_push(&net->heap, &call, NULL);
 }
 
@@ -408,7 +410,7 @@ void net_call_at(struct net *net, size_t number, uint64_t at_ms)
 
 static void trace(struct net *net, const struct event *event, const uint8_t *data)
 {
-    uint64_t parts[4] = {net->trace, event->at_ms, event->node,
+    uint64_t parts[4] = {net->trace, event->at, event->node,
                          siphash(trace_key, bytes_of(data, event->len))};
     net->trace = siphash(trace_key, bytes_of(parts, sizeof parts));
     net->delivered++;
@@ -429,7 +431,7 @@ static void come_or_go(struct net *net, size_t number)
     if (!up)
         net_start(net, number, net_is_up(net, 0) ? 0 : NET_NONE);
     uint64_t stay_ms = exponential_ms(net, up ? net->mean_down_ms : net->mean_up_ms);
-    struct event next = {.at_ms = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
+    struct event next = {.at = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
     event_heap_push(&net->heap, &next, NULL);
 }
 
@@ -441,7 +443,7 @@ void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_
     net->mean_down_ms = mean_down_ms;
     for (size_t i = from; i < net->count; i++) {
         uint64_t stay_ms = exponential_ms(net, net_is_up(net, i) ? mean_up_ms : mean_down_ms);
-        struct event next = {.at_ms = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = i};
+        struct event next = {.at = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = i};
         event_heap_push(&net->heap, &next, NULL);
     }
 }
@@ -449,7 +451,7 @@ void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_
 static void timer_fired(struct net *net, const struct event *event)
 {
     struct node *node = &net->nodes[event->node];
-    if (event->generation != node->generation || event->at_ms != node->timer_ms)
+    if (event->generation != node->generation || event->at != node->timer_ms)
         return;
     node->timer_ms = UINT64_MAX;
     dht_on_time(node->dht, net->now_ms);
@@ -462,7 +464,7 @@ static void step(struct net *net)
 {
     uint8_t data[DHT_DATAGRAM_MAX];
     struct event event = event_heap_pop(&net->heap, data);
-    net->now_ms = event.at_ms;
+    net->now_ms = event.at;
     if (event.type == EVENT_CHURN) {
         come_or_go(net, event.node);
     } else if (!net_is_up(net, event.node)) {
@@ -483,7 +485,7 @@ static void step(struct net *net)
 void net_run_for(struct net *net, uint64_t ms)
 {
     uint64_t end_ms = net->now_ms + ms;
-    while (event_heap_next_ms(&net->heap) <= end_ms)
+    while (event_heap_next(&net->heap) <= end_ms)
         step(net);
     net->now_ms = end_ms;
 }
@@ -491,7 +493,7 @@ void net_run_for(struct net *net, uint64_t ms)
 bool net_run_until_done(struct net *net, size_t outcome, uint64_t ms)
 {
     uint64_t end_ms = net->now_ms + ms;
-    while (!net->outcomes[outcome].done && event_heap_next_ms(&net->heap) <= end_ms)
+    while (!net->outcomes[outcome].done && event_heap_next(&net->heap) <= end_ms)
         step(net);
     return net->outcomes[outcome].done;
 }
