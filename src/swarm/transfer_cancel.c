@@ -3,15 +3,37 @@
 /* Every request leaves its list here or by its block coming (transfer_blocks.c). One that was
  * "released" is still owed, but nobody waits for it. */
 
-/* The block may have become free for others; a piece fetched from one peer alone is open to another
- * once that one owes nothing. */
-static void loosen(struct transfer *transfer, struct piece *piece, uint32_t block)
+static bool goes_on(const struct peer *peer, const struct piece *piece)
 {
-    if (piece->blocks[block].state != BLOCK_FREE)
+    return peer_has(peer, piece->index) && (!peer->they_choke || peer_allows(peer, piece->index));
+}
+
+/* The block may have become free for others; a piece fetched from one peer alone is open to another
+ * once that one owes nothing, or nothing and will give no more. */
+static void loosen(struct transfer *transfer, const struct peer *peer, struct piece *piece,
+                   uint32_t block)
+{
+    bool is_free = piece->blocks[block].state == BLOCK_FREE;
+    bool is_left = piece->asked_total == 0 && piece->only_peer != 0 && !goes_on(peer, piece);
+    if (!is_free && !is_left)
         return;
     if (piece->asked_total == 0)
         piece->only_peer = 0;
     transfer->refill_due = true;
+}
+
+/* Pieces that were to come from this peer alone, and of which it owes nothing at the moment, are
+ * open to others: it has left, chokes us, or lacks them. */
+static void unbind(struct transfer *transfer, const struct peer *peer)
+{
+    if (transfer->metainfo == NULL)
+        return;
+    for (struct piece *piece = transfer->pieces.open; piece != NULL; piece = piece->next) {
+        if (piece->only_peer != peer->handle || piece->asked_total > 0)
+            continue;
+        piece->only_peer = 0;
+        transfer->refill_due = true;
+    }
 }
 
 /* Nobody waits for request `i` any more; it stays on the list. */
@@ -22,7 +44,7 @@ static void release(struct transfer *transfer, struct peer *peer, uint32_t i)
         return;
     request_queue_release(&peer->requests, i);
     pieces_put_back(&transfer->pieces, request->piece, request->block, true);
-    loosen(transfer, request->piece, request->block);
+    loosen(transfer, peer, request->piece, request->block);
 }
 
 void requests_remove(struct transfer *transfer, struct peer *peer, uint32_t i)
@@ -33,7 +55,7 @@ void requests_remove(struct transfer *transfer, struct peer *peer, uint32_t i)
         pieces_forget_stale(request.piece, request.block);
     } else {
         pieces_put_back(&transfer->pieces, request.piece, request.block, false);
-        loosen(transfer, request.piece, request.block);
+        loosen(transfer, peer, request.piece, request.block);
     }
     if (peer->receiving == request.piece && peer->receiving_block == request.block) {
         peer->receiving = NULL;
@@ -68,12 +90,14 @@ void requests_drop_all(struct transfer *transfer, struct peer *peer)
         peer_remember_cancelled(peer, request->piece->index, request->block);
         requests_remove(transfer, peer, last);
     }
+    unbind(transfer, peer);
 }
 
 void requests_release_all(struct transfer *transfer, struct peer *peer)
 {
     for (uint32_t i = 0; i < peer->requests.count; i++)
         release(transfer, peer, i);
+    unbind(transfer, peer);
 }
 
 void requests_release_lost(struct transfer *transfer, struct peer *peer)
@@ -81,6 +105,7 @@ void requests_release_lost(struct transfer *transfer, struct peer *peer)
     for (uint32_t i = 0; i < peer->requests.count; i++)
         if (!peer_has(peer, request_queue_at(&peer->requests, i)->piece->index))
             release(transfer, peer, i);
+    unbind(transfer, peer);
 }
 
 void requests_revive(struct transfer *transfer, struct peer *peer)

@@ -73,6 +73,62 @@ static void what_is_allowed_fast_is_asked_for_while_choked(void **state)
     assert_string_equal(foreign_hears(peer), ""); /* allowed, refused: not asked again */
 }
 
+static void give_all_that_is_asked(struct foreign *peer)
+{
+    char *lines = strdup(foreign_hears(peer));
+    for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        unsigned piece, begin, length;
+        if (sscanf(line, "request %u %u %u", &piece, &begin, &length) == 3)
+            foreign_give(peer, piece, begin, length);
+    }
+    free(lines);
+}
+
+static struct foreign *meet_holder_of_first(struct stage *stage, bool unchokes)
+{
+    struct foreign *peer = stage_meet(stage);
+    foreign_say_extended(peer, 0, "d4:reqqi2ee");
+    foreign_say_bits(peer, first_bit, 2);
+    if (unchokes)
+        foreign_say(peer, WIRE_UNCHOKE);
+    else
+        foreign_say_piece(peer, WIRE_ALLOWED_FAST, 0);
+    return peer;
+}
+
+/* Piece 0 came from two and was wrong; now `a` gives one block of it, and will give no more. */
+static struct foreign *leave_a_suspect_piece_half_done(struct stage *stage)
+{
+    stage_begin(stage, NOTHING);
+    struct foreign *a = meet_holder_of_first(stage, false);
+    struct foreign *b = meet_holder_of_first(stage, true);
+    give_all_that_is_asked(a);
+    give_all_that_is_asked(b);
+    stage_leave(stage, b);
+    transfer_piece_checked(stage->transfer, 0, STATUS_MISMATCH, stage->now_ms);
+    assert_string_equal(foreign_hears(a), "request 0 0 16384\nrequest 0 16384 16384\n");
+    foreign_say_block(a, WIRE_REJECT, 0, BLOCK, BLOCK);
+    foreign_give(a, 0, 0, BLOCK);
+    assert_string_equal(foreign_hears(a), "");
+    return a;
+}
+
+static void a_piece_one_alone_was_to_give_is_open_when_he_gives_no_more(void **state)
+{
+    struct stage *stage = *state;
+    leave_a_suspect_piece_half_done(stage);
+    assert_int_equal(foreign_counts(meet_holder_of_first(stage, true), "request 0 "), 2);
+}
+
+static void a_piece_one_alone_was_to_give_is_open_when_he_leaves(void **state)
+{
+    struct stage *stage = *state;
+    struct foreign *a = leave_a_suspect_piece_half_done(stage);
+    foreign_say_piece(a, WIRE_ALLOWED_FAST, 0);
+    stage_leave(stage, a);
+    assert_int_equal(foreign_counts(meet_holder_of_first(stage, true), "request 0 "), 2);
+}
+
 /* Without the fast extension an unchoke begins anew; with it, what was owed may never be answered.
  */
 static void after_an_unchoke_the_queue_is_filled_anew(void **state)
@@ -337,6 +393,8 @@ int main(void)
         stage_test(without_reqq_it_is_250),
         stage_test(between_ours_it_may_be_more),
         stage_test(what_is_allowed_fast_is_asked_for_while_choked),
+        stage_test(a_piece_one_alone_was_to_give_is_open_when_he_gives_no_more),
+        stage_test(a_piece_one_alone_was_to_give_is_open_when_he_leaves),
         stage_test(after_an_unchoke_the_queue_is_filled_anew),
         stage_test(advice_decides_among_equally_rare_pieces),
         stage_test(a_rejected_request_goes_to_another_and_the_peer_rests),
