@@ -77,6 +77,7 @@
 #define RATE_UNKNOWN_BPS     (1u << 20)  /* taken for a peer that has not sent a block yet */
 #define RATE_FLOOR_BPS       BLOCK_BYTES /* taken for the slowest */
 #define ALLOWED_FAST_COUNT   5           /* pieces given to a choked newcomer [BEP 6] */
+#define ALLOWED_FAST_PEERS   4           /* newcomers that use them at a time */
 #define SUGGEST_AHEAD        2           /* pieces a seed names before they are asked for [BEP 6] */
 #define SUGGEST_LOOKS        4096        /* pieces looked at for one suggestion */
 #define PROMISES_MAX         16          /* pieces a seed takes to be on their way to one peer */

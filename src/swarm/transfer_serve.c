@@ -125,11 +125,27 @@ void serve_nobody(struct transfer *transfer)
     }
 }
 
-/* A choked newcomer gets a few pieces all the same [BEP 6]. With a free slot it needs none. */
+static bool uses_grant(const struct peer *peer)
+{
+    return peer->granted_count > 0 && peer->we_choke && peer->has.set <= ALLOWED_FAST_COUNT;
+}
+
+static size_t count_grants_in_use(const struct transfer *transfer)
+{
+    size_t count = 0;
+    FOR_EACH_PEER (transfer, i, peer)
+        count += uses_grant(peer);
+    return count;
+}
+
+/* A choked newcomer gets a few pieces all the same [BEP 6]. With a free slot it needs none. When a
+ * crowd comes at once, only the first few do: what is shared among all gives nobody a whole piece
+ * for long, and nobody has anything to give on. */
 void serve_grant_fast(struct transfer *transfer, struct peer *peer)
 {
     if (!peer->fast || !transfer->serve || peer->granted_count > 0 ||
-        transfer->live_count <= transfer->choker.slots)
+        transfer->live_count <= transfer->choker.slots ||
+        count_grants_in_use(transfer) >= ALLOWED_FAST_PEERS)
         return;
     peer->granted_count =
         (uint32_t)allowed_fast_set(&peer->remote, &transfer->config.infohash, transfer->have.count,
@@ -149,7 +165,7 @@ static uint32_t most_requests(const struct peer *peer)
 /* A newcomer's grant ends when it is none any more [BEP 6]. */
 static bool may_have(const struct peer *peer, uint32_t piece)
 {
-    return !peer->we_choke || (peer_is_granted(peer, piece) && peer->has.set <= ALLOWED_FAST_COUNT);
+    return !peer->we_choke || (peer_is_granted(peer, piece) && uses_grant(peer));
 }
 
 const char *serve_request(struct transfer *transfer, struct peer *peer,

@@ -236,6 +236,23 @@ static void a_choked_newcomer_gets_a_start(void **state)
     assert_int_equal(foreign_counts(b, "reject"), 1);
 }
 
+/* What is split among a crowd is a whole piece for nobody. */
+static void of_a_crowd_of_newcomers_a_few_get_a_start(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin_with_slots(stage, EVERYTHING, 1);
+    struct foreign *peers[2 * ALLOWED_FAST_PEERS];
+    stage_meet_interested(stage, true);
+    for (unsigned i = 0; i < 2 * ALLOWED_FAST_PEERS; i++) {
+        peers[i] = stage_meet(stage);
+        unsigned granted = foreign_counts(peers[i], "allowed-fast ");
+        assert_int_equal(granted > 0, i < ALLOWED_FAST_PEERS);
+    }
+    foreign_say(peers[1], WIRE_HAVE_ALL); /* no newcomer any more: there is room for another */
+    assert_int_not_equal(foreign_counts(stage_meet(stage), "allowed-fast "), 0);
+    assert_int_equal(foreign_counts(stage_meet(stage), "allowed-fast "), 0);
+}
+
 /* Left alone both might fetch the same piece from us, and the second copy would be for nothing. */
 static void a_seed_suggests_different_pieces_to_those_it_serves(void **state)
 {
@@ -279,6 +296,7 @@ int main(void)
         stage_test(a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection),
         stage_test(a_seed_with_one_slot_serves_one_after_the_other),
         stage_test(a_choked_newcomer_gets_a_start),
+        stage_test(of_a_crowd_of_newcomers_a_few_get_a_start),
         stage_test(a_seed_suggests_different_pieces_to_those_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
