@@ -53,6 +53,7 @@ struct transfer_config {
     size_t upload_slots;  /* 0: the default of params.h */
     size_t memory_bytes;  /* most bytes of piece buffers at a time; 0: the default */
     uint64_t *offences;   /* TRANSFER_OFFENCES counts, the owner's, added to; NULL: not counted */
+    bool random_order;    /* new pieces at random instead of the rarest first: for comparison */
 };
 
 struct transfer;

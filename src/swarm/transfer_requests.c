@@ -96,12 +96,13 @@ static bool pick(const struct transfer *transfer, const struct peer *peer, uint3
 {
     if (peer->they_choke)
         return pick_allowed(transfer, peer, index);
-    enum picker_order order = transfer->sequential      ? PICK_SEQUENTIAL
-                              : transfer->have.set == 0 ? PICK_RANDOM
-                                                        : PICK_RAREST;
+    bool random = transfer->config.random_order || transfer->have.set == 0;
+    enum picker_order order = transfer->sequential ? PICK_SEQUENTIAL
+                              : random             ? PICK_RANDOM
+                                                   : PICK_RAREST;
     if (!picker_next(transfer->picker, peer->seed ? NULL : &peer->has, order, index))
         return false;
-    if (!transfer->sequential)
+    if (!transfer->sequential && !transfer->config.random_order)
         suggest_pick(transfer, peer, picker_holders(transfer->picker, *index), index);
     return true;
 }
@@ -153,6 +154,7 @@ static bool has_rarer(const struct transfer *transfer, const struct peer *peer,
 {
     uint32_t index;
     return open->index != peer->working_on && transfer->have.set > 0 && !transfer->sequential &&
+           !transfer->config.random_order &&
            pieces_count(&transfer->pieces) < transfer->pieces.limit / 2 &&
            pick(transfer, peer, &index) &&
            picker_holders(transfer->picker, index) < picker_holders(transfer->picker, open->index);

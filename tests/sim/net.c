@@ -385,10 +385,8 @@ void net_touched(struct net *net, size_t number)
     if (deadline_ms >= node->timer_ms)
         return;
     node->timer_ms = deadline_ms > net->now_ms ? deadline_ms : net->now_ms;
-    struct event timer = {.at = node->timer_ms,
-                          .type = EVENT_TIMER,
-                          .node = number,
-                          .generation = node->generation};
+    struct event timer = {
+        .at = node->timer_ms, .type = EVENT_TIMER, .node = number, .generation = node->generation};
     event_heap_push(&net->heap, &timer, NULL);
 }
 
