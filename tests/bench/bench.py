@@ -2,6 +2,7 @@
 measured in the same run, in turn with what they bound, so that ratios hold on a noisy machine."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from hostile import HostilePeers  # noqa: E402
 from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
 from people import join_by_invite, make_group, make_user, upload, wait_file  # noqa: E402
 
@@ -252,16 +254,43 @@ def bench_hash(net, options):
     return figures
 
 
+def bench_hostile(net, options):
+    """One seed to one fetcher alone and beside hostile peers of both, in turn; who goes first
+    changes. What is kept of the speed is a share of medians."""
+    source = net.make_file("big.bin", options.size * MIB)
+    alone, beside, refused = [], [], []
+    for number in range(options.rounds):
+        one, two = pair(net, f"hostile{number}")
+        shared = one.share(source, piece_size=MIB, timeout=300)
+        for hostile in (number % 2 == 0, number % 2 == 1):
+            peers = HostilePeers(shared["transfer"]["hash"], one, two) if hostile else None
+            with peers or contextlib.nullcontext():
+                speed, *cpu = timed(one, two, source, options, ("get", shared["link"]))
+            (beside if hostile else alone).append((speed, *cpu))
+            if hostile:
+                refused.append(peers.refused)
+            for transfer in two.transfers():
+                two.call("transfer.remove", id=transfer["id"])
+        one.stop()
+        two.stop()
+    names = ("mib_s", "seed_cpu_s_per_gib", "fetch_cpu_s_per_gib")
+    figures = {f"{when}_{name}": statistics.median(values)
+               for when, rounds in (("alone", alone), ("beside", beside))
+               for name, values in zip(names, zip(*rounds))}
+    return {**figures, "speed_kept": figures["beside_mib_s"] / figures["alone_mib_s"],
+            "refused": statistics.median(refused)}
+
+
 BENCHES = {"hash": bench_hash, "transfer": bench_transfer, "latency": bench_latency,
            "idle": bench_idle, "files": bench_files, "group": bench_group, "join": bench_join,
-           "rekey": bench_rekey}
+           "rekey": bench_rekey, "hostile": bench_hostile}
 
 # name of a figure: (better is, goal), from the project's targets
 GOALS = {"hash.ratio_16": (">=", 1.0),
          "transfer.ratio": (">=", 0.40), "latency.fresh_pair_s": ("<=", 3.0),
          "idle.resident_mib": ("<=", 12.0), "group.ratio": (">=", 0.70),
          "join.first_byte_s": ("<=", 5.0), "rekey.seconds": ("<=", 60.0),
-         "rekey.largest_value_bytes": ("<=", 1000)}
+         "rekey.largest_value_bytes": ("<=", 1000), "hostile.speed_kept": (">=", 0.90)}
 
 
 def show(report):
