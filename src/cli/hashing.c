@@ -7,10 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/memory.h"
 #include "cli/params.h"
 #include "content/metainfo.h"
 
-#define PROGRESS_EVERY_NS 100000000 /* 0.1 s */
+#define PROGRESS_EVERY_NS  100000000  /* 0.1 s */
+#define HASHING_STEP_BYTES (8u << 20) /* some ms, between two looks at the progress */
 
 /* What the threads share, under the lock but for what never changes. */
 struct hashing {
@@ -21,51 +23,64 @@ struct hashing {
     struct id *out; /* NULL: compare instead */
     struct hashing_verdict verdict;
     uint32_t next; /* the first piece nobody has taken */
+    unsigned threads;
     uint64_t done_bytes;
     unsigned running;
     enum status status;
     struct storage_error error;
 };
 
-/* One piece, without the lock. */
-static enum status do_piece(struct hashing *hashing, uint32_t piece, struct storage_error *error)
-{
-    return hashing->out != NULL
-               ? hasher_pieces(hashing->storage, piece, 1, &hashing->out[piece], error)
-               : hasher_check(hashing->storage, piece, error);
-}
-
 /* With the lock. */
-static void note_result(struct hashing *hashing, uint32_t piece, enum status status,
-                        const struct storage_error *error)
+static void note_result(struct hashing *hashing, const struct hasher *hasher,
+                        const struct hasher_result *result)
 {
     bool verify = hashing->out == NULL;
-    hashing->done_bytes += metainfo_piece_size(hashing->metainfo, piece);
+    enum status status = verify ? hasher_check(hasher, result) : result->status;
+    if (!verify)
+        hashing->out[result->piece] = result->hash;
     hashing->verdict.good += status == STATUS_OK;
     hashing->verdict.bad += verify && status == STATUS_MISMATCH;
     hashing->verdict.missing += verify && status == STATUS_NOT_FOUND;
     bool counted = verify && (status == STATUS_MISMATCH || status == STATUS_NOT_FOUND);
     if (status != STATUS_OK && !counted && hashing->status == STATUS_OK) {
         hashing->status = status;
-        hashing->error = *error;
+        hashing->error = *result->error;
+    }
+}
+
+/* All of what the hasher has begun, with the lock but for the hashing itself. */
+static void do_portion(struct hashing *hashing, struct hasher *hasher)
+{
+    for (bool more = true; more && hashing->status == STATUS_OK;) {
+        const struct hasher_result *results;
+        uint64_t done_bytes = 0;
+        pthread_mutex_unlock(&hashing->lock);
+        more = hasher_step(hasher, HASHING_STEP_BYTES, &done_bytes);
+        pthread_mutex_lock(&hashing->lock);
+        hashing->done_bytes += done_bytes;
+        size_t count = hasher_results(hasher, &results);
+        for (size_t i = 0; i < count; i++)
+            note_result(hashing, hasher, &results[i]);
     }
 }
 
 static void *work(void *user)
 {
     struct hashing *hashing = user;
+    struct hasher *hasher = hasher_new(hashing->storage);
+    if (hasher == NULL)
+        out_of_memory();
     pthread_mutex_lock(&hashing->lock);
     while (hashing->next < hashing->metainfo->piece_count && hashing->status == STATUS_OK) {
-        struct storage_error error;
-        uint32_t piece = hashing->next++;
-        pthread_mutex_unlock(&hashing->lock);
-        enum status status = do_piece(hashing, piece, &error);
-        pthread_mutex_lock(&hashing->lock);
-        note_result(hashing, piece, status, &error);
+        uint32_t first = hashing->next;
+        hashing->next += hasher_portion(hashing->metainfo, first, hashing->threads);
+        hasher_begin(hasher, first, hashing->next, NULL);
+        do_portion(hashing, hasher);
     }
     hashing->running--;
     pthread_cond_signal(&hashing->moved);
     pthread_mutex_unlock(&hashing->lock);
+    hasher_free(hasher);
     return NULL;
 }
 
@@ -76,7 +91,7 @@ static unsigned start_threads(struct hashing *hashing, pthread_t threads[TORRENT
                       : cpus > TORRENT_THREADS_MAX ? TORRENT_THREADS_MAX
                                                    : (unsigned)cpus;
     unsigned count = 0;
-    hashing->running = wanted;
+    hashing->running = hashing->threads = wanted;
     while (count < wanted && pthread_create(&threads[count], NULL, work, hashing) == 0)
         count++;
     hashing->running -= wanted - count;

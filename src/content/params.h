@@ -10,9 +10,13 @@
  * is 1,024, most of which the connections want. */
 #define STORAGE_DESCRIPTORS 64u
 
-/* Bytes read at a time when hashing: long enough that a call costs nothing beside its SHA-1, short
- * enough for the stack and the CPU's cache. */
+/* Bytes read at a time when hashing whole files: long enough that a call costs nothing beside its
+ * SHA-1, short enough for the stack and the CPU's cache. */
 #define HASHER_CHUNK_BYTES (64u << 10)
+/* Of each piece side by side: those of 16 stay in the cache of one core. */
+#define HASHER_SLICE_BYTES (32u << 10)
+/* Of the pieces a worker takes at a time, at least: a few ms of SHA-1. */
+#define HASHER_PORTION_BYTES (8u << 20)
 
 /* Read and written at a time where bytes are copied from file to file. */
 #define STORAGE_COPY_BYTES (1u << 20)

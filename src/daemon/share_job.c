@@ -20,6 +20,8 @@ static void free_job(struct share_job *job)
 {
     DL_DELETE(job->engine->share_jobs, job);
     hasher_files_free(job->files);
+    for (size_t i = 0; i < VERIFY_JOBS; i++)
+        hasher_free(job->slices[i].hasher);
     storage_free(job->storage);
     metainfo_free(job->layout);
     metainfo_free(job->metainfo);
@@ -140,6 +142,12 @@ static void run_scan(void *user)
     if (job->status != STATUS_OK)
         return;
     job->hashes = calloc(job->layout->piece_count + 1, sizeof *job->hashes);
+    for (size_t i = 0; i < VERIFY_JOBS; i++) {
+        job->slices[i] =
+            (struct share_slice){.job = job, .hasher = hasher_new(job->storage), .ended = true};
+        if (job->slices[i].hasher == NULL)
+            job->status = STATUS_NO_MEMORY;
+    }
     bool whole = job->tree->single_file || job->has_group;
     if (whole)
         job->files = hasher_files_new(job->storage);
@@ -263,31 +271,47 @@ static void explain(struct share_slice *slice, const struct storage_error *error
         storage_error_text(slice->status, error, slice->error);
 }
 
+static void note_results(struct share_slice *slice)
+{
+    const struct hasher_result *results;
+    size_t count = hasher_results(slice->hasher, &results);
+    for (size_t i = 0; i < count && slice->status == STATUS_OK; i++) {
+        slice->status = results[i].status;
+        slice->job->hashes[results[i].piece] = results[i].hash;
+        if (slice->status != STATUS_OK)
+            explain(slice, results[i].error);
+    }
+}
+
 static void run_slice(void *user)
 {
     struct share_slice *slice = user;
-    struct share_job *job = slice->job;
-    struct storage_error error;
     slice->status = STATUS_OK;
-    for (uint32_t i = 0; i < slice->count && slice->status == STATUS_OK && !job->cancelled; i++)
-        slice->status = hasher_pieces(job->storage, slice->first + i, 1,
-                                      &job->hashes[slice->first + i], &error);
-    if (slice->status != STATUS_OK)
-        explain(slice, &error);
+    slice->done_bytes = 0;
+    while (slice->done_bytes < VERIFY_BYTES && slice->status == STATUS_OK &&
+           !slice->job->cancelled && !slice->ended) {
+        uint64_t left = VERIFY_BYTES - slice->done_bytes;
+        slice->ended = !hasher_step(slice->hasher, left, &slice->done_bytes);
+        if (!slice->ended)
+            note_results(slice);
+    }
+    hasher_rest(slice->hasher); /* others may be before us in the queue */
 }
 
 static void slice_done(void *user, bool cancelled);
 static void files_done(void *user, bool cancelled);
 
+/* Goes on with the slice, or with another one. */
 static bool start_slice(struct share_slice *slice)
 {
     struct share_job *job = slice->job;
-    slice->first = job->next_piece;
-    slice->bytes = 0;
-    while (job->next_piece < job->layout->piece_count && slice->bytes < VERIFY_BYTES)
-        slice->bytes += metainfo_piece_size(job->layout, job->next_piece++);
-    slice->count = job->next_piece - slice->first;
-    if (slice->count == 0)
+    if (slice->ended) {
+        uint32_t first = job->next_piece;
+        job->next_piece += hasher_portion(job->layout, first, VERIFY_JOBS);
+        slice->ended = first == job->next_piece;
+        hasher_begin(slice->hasher, first, job->next_piece, NULL);
+    }
+    if (slice->ended)
         return false;
     start(job, &slice->work, run_slice, slice_done, slice);
     return true;
@@ -332,7 +356,7 @@ static void slice_done(void *user, bool cancelled)
     }
     if (!ended_well(job, cancelled))
         return;
-    job->done_bytes += slice->bytes;
+    job->done_bytes += slice->done_bytes;
     tell_progress(job);
     if (!start_slice(slice))
         build_when_hashed(job);
@@ -343,10 +367,8 @@ static void scan_done(void *user, bool cancelled)
     struct share_job *job = user;
     if (!ended_well(job, cancelled))
         return;
-    for (size_t i = 0; i < VERIFY_JOBS; i++) {
-        job->slices[i].job = job;
+    for (size_t i = 0; i < VERIFY_JOBS; i++)
         start_slice(&job->slices[i]);
-    }
     if (job->files != NULL)
         start(job, &job->files_work, run_files, files_done, job);
     build_when_hashed(job);

@@ -15,11 +15,13 @@
 
 struct share_job;
 
+/* A range of pieces, of which one job in the pool after the other hashes some. */
 struct share_slice {
     struct work work;
     struct share_job *job;
-    uint32_t first, count; /* pieces */
-    uint64_t bytes;
+    struct hasher *hasher; /* NULL: not begun */
+    uint64_t done_bytes;   /* by the last job */
+    bool ended;
     enum status status;
     char error[TREE_ERROR_SIZE];
 };

@@ -9,11 +9,13 @@
 #include "daemon/verify_call.h"
 #include "io/work.h"
 
+/* A range of pieces, of which one job after the other hashes some. */
 struct slice {
     struct work work;
     struct verifier *verifier;
-    uint32_t first, end; /* pieces; those not to be checked are passed over */
-    bool running;
+    struct hasher *hasher;
+    uint64_t done_bytes; /* by the last job */
+    bool running, ended;
     enum status status; /* not OK: what could not be read, for a reason that is not the file's */
     struct storage_error error;
 };
@@ -43,26 +45,41 @@ static bool is_about_piece(enum status status)
            status == STATUS_REFUSED;
 }
 
+static void note_results(struct slice *slice)
+{
+    const struct hasher_result *results;
+    size_t count = hasher_results(slice->hasher, &results);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t piece = results[i].piece;
+        enum status status = hasher_check(slice->hasher, &results[i]);
+        if (!is_about_piece(status) && slice->status == STATUS_OK) {
+            slice->status = status;
+            slice->error = *results[i].error;
+        }
+        if (status == STATUS_OK)
+            slice->verifier->good[piece / 8] |= (uint8_t)(0x80 >> piece % 8);
+    }
+}
+
 static void run_slice(void *user)
 {
     struct slice *slice = user;
-    struct verifier *verifier = slice->verifier;
     slice->status = STATUS_OK;
-    for (uint32_t piece = slice->first; piece < slice->end && !verifier->cancelled; piece++) {
-        if (!has_bit(verifier->checked, piece))
-            continue;
-        enum status status = hasher_check(verifier->storage, piece, &slice->error);
-        if (!is_about_piece(status)) {
-            slice->status = status;
-            return;
-        }
-        if (status == STATUS_OK)
-            verifier->good[piece / 8] |= (uint8_t)(0x80 >> piece % 8);
+    slice->done_bytes = 0;
+    while (slice->done_bytes < VERIFY_BYTES && slice->status == STATUS_OK &&
+           !slice->verifier->cancelled && !slice->ended) {
+        uint64_t left = VERIFY_BYTES - slice->done_bytes;
+        slice->ended = !hasher_step(slice->hasher, left, &slice->done_bytes);
+        if (!slice->ended)
+            note_results(slice);
     }
+    hasher_rest(slice->hasher); /* there may be very many of us in the queue */
 }
 
 static void free_verifier(struct verifier *verifier)
 {
+    for (size_t i = 0; i < VERIFY_JOBS; i++)
+        hasher_free(verifier->slices[i].hasher);
     free(verifier->checked);
     free(verifier->good);
     free(verifier);
@@ -112,22 +129,33 @@ static void end(struct verifier *verifier)
 
 static void slice_done(void *user, bool cancelled);
 
-/* A slice ends at a multiple of 8 pieces, so that no two share a byte. */
-static bool start_slice(struct verifier *verifier, struct slice *slice)
+/* Enough to fill the lanes. A slice ends at a multiple of 8 pieces, so that no two share a byte.
+ * False: none are left. */
+static bool take_slice(struct verifier *verifier, struct slice *slice)
 {
     const struct metainfo *metainfo = verifier->item->metainfo;
     uint64_t bytes = 0;
+    size_t count = 0;
     while (verifier->next < metainfo->piece_count && !has_bit(verifier->checked, verifier->next))
         verifier->next++;
-    slice->first = verifier->next;
+    uint32_t first = verifier->next;
     while (verifier->next < metainfo->piece_count &&
-           (bytes < VERIFY_BYTES || verifier->next % 8 != 0)) {
-        if (has_bit(verifier->checked, verifier->next))
+           (bytes < VERIFY_BYTES || count < hasher_lanes() || verifier->next % 8 != 0)) {
+        if (has_bit(verifier->checked, verifier->next)) {
             bytes += metainfo_piece_size(metainfo, verifier->next);
+            count++;
+        }
         verifier->next++;
     }
-    slice->end = verifier->next;
-    if (slice->first == slice->end || verifier->cancelled)
+    hasher_begin(slice->hasher, first, verifier->next, verifier->checked);
+    slice->ended = first == verifier->next;
+    return !slice->ended;
+}
+
+/* Goes on with the slice, or with another one. */
+static bool start_slice(struct verifier *verifier, struct slice *slice)
+{
+    if (verifier->cancelled || (slice->ended && !take_slice(verifier, slice)))
         return false;
     slice->running = true;
     verifier->running++;
@@ -148,9 +176,7 @@ static void slice_done(void *user, bool cancelled)
         verifier->error = slice->error;
     }
     verifier->cancelled = verifier->cancelled || cancelled || verifier->status != STATUS_OK;
-    for (uint32_t i = slice->first; i < slice->end; i++)
-        if (has_bit(verifier->checked, i))
-            verifier->done_bytes += metainfo_piece_size(item->metainfo, i);
+    verifier->done_bytes += cancelled ? 0 : slice->done_bytes;
     slice->running = false;
     verifier->running--;
     item->jobs--;
@@ -160,32 +186,46 @@ static void slice_done(void *user, bool cancelled)
     engine_job_ends(engine);
 }
 
-void verifier_start(struct item *item)
+/* NULL: no memory. */
+static struct verifier *new_verifier(struct item *item)
 {
     size_t len = item_bitfield_bytes(item);
     struct verifier *verifier = calloc(1, sizeof *verifier);
-    uint8_t *checked = malloc(len + 1), *good = calloc(1, len + 1);
-    if (verifier == NULL || checked == NULL || good == NULL) {
-        free(verifier);
-        free(checked);
-        free(good);
+    if (verifier == NULL)
+        return NULL;
+    verifier->item = item;
+    verifier->storage = item->probe != NULL ? item->probe : item->storage;
+    verifier->checked = malloc(len + 1);
+    verifier->good = calloc(1, len + 1);
+    bool have = verifier->checked != NULL && verifier->good != NULL;
+    for (size_t i = 0; i < VERIFY_JOBS; i++) {
+        struct slice *slice = &verifier->slices[i];
+        *slice = (struct slice){
+            .verifier = verifier, .hasher = hasher_new(verifier->storage), .ended = true};
+        have = have && slice->hasher != NULL;
+    }
+    if (!have) {
+        free_verifier(verifier);
+        return NULL;
+    }
+    memcpy(verifier->checked, item->to_verify, len);
+    return verifier;
+}
+
+void verifier_start(struct item *item)
+{
+    struct verifier *verifier = new_verifier(item);
+    if (verifier == NULL) {
         item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
         return;
     }
-    memcpy(checked, item->to_verify, len);
-    verifier->item = item;
-    verifier->storage = item->probe != NULL ? item->probe : item->storage;
-    verifier->checked = checked;
-    verifier->good = good;
     for (uint32_t i = 0; i < item->metainfo->piece_count; i++)
-        if (has_bit(checked, i))
+        if (has_bit(verifier->checked, i))
             verifier->total_bytes += metainfo_piece_size(item->metainfo, i);
     item->verifier = verifier;
     bool any = false;
-    for (size_t i = 0; i < VERIFY_JOBS; i++) {
-        verifier->slices[i].verifier = verifier;
+    for (size_t i = 0; i < VERIFY_JOBS; i++)
         any = start_slice(verifier, &verifier->slices[i]) || any;
-    }
     if (!any)
         end(verifier);
 }

@@ -2,14 +2,18 @@
  * another language that writes its own bencode. */
 #include "support/unit.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "content/hasher.h"
 #include "content/tree.h"
+#include "kadpeer/sha1.h"
 
 #include "support/folder.h"
 
-#define PIECE (256u << 10)
+#define PIECE      (256u << 10)
+#define PIECES_MAX 64
 
 struct fixture {
     char *dir;
@@ -62,11 +66,56 @@ static void assert_hash(const struct id *id, const char *wanted)
     assert_string_equal(hex, wanted);
 }
 
+/* The pieces of `bits` (NULL: all) in steps of `max_bytes`: the status of each and its hash. They
+ * come once each, those asked for and no others, and the bytes add up. */
+static void hash(struct fixture *f, const uint8_t *bits, uint64_t max_bytes, bool check,
+                 struct id hashes[], enum status statuses[])
+{
+    const struct metainfo *metainfo = storage_metainfo(f->storage);
+    struct hasher *hasher = hasher_new(f->storage);
+    uint64_t done_bytes = 0, wanted_bytes = 0;
+    for (uint32_t i = 0; i < metainfo->piece_count; i++) {
+        bool wanted = bits == NULL || (bits[i / 8] >> (7 - i % 8) & 1) != 0;
+        wanted_bytes += wanted ? metainfo_piece_size(metainfo, i) : 0;
+        statuses[i] = wanted ? STATUS_BUSY : STATUS_CANCELLED;
+    }
+    hasher_begin(hasher, 0, metainfo->piece_count, bits);
+    while (hasher_step(hasher, max_bytes, &done_bytes)) {
+        const struct hasher_result *results;
+        size_t count = hasher_results(hasher, &results);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(statuses[results[i].piece], STATUS_BUSY);
+            hashes[results[i].piece] = results[i].hash;
+            statuses[results[i].piece] =
+                check ? hasher_check(hasher, &results[i]) : results[i].status;
+            if (results[i].status != STATUS_OK)
+                f->error = *results[i].error;
+        }
+        hasher_rest(hasher);
+    }
+    for (uint32_t i = 0; i < metainfo->piece_count; i++)
+        assert_int_not_equal(statuses[i], STATUS_BUSY);
+    assert_int_equal(done_bytes, wanted_bytes);
+    hasher_free(hasher);
+}
+
+static enum status check(struct fixture *f, uint32_t piece)
+{
+    struct id hashes[PIECES_MAX];
+    enum status statuses[PIECES_MAX];
+    uint8_t bits[PIECES_MAX / 8] = {0};
+    bits[piece / 8] = (uint8_t)(0x80 >> piece % 8);
+    hash(f, bits, UINT64_MAX, true, hashes, statuses);
+    return statuses[piece];
+}
+
 static struct metainfo *share(struct fixture *f, bool is_private)
 {
     struct id *hashes = calloc(f->layout->piece_count + 1, sizeof *hashes);
-    assert_int_equal(hasher_pieces(f->storage, 0, f->layout->piece_count, hashes, &f->error),
-                     STATUS_OK);
+    enum status statuses[PIECES_MAX];
+    hash(f, NULL, 1 << 20, false, hashes, statuses);
+    for (uint32_t i = 0; i < f->layout->piece_count; i++)
+        assert_int_equal(statuses[i], STATUS_OK);
     struct buffer info;
     struct metainfo *metainfo;
     char error[METAINFO_ERROR_SIZE];
@@ -196,23 +245,112 @@ static void a_changed_byte_fails_its_piece_alone(void **state)
     storage_free(f.storage);
     assert_int_equal(storage_new(metainfo, f.tree->dir, f.tree->target, false, f.cache, &f.storage),
                      STATUS_OK);
-    assert_int_equal(hasher_check(f.storage, 0, &f.error), STATUS_OK);
-    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_OK);
+    assert_int_equal(check(&f, 0), STATUS_OK);
+    assert_int_equal(check(&f, 1), STATUS_OK);
     put_pattern(f.dir, names[1], lengths[1], 8);
-    assert_int_equal(hasher_check(f.storage, 0, &f.error), STATUS_OK);
-    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_MISMATCH);
+    assert_int_equal(check(&f, 0), STATUS_OK);
+    assert_int_equal(check(&f, 1), STATUS_MISMATCH);
     put_pattern(f.dir, names[1], lengths[1] - 1, 2);
-    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_MISMATCH);
+    assert_int_equal(check(&f, 1), STATUS_MISMATCH);
     assert_string_equal(f.error.path, names[1]);
     assert_int_equal(unlink(folder_path(f.dir, names[1])), 0);
     struct storage_stat stats[4]; /* lets go of the open file */
     assert_int_equal(storage_stat_files(f.storage, stats, &f.error), STATUS_OK);
     assert_false(stats[1].exists);
-    assert_int_equal(hasher_check(f.storage, 1, &f.error), STATUS_NOT_FOUND);
+    assert_int_equal(check(&f, 1), STATUS_NOT_FOUND);
     storage_free(f.storage);
     f.storage = NULL;
     metainfo_free(metainfo);
     end(&f);
+}
+
+/* ---- many pieces ---- */
+
+/* 40 pieces, the last of them short, over two files. */
+static struct fixture many(struct id wanted[PIECES_MAX])
+{
+    struct fixture f = begin();
+    put_pattern(f.dir, "viel/a", 7 * PIECE + 100, 4);
+    put_pattern(f.dir, "viel/b", 32 * PIECE + 5, 5);
+    scan(&f, "viel");
+    assert_in_range(f.layout->piece_count, 40, 41); /* with padding between the files or without */
+    uint8_t *data = malloc(PIECE);
+    for (uint32_t i = 0; i < f.layout->piece_count; i++) {
+        uint32_t size = metainfo_piece_size(f.layout, i);
+        assert_int_equal(storage_read(f.storage, (uint64_t)i * PIECE, size, data, &f.error),
+                         STATUS_OK);
+        wanted[i] = sha1_of(bytes_of(data, size));
+    }
+    free(data);
+    return f;
+}
+
+static void pieces_side_by_side_have_the_hashes_of_each_alone(void **state)
+{
+    (void)state;
+    static const uint64_t steps[] = {UINT64_MAX, 1, 100001, PIECE, 5 * PIECE};
+    static const uint8_t some[8] = {0x81, 0xff, 0x00, 0x10, 0x07, 0x80};
+    struct id wanted[PIECES_MAX], found[PIECES_MAX];
+    enum status statuses[PIECES_MAX];
+    struct fixture f = many(wanted);
+    for (size_t i = 0; i < 2 * sizeof steps / sizeof steps[0]; i++) {
+        hash(&f, i % 2 == 0 ? NULL : some, steps[i / 2], false, found, statuses);
+        for (uint32_t piece = 0; piece < f.layout->piece_count; piece++)
+            assert_true(statuses[piece] == STATUS_OK ? id_equal(&found[piece], &wanted[piece])
+                                                     : i % 2 == 1);
+    }
+    end(&f);
+}
+
+/* The disk is read in another order than memory. */
+static void pieces_from_disk_have_the_same_hashes(void **state)
+{
+    (void)state;
+    struct id wanted[PIECES_MAX], found[PIECES_MAX];
+    enum status statuses[PIECES_MAX];
+    struct fixture f = many(wanted);
+    static const char *const paths[] = {"viel/a", "viel/b"};
+    for (size_t i = 0; i < 2; i++) {
+        int fd = open(folder_path(f.dir, paths[i]), O_RDONLY);
+        assert_true(fd >= 0 && fdatasync(fd) == 0);
+        assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+        close(fd);
+    }
+    hash(&f, NULL, 3 * PIECE, false, found, statuses);
+    for (uint32_t i = 0; i < f.layout->piece_count; i++)
+        assert_true(statuses[i] == STATUS_OK && id_equal(&found[i], &wanted[i]));
+    end(&f);
+}
+
+static void a_file_cut_short_fails_its_last_pieces_alone(void **state)
+{
+    (void)state;
+    struct id wanted[PIECES_MAX], found[PIECES_MAX];
+    enum status statuses[PIECES_MAX];
+    struct fixture f = many(wanted);
+    assert_int_equal(truncate(folder_path(f.dir, "viel/b"), 20 * PIECE + 40000), 0);
+    hash(&f, NULL, 1 << 20, false, found, statuses);
+    uint32_t first = (uint32_t)(f.layout->files[f.layout->file_count - 1].offset / PIECE) + 20;
+    for (uint32_t i = 0; i < f.layout->piece_count; i++) {
+        assert_int_equal(statuses[i], i < first ? STATUS_OK : STATUS_MISMATCH);
+        assert_true(i >= first || id_equal(&found[i], &wanted[i]));
+    }
+    assert_string_equal(f.error.path, "viel/b");
+    end(&f);
+}
+
+static void a_portion_fills_the_lanes_and_leaves_others_theirs(void **state)
+{
+    (void)state;
+    struct metainfo metainfo = {.piece_length = 64u << 20, .piece_count = 1000};
+    uint32_t lanes = (uint32_t)hasher_lanes();
+    assert_int_equal(hasher_portion(&metainfo, 0, 2), lanes);
+    assert_int_equal(hasher_portion(&metainfo, 997, 2), lanes == 1 ? 1 : 2);
+    assert_int_equal(hasher_portion(&metainfo, 999, 8), 1);
+    assert_int_equal(hasher_portion(&metainfo, 1000, 8), 0);
+    metainfo.piece_length = 16u << 10;
+    assert_true((uint64_t)hasher_portion(&metainfo, 0, 1) * metainfo.piece_length >= 8u << 20);
+    assert_int_equal(hasher_portion(&metainfo, 0, 8), 125);
 }
 
 /* A different implementation takes our .torrent for what we do, where there is one to ask. */
@@ -263,6 +401,10 @@ int main(void)
         cmocka_unit_test(the_whole_has_the_digest_of_its_files_one_after_the_other),
         cmocka_unit_test(each_file_has_its_own_hash),
         cmocka_unit_test(a_changed_byte_fails_its_piece_alone),
+        cmocka_unit_test(pieces_side_by_side_have_the_hashes_of_each_alone),
+        cmocka_unit_test(pieces_from_disk_have_the_same_hashes),
+        cmocka_unit_test(a_file_cut_short_fails_its_last_pieces_alone),
+        cmocka_unit_test(a_portion_fills_the_lanes_and_leaves_others_theirs),
         cmocka_unit_test(aria2_reads_the_same_infohash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
