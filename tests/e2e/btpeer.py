@@ -137,6 +137,10 @@ class Seed:
         plain = socket.create_connection((host, int(port)), timeout=10)
         threading.Thread(target=self._serve, args=(plain, True), daemon=True).start()
 
+    def take(self, plain):
+        """Serves a connection that was accepted elsewhere."""
+        threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
     def _count(self):
         self.accepted += 1
 

@@ -355,3 +355,42 @@ def long_metadata_outlives_a_kill_and_goes_with_its_transfer(net):
     assert peer.transfer(ident)['files'] == 50_000
     peer.call('transfer.remove', id=ident, data=True)
     peer.wait_until(lambda: slices_of(peer) == 0, what='the end of what no transfer has')
+
+
+def swarm_of(plain):
+    """What the dialler's handshake asks for, without taking it from the socket."""
+    plain.settimeout(60)
+    return plain.recv(68, socket.MSG_PEEK | socket.MSG_WAITALL)[28:48].hex()
+
+
+@test
+def one_that_shakes_one_hand_at_a_time_serves_two_transfers(net):
+    """As Transmission does; the one it hung up on is not held against it."""
+    peer = net.daemon('peer')
+    seeds, ids = {}, {}
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        listener.settimeout(60 * net.slow)
+        for name in ('first', 'second'):
+            path = net.make_file(name, MIB // 4)
+            info = make_info(path)
+            seeds[infohash(info)] = Seed(info, open(path, 'rb').read())
+            ids[infohash(info)] = peer.call(
+                'transfer.add', torrent=encode({'info': info}), dir=peer.downloads,
+                **{'from': ['127.0.0.1:%d' % listener.getsockname()[1]]})['id']
+        held, refused = (listener.accept()[0] for _ in range(2))
+        late = swarm_of(refused)
+        refused.close()
+
+        def known():
+            return peer.call('transfer.peers', id=ids[late])['known'][0]
+
+        peer.wait_until(lambda: not known()['in_use'], what='hung up on')
+        assert known()['failures'] == 0, known()
+        seeds[swarm_of(held)].take(held)
+        again, _ = listener.accept()
+        assert swarm_of(again) == late
+        seeds[late].take(again)
+        for ident in ids.values():
+            peer.follow(ident)
+    for seed in seeds.values():
+        seed.close()
