@@ -53,6 +53,7 @@ static const struct flag get_flags[] = {
     {"select", 0, FLAG_TEXT, "LIST|GLOB", "these files alone; may come many times"},
     {"sequential", 0, FLAG_SWITCH, NULL, "fetch it from the first piece to the last"},
     {"from", 0, FLAG_ADDRESS, "HOST:PORT", "a peer that has it; may come many times"},
+    {"limit", 0, FLAG_SIZE, "RATE", "fetch at most so much a second: 500K, 2M"},
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
     {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
     {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
@@ -66,6 +67,7 @@ static const struct flag download_flags[] = {
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
+    {"limit", 0, FLAG_SIZE, "RATE", "fetch at most so much a second: 500K, 2M"},
     {"no-seed", 0, FLAG_SWITCH, NULL, "do not share it once it is complete"},
     {"ratio", 0, FLAG_RATIO, "R", "share until it was sent R times; 0: no such end"},
     {"force", 0, FLAG_SWITCH, NULL, "replace a different file of that name"},
@@ -94,6 +96,13 @@ static const struct flag ls_flags[] = {
 
 static const struct flag all_flag[] = {
     {"all", 0, FLAG_SWITCH, NULL, "every transfer"},
+    {0},
+};
+
+static const struct flag limit_flags[] = {
+    {"down", 0, FLAG_SIZE, "RATE", "fetch at most so much a second; 0: no limit"},
+    {"up", 0, FLAG_SIZE, "RATE", "send at most so much a second; 0: no limit"},
+    {"peers", 0, FLAG_NUMBER, "N", "connections to peers at most; 0: no limit"},
     {0},
 };
 
@@ -314,6 +323,15 @@ const struct command commands[] = {
      verb_move},
     {"rm", "transfers", "ID...", 1, WORDS_ANY, "Forget transfers; --data deletes files too.",
      rm_flags, NULL, verb_rm},
+    {"limit", "transfers", "[ID]", 0, 1, "Show or set how fast, and with how many peers.",
+     limit_flags,
+     "Without ID for all transfers together, with it for one, which lies under that of\n"
+     "all; without a flag nothing is changed. Holds at once, and after a restart.\n"
+     "Transfers share what there is equally, and so do their peers. Peers on the local\n"
+     "network, this machine included, are limited only with transfer.limit_lan = yes.\n"
+     "transfer.down, transfer.up and network.max_connections say what holds until this\n"
+     "is used, and again when they are changed.\n",
+     verb_limit},
     {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",
      no_flags, "Status 10 when a piece is not right; it is then fetched again.\n", verb_verify},
     {"torrent create", "torrents", "PATH", 1, 1, "Make a .torrent of a file or folder.",

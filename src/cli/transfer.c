@@ -85,6 +85,16 @@ static void print_amounts(struct cli *cli, const json_t *transfer, const json_t 
              (long long)json_whole(info, "bad_pieces", 0));
 }
 
+static void print_limits(struct cli *cli, const json_t *limits)
+{
+    char down[TEXT_SIZE], up[TEXT_SIZE];
+    if (json_decimal(limits, "down", 0) > 0 || json_decimal(limits, "up", 0) > 0)
+        fact(cli, "limits", "%s down, %s up", text_rate(down, json_decimal(limits, "down", 0)),
+             text_rate(up, json_decimal(limits, "up", 0)));
+    if (json_whole(limits, "peers", 0) > 0)
+        fact(cli, "limit", "%lld peers", (long long)json_whole(limits, "peers", 0));
+}
+
 static void print_sources(struct cli *cli, const json_t *transfer, const json_t *info)
 {
     fact(cli, "peers", "%lld connected, %lld sending, %lld known",
@@ -125,6 +135,7 @@ static void print_info(struct cli *cli, const json_t *result)
     fact_if(cli, "error", transfer, "error");
     fact_if(cli, "path", transfer, "path");
     print_amounts(cli, transfer, info);
+    print_limits(cli, json_at(info, "limits"));
     print_sources(cli, transfer, info);
     fact_if(cli, "added", transfer, "added");
     fact_if(cli, "completed", transfer, "completed");

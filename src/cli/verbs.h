@@ -27,6 +27,8 @@ int verb_resume(struct cli *cli, const struct arguments *arguments);
 int verb_move(struct cli *cli, const struct arguments *arguments);
 int verb_rm(struct cli *cli, const struct arguments *arguments);
 int verb_verify(struct cli *cli, const struct arguments *arguments);
+/* limit.c */
+int verb_limit(struct cli *cli, const struct arguments *arguments);
 /* torrent.c */
 int verb_torrent_create(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_show(struct cli *cli, const struct arguments *arguments);

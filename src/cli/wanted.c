@@ -116,6 +116,8 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
     if (arguments_has(arguments, "sequential"))
         request_bool(request, "sequential", true);
     add_selection(request, arguments);
+    if (arguments_has(arguments, "limit"))
+        request_number(request, "down", (int64_t)arguments_number(arguments, "limit", 0));
     if (arguments_has(arguments, "ratio"))
         request_double(request, "ratio", arguments_number(arguments, "ratio", 0));
     wanted->added = cli_ask(cli, request, waiting_for, &error);

@@ -159,8 +159,10 @@ struct add_request *add_request_new(struct engine *engine, struct call *call)
     request->options.sequential = call_bool(call, "sequential", false);
     request->options.sha1_too = call_bool(call, "sha1_too", false);
     if (read_place(request, call) && read_from(request, call) && read_selection(request, call) &&
-        read_ratio(request, call))
+        read_ratio(request, call) && item_limits_read(&request->limits, call)) {
+        item_limits_change(&request->options.limits, &request->limits);
         return request;
+    }
     add_request_free(request);
     return NULL;
 }
@@ -276,6 +278,8 @@ static enum attached attach(struct add_request *request, struct item *item)
     item->row.no_seed = item->row.no_seed || request->no_seed;
     if (request->options.has_ratio)
         item_options_set_ratio(&item->options, request->options.ratio);
+    if (item_limits_change(&item->options.limits, &request->limits))
+        engine_limits_apply(item);
     if (request->options.sequential)
         be_sequential(item);
     if (request->selects && !is_new)

@@ -25,6 +25,7 @@ struct add_request {
     bool has_sha1; /* what the whole file must have */
     struct id sha1;
     struct item_options options;
+    struct item_limits limits; /* as said, see item_limits_change */
     bool selects;     /* options say which files, of a transfer that is there already, too */
     uint64_t wait_ms; /* of metadata_only: without any source */
     struct magnet_peer *peers;

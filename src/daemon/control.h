@@ -26,6 +26,7 @@ struct control_method {
 extern const struct control_method
     methods_daemon[]; /* hello status stop logs.level config.get events */
 extern const struct control_method methods_group[];    /* group.* */
+extern const struct control_method methods_limit[];    /* limit */
 extern const struct control_method methods_node[];     /* node.* */
 extern const struct control_method methods_search[];   /* search */
 extern const struct control_method methods_share[];    /* share.* */

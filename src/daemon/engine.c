@@ -171,7 +171,6 @@ static void read_boot_id(struct engine *engine)
 static void read_limits(struct engine *engine)
 {
     const struct config *config = engine->daemon->config;
-    engine->connections_max = (size_t)config_number(config, "network.max_connections");
     engine->half_open_max = (size_t)config_number(config, "network.max_half_open");
     engine->downloading_max = (size_t)config_number(config, "transfer.active");
     engine->limit_local = config_bool(config, "network.limit_local");
@@ -193,6 +192,7 @@ struct engine *engine_new(struct daemon *daemon)
     }
     read_boot_id(engine);
     read_limits(engine);
+    engine_limits_start(engine);
     return engine;
 }
 

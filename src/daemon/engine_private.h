@@ -3,6 +3,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/engine.h"
+#include "daemon/engine_limits.h"
 #include "daemon/engine_params.h"
 #include "daemon/merges.h"
 #include "daemon/upload.h"
@@ -37,6 +38,7 @@ struct engine {
     struct resolving *resolving;         /* utlist: names of peers in links */
     size_t connection_count, half_open;
     size_t connections_max, half_open_max;
+    struct engine_limits limits;
     size_t downloading, downloading_max; /* items that hold a slot */
     uint64_t reserve_bytes;
     struct uploads uploads;

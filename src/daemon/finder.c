@@ -248,7 +248,7 @@ static bool has_room(const struct item *item)
     const struct engine *engine = item->engine;
     return engine->connection_count < engine->connections_max &&
            engine->half_open < engine->half_open_max && item->dialling < DIALLING_PER_ITEM &&
-           item->connection_count < PEERS_PER_ITEM_MAX;
+           item->connection_count < engine_limits_peers(item);
 }
 
 /* Somebody who is not connected holds what nobody connected has. */

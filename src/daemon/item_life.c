@@ -89,6 +89,8 @@ static void take_over(struct item *item, struct item *other)
     other->options.metadata_only = false;
     other->options.has_ratio = item->options.has_ratio;
     other->options.ratio = item->options.ratio;
+    other->options.limits = item->options.limits;
+    engine_limits_apply(other);
     other->row.no_seed = item->row.no_seed;
     other->row.force = item->row.force;
     other->row.expected_sha1 = item->row.infohash;

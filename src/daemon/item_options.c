@@ -159,6 +159,7 @@ void item_options_parse(struct item_options *options, const char *text)
             parse_rejected(options, text + 4);
         if (len > 6 && memcmp(text, "ratio=", 6) == 0)
             item_options_set_ratio(options, strtod(text + 6, NULL));
+        item_limits_parse(&options->limits, text, len);
         if (len > 7 && memcmp(text, "select=", 7) == 0)
             parse_selected(options, text + 7);
         parse_text(&options->choice, "choice=", text, len);
@@ -180,6 +181,7 @@ void item_options_format(const struct item_options *options, struct buffer *out)
     }
     if (options->has_ratio)
         buffer_add_format(out, "%sratio=%.10g", out->len > 0 ? " " : "", options->ratio);
+    item_limits_format(&options->limits, out);
     for (size_t i = 0; i < options->selected_count; i++)
         buffer_add_format(out, "%s%" PRIu32,
                           i > 0          ? ","

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/item_limits.h"
 #include "kadpeer/buffer.h"
 #include "kadpeer/id.h"
 
@@ -18,8 +19,9 @@ struct item_options {
     bool metadata_only;  /* lives as long as somebody asks for its metadata: get --verify-only */
     struct id *rejected; /* infohashes that do not have the SHA-1 asked for */
     size_t rejected_count;
-    bool has_ratio;        /* else as configured */
-    double ratio;          /* sharing ends when it was sent so often; 0: not by that */
+    bool has_ratio; /* else as configured */
+    double ratio;   /* sharing ends when it was sent so often; 0: not by that */
+    struct item_limits limits;
     uint32_t *selected;    /* file numbers, ascending */
     size_t selected_count; /* 0: all */
     char *choice;          /* what was typed to select them, until the files are known; or NULL */

@@ -69,6 +69,7 @@ static bool start_transfer(struct item *item, bool with_metainfo)
     item->moved_ms = engine_now(item->engine);
     item->last_down = item->saved_up = item->saved_down = 0;
     tell_transfer(item);
+    engine_limits_apply(item);
     finder_again(&item->finder);
     return true;
 }

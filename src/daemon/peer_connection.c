@@ -297,6 +297,8 @@ static bool find_item(struct peer_connection *connection, const struct handshake
         engine->refusals.banned++;
         return false;
     }
+    if (!engine_limits_accept(item))
+        return false;
     connection->swarm = theirs->infohash;
     enter_item(connection, item);
     say_hello(connection);
@@ -527,7 +529,7 @@ void peer_connection_accept_member(struct item *item, struct tcp *tcp, const str
     struct engine *engine = item->engine;
     struct endpoint remote = tcp_remote(tcp);
     struct peer_connection *connection = NULL;
-    if (admission_allows(engine, &remote) && item_wake(item))
+    if (admission_allows(engine, &remote) && engine_limits_accept(item) && item_wake(item))
         connection = peer_connection_new(engine);
     if (connection == NULL) {
         tcp_close(tcp);

@@ -106,6 +106,9 @@ static void pack_insides(struct pack *pack, const struct item *item)
     else
         pack_nil(pack, "ratio_limit");
     pack_bool(pack, "sequential", item->options.sequential);
+    pack_begin_map(pack, "limits");
+    item_limits_pack(&item->options.limits, pack);
+    pack_end(pack);
     pack_records(pack, item);
 }
 

@@ -1,0 +1,185 @@
+#include "daemon/engine_limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "daemon/item.h"
+#include "daemon/peer_connection.h"
+#include "swarm/params.h"
+
+/* What was said for all together is one text of the catalog: a line "0 512000 0" each, of the
+ * kind, the limit, and what the config said at that time. A config that says something else by now
+ * was changed since, and counts. */
+
+#define LIMITS_NAME "limits"
+
+static const char *const keys[LIMIT_KINDS] = {[LIMIT_DOWN] = "transfer.down",
+                                              [LIMIT_UP] = "transfer.up",
+                                              [LIMIT_PEERS] = "network.max_connections"};
+
+bool engine_limits_said(const struct engine *engine, const char *key, uint64_t *value)
+{
+    const struct engine_limits *limits = &engine->limits;
+    for (int kind = 0; kind < LIMIT_KINDS; kind++)
+        if (strcmp(keys[kind], key) == 0) {
+            *value = limits->all.of[kind];
+            return limits->all.of[kind] != limits->configured.of[kind];
+        }
+    return false;
+}
+
+/* ---- on disk ---- */
+
+static void load_line(struct engine_limits *limits, const char *line)
+{
+    unsigned kind;
+    uint64_t value, configured;
+    if (sscanf(line, "%u %" SCNu64 " %" SCNu64, &kind, &value, &configured) == 3 &&
+        kind < LIMIT_KINDS && limits->configured.of[kind] == configured)
+        limits->all.of[kind] = value;
+}
+
+static void load(struct engine *engine)
+{
+    uint8_t *data;
+    size_t len;
+    if (catalog_get(engine->daemon->catalog, LIMITS_NAME, &data, &len) != STATUS_OK)
+        return;
+    char *text = strndup((const char *)data, len), *rest = NULL;
+    for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        load_line(&engine->limits, line);
+    free(text);
+    free(data);
+}
+
+static enum status save(struct engine *engine, const struct item_limits *all)
+{
+    const struct engine_limits *limits = &engine->limits;
+    struct buffer text;
+    buffer_init(&text);
+    for (int kind = 0; kind < LIMIT_KINDS; kind++) {
+        uint64_t value = all->of[kind], configured = limits->configured.of[kind];
+        if (value != configured)
+            buffer_add_format(&text, "%d %" PRIu64 " %" PRIu64 "\n", kind, value, configured);
+    }
+    enum status status =
+        text.failed ? STATUS_NO_MEMORY
+                    : catalog_set(engine->daemon->catalog, LIMITS_NAME, buffer_bytes(&text));
+    buffer_dispose(&text);
+    return status;
+}
+
+/* ---- in force ---- */
+
+/* Whoever came last goes first. */
+static void close_surplus(struct engine *engine)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    while (item->options.limits.of[LIMIT_PEERS] > 0 &&
+           item->connection_count > item->options.limits.of[LIMIT_PEERS])
+        peer_connection_close(item->connections->prev, PEER_LOST, "a limit on peers");
+    while (engine->connection_count > engine->connections_max)
+        peer_connection_close(engine->connections->prev_all, PEER_LOST, "a limit on peers");
+}
+
+static void enforce(struct engine *engine)
+{
+    struct engine_limits *limits = &engine->limits;
+    uint64_t now_ms = engine_now(engine);
+    struct item *item;
+    limiter_set_rate(&limits->down, limits->all.of[LIMIT_DOWN], now_ms);
+    limiter_set_rate(&limits->up, limits->all.of[LIMIT_UP], now_ms);
+    engine->connections_max =
+        limits->all.of[LIMIT_PEERS] > 0 ? (size_t)limits->all.of[LIMIT_PEERS] : SIZE_MAX;
+    DL_FOREACH(engine->items, item)
+    engine_limits_apply(item);
+    close_surplus(engine);
+}
+
+void engine_limits_apply(struct item *item)
+{
+    struct engine_limits *limits = &item->engine->limits;
+    struct transfer_limits config = {
+        .down_bps = item->options.limits.of[LIMIT_DOWN],
+        .up_bps = item->options.limits.of[LIMIT_UP],
+        .all_down = &limits->down,
+        .all_up = &limits->up,
+        .local = limits->local,
+    };
+    if (item->transfer == NULL)
+        return;
+    transfer_set_limits(item->transfer, &config, engine_now(item->engine));
+    item_mark(item);
+}
+
+static uint64_t configured_rate(const struct config *config, const char *key)
+{
+    uint64_t bps = (uint64_t)config_number(config, key);
+    if (bps == 0 || bps >= LIMITER_MIN_BPS)
+        return bps;
+    log_warn("engine", "%s = %s: at least %d bytes per second move", key, config_text(config, key),
+             LIMITER_MIN_BPS);
+    return LIMITER_MIN_BPS;
+}
+
+void engine_limits_start(struct engine *engine)
+{
+    const struct config *config = engine->daemon->config;
+    struct engine_limits *limits = &engine->limits;
+    limits->configured.of[LIMIT_DOWN] = configured_rate(config, keys[LIMIT_DOWN]);
+    limits->configured.of[LIMIT_UP] = configured_rate(config, keys[LIMIT_UP]);
+    limits->configured.of[LIMIT_PEERS] = (uint64_t)config_number(config, keys[LIMIT_PEERS]);
+    limits->local = config_bool(config, "transfer.limit_lan");
+    limits->all = limits->configured;
+    load(engine);
+    limiter_init(&limits->down, NULL, engine_now(engine));
+    limiter_init(&limits->up, NULL, engine_now(engine));
+    enforce(engine);
+}
+
+enum status engine_limits_set(struct engine *engine, const struct item_limits *all)
+{
+    enum status status = save(engine, all);
+    if (status != STATUS_OK)
+        return status;
+    engine->limits.all = *all;
+    enforce(engine);
+    return STATUS_OK;
+}
+
+enum status engine_limits_set_item(struct item *item, const struct item_limits *limits)
+{
+    struct item_limits before = item->options.limits;
+    item->options.limits = *limits;
+    enum status status = item_save(item);
+    if (status != STATUS_OK)
+        item->options.limits = before;
+    engine_limits_apply(item);
+    close_surplus(item->engine);
+    return status;
+}
+
+/* ---- peers ---- */
+
+size_t engine_limits_peers(const struct item *item)
+{
+    uint64_t own = item->options.limits.of[LIMIT_PEERS];
+    if (own == 0)
+        return PEERS_PER_ITEM_MAX;
+    return own < PEERS_MAX ? (size_t)own : PEERS_MAX;
+}
+
+bool engine_limits_accept(const struct item *item)
+{
+    uint64_t own = item->options.limits.of[LIMIT_PEERS];
+    bool room = own == 0 || item->connection_count < own;
+    item->engine->refusals.full += !room;
+    return room;
+}

@@ -1,0 +1,141 @@
+"""How fast content moves, and with how many peers: kadpeer limit, get --limit, transfer.limit_lan.
+
+All addresses of these tests are local: limits hold with transfer.limit_lan = yes. A limit is seen to
+hold by the time that bytes took at least, which a slow machine only makes longer."""
+
+import time
+
+from harness import test
+from people import join_by_invite, make_group, make_user, start_download, upload, wait_file
+
+LAN = {'transfer.limit_lan': 'yes'}
+MIB = 1 << 20
+BURST_S = 0.25  # worth of a limit that may move at once
+
+
+def assert_took(since, moved, rate):
+    took = time.monotonic() - since
+    assert took >= 0.9 * moved / rate - BURST_S, f'{moved} bytes in {took:.2f} s at {rate} a second'
+
+
+@test
+def a_download_keeps_to_its_limit(net):
+    seed = net.daemon('seed')
+    path = net.make_file('notes.bin', 2 * MIB)
+    link = seed.share(path, wait_announce=0)['link']
+    peer = net.daemon('peer', config=LAN)
+    since = time.monotonic()
+    status, lines = peer.json('get', link, '--limit', '1M')
+    assert status == 0, lines
+    assert_took(since, peer.transfers()[0]['downloaded'], MIB)
+    assert peer.transfers()[0]['downloaded'] == 2 * MIB
+
+
+@test
+def all_uploads_keep_to_the_limit_of_all(net):
+    seed = net.daemon('seed', config=LAN)
+    links = [seed.share(net.make_file(name, 2 * MIB), wait_announce=0)['link']
+             for name in ('one.bin', 'two.bin')]
+    seed.ok('limit', '--up', '2M')
+    peer = net.daemon('peer')
+    since = time.monotonic()
+    status, lines = peer.json('get', *links)
+    assert status == 0, lines
+    sent = sum(transfer['uploaded'] for transfer in seed.transfers())
+    assert sent == 4 * MIB, sent
+    assert_took(since, sent, 2 * MIB)
+
+
+@test(deadline=120.0)
+def limits_hold_among_members_of_a_group(net):
+    _, alice, bob = net.star('alice', 'bob', config=LAN)
+    make_user(alice, 'alice')
+    make_user(bob, 'bob')
+    make_group(alice, 'study')
+    join_by_invite(alice, 'study', bob)
+    upload(alice, net.make_file('notes.bin', 2 * MIB), 'study')
+    wait_file(bob, 'study', 'notes.bin')
+    since = time.monotonic()
+    bob.follow(start_download(bob, 'study', 'notes.bin', down=MIB))
+    assert_took(since, 2 * MIB, MIB)
+
+
+@test
+def a_change_holds_while_it_runs(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', 16 * MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={**LAN, 'transfer.down': '20K'})
+    ident = peer.add(link)
+    peer.wait_until(lambda: peer.transfer(ident)['downloaded'] > 0, what='with some of it')
+    peer.ok('limit', '--down', '1G')
+    peer.ok('limit', '--down', '10K', ident)
+    assert peer.transfer(ident)['done'] < 16 * MIB
+    peer.ok('limit', '--down', '0', ident)
+    peer.wait_state(ident, 'sharing')
+
+
+@test
+def peers_on_the_local_network_are_limited_when_it_is_said(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={'transfer.down': '1K'})
+    said = peer.cli('limit')
+    assert said.exit == 0 and 'peers on the local network are not limited' in said.err, said
+    status, lines = peer.json('get', link, '--limit', '1K')
+    assert status == 0, lines
+
+
+@test
+def limits_survive_a_restart_and_a_changed_config_counts(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={**LAN, 'transfer.up': '30K'})
+    _, lines = peer.json('get', link, '--limit', '5M')
+    ident = lines[-1]['id']
+    status, [said] = peer.json('limit', '--down', '1.5M', '--peers', '7')
+    assert status == 0 and (said['down'], said['up'], said['peers']) == (1536 << 10, 30 << 10, 7)
+    status, [one] = peer.json('limit', ident, '--up', '64K')
+    assert (one['down'], one['up'], one['peers']) == (5 * MIB, 64 << 10, 0), one
+    assert one['all']['peers'] == 7 and one['limit_lan'] is True, one
+    peer.restart()
+    assert peer.json('limit', ident)[1] == [one]
+    status, [said] = peer.json('limit')
+    assert [item['id'] for item in said['transfers']] == [ident], said
+    config = peer.call('config.get')['values']
+    assert config['transfer.down'] == {'value': str(1536 << 10), 'source': 'limit'}, config
+    assert config['transfer.up'] == {'value': '30K', 'source': 'file'}, config
+    assert '5.0 MiB/s down, 64 KiB/s up' in peer.ok('info', ident)
+    peer.stop()
+    peer.config['transfer.down'] = '100K'
+    peer.write_config()
+    peer.start()
+    status, [said] = peer.json('limit')
+    assert (said['down'], said['peers']) == (100 << 10, 7), said
+
+
+@test
+def a_limit_on_peers_closes_who_is_one_too_many(net):
+    seed = net.daemon('seed', config={**LAN, 'transfer.up': '10K'})
+    shared = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)
+    ident = shared['transfer']['id']
+    for name in 'one', 'two', 'three':
+        net.daemon(name).add(shared['link'])
+
+    def connected():
+        return seed.transfer(ident)['peers']['connected']
+
+    seed.wait_until(lambda: connected() == 3, what='with three peers')
+    seed.ok('limit', ident, '--peers', '1')
+    seed.wait_until(lambda: connected() == 1, what='with one peer')
+    seed.ok('limit', ident, '--peers', '0')
+    seed.wait_until(lambda: connected() == 3, what='with all of them again')
+
+
+@test
+def what_cannot_be_a_limit_is_refused(net):
+    peer = net.daemon('peer')
+    for words in (['--down', '500'], ['--up', 'fast'], ['--peers', '1000000'], ['--down', '2T']):
+        assert peer.cli('limit', *words).exit == 2, words
+    assert peer.cli('limit', '77').exit == 3
+    assert 'say 500K' in peer.cli('limit', '--down', '500').err
+    assert peer.json('limit')[1][0]['down'] == 0
