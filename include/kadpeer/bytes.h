@@ -11,6 +11,12 @@ struct bytes {
     size_t len;
 };
 
+/* Memory to be filled. */
+struct space {
+    uint8_t *data;
+    size_t len;
+};
+
 static inline struct bytes bytes_of(const void *data, size_t len)
 {
     return (struct bytes){data, len};

@@ -1,5 +1,6 @@
 #include "daemon/peer_connection.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,6 +379,16 @@ static void give_space(void *user, uint8_t **space, size_t *len)
     *len = HANDSHAKE_BYTES - connection->handshake_len;
 }
 
+static size_t give_spaces(void *user, struct space out[TCP_SPACES_MAX])
+{
+    static_assert(TCP_SPACES_MAX == TRANSFER_SPACES_MAX, "one read fills what a transfer offers");
+    struct peer_connection *connection = user;
+    if (connection->open && connection->peer != 0)
+        return transfer_receive_spaces(connection->item->transfer, connection->peer, out);
+    give_space(user, &out[0].data, &out[0].len);
+    return 1;
+}
+
 /* Not BitTorrent but TLS: a group's channel. */
 static void go_to_channels(struct peer_connection *connection)
 {
@@ -425,6 +436,7 @@ static void on_connected(void *user)
 static const struct tcp_owner owner = {
     .connected = on_connected,
     .space = give_space,
+    .spaces = give_spaces,
     .received = on_received,
     .sent = on_sent,
     .failed = on_failed,

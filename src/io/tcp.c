@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "io/address.h"
 #include "io/errors.h"
@@ -167,18 +168,38 @@ static void give_space(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init((char *)space, len > UINT32_MAX ? UINT32_MAX : (unsigned)len);
 }
 
+/* What libuv's read, which fills one run alone, has left: in one call. The end and errors are
+ * libuv's to find, at the next one. */
+static void read_rest(struct tcp *tcp)
+{
+    struct space spaces[TCP_SPACES_MAX];
+    struct iovec runs[TCP_SPACES_MAX];
+    uv_os_fd_t fd;
+    if (!tcp->reading || tcp->failed || tcp->closing || tcp->tls != NULL ||
+        tcp->owner->spaces == NULL || uv_fileno((const uv_handle_t *)&tcp->handle, &fd) != 0)
+        return;
+    size_t count = tcp->owner->spaces(tcp->user, spaces);
+    for (size_t i = 0; i < count; i++)
+        runs[i] = (struct iovec){spaces[i].data, spaces[i].len};
+    ssize_t len = count > 0 ? readv(fd, runs, (int)count) : 0;
+    if (len > 0)
+        tcp->owner->received(tcp->user, (size_t)len);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 {
-    (void)buf;
     struct tcp *tcp = stream->data;
-    if (len == UV_ENOBUFS) /* its owner has no room */
+    if (len == UV_ENOBUFS) { /* its owner has no room */
         tcp_pause(tcp, true);
-    else if (len > 0 && tcp->tls != NULL)
+    } else if (len > 0 && tcp->tls != NULL) {
         tcp_tls_received(tcp, (size_t)len);
-    else if (len > 0)
+    } else if (len > 0) {
         tcp->owner->received(tcp->user, (size_t)len);
-    else if (len < 0)
+        if ((size_t)len == buf->len)
+            read_rest(tcp);
+    } else if (len < 0) {
         tcp_fail(tcp, len == UV_EOF ? STATUS_CLOSED : status_of_uv((int)len));
+    }
 }
 
 void tcp_read_or_not(struct tcp *tcp)

@@ -12,7 +12,8 @@
 #include "kadpeer/endpoint.h"
 #include "kadpeer/status.h"
 
-#define TCP_RUNS_MAX 64 /* runs of one tcp_write */
+#define TCP_RUNS_MAX   64 /* runs of one tcp_write */
+#define TCP_SPACES_MAX 33 /* runs filled by one read */
 
 struct tcp;
 struct tcp_listener;
@@ -38,6 +39,8 @@ struct tcp_owner {
     /* Where the next bytes go. They are put there before anything else runs. No length: nothing is
      * to be read now, it is paused until tcp_pause says otherwise. */
     void (*space)(void *user, uint8_t **space, size_t *len);
+    /* May be NULL. The same for several runs that one read fills in order; returns how many. */
+    size_t (*spaces)(void *user, struct space out[TCP_SPACES_MAX]);
     void (*received)(void *user, size_t len);
     void (*sent)(void *user); /* all runs of the last tcp_write are the system's now */
     /* The other side closed (CLOSED), it can't be reached (UNREACHABLE, TIMED_OUT) or the

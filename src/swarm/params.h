@@ -21,6 +21,7 @@
     (128u << 10)              /* what we serve in one block; some clients ask for more             \
                                  than 16 KiB [interop 4] */
 #define WIRE_SMALL_BYTES 4096 /* gathered per connection: 240 requests in one read */
+#define WIRE_AHEAD_MAX   16   /* blocks placed in one read beyond the one under way: 256 KiB */
 #define EXTENDED_BYTES_MAX                                                                         \
     (128u << 10)            /* longer extended messages are skipped: a part of                     \
                                metadata is 16 KiB, a first exchange a few KiB */
@@ -86,7 +87,7 @@
 
 /* ---- memory ---- */
 
-#define MEMORY_DEFAULT_BYTES (64u << 20) /* piece buffers of one transfer */
+#define MEMORY_DEFAULT_BYTES (48u << 20) /* piece buffers of one transfer */
 #define MEMORY_PIECES_MIN    3 /* whatever the budget: one coming, one checked, one more */
 
 /* ---- serving ---- */

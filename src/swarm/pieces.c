@@ -22,8 +22,19 @@ static void free_piece(struct piece *piece)
     free(piece);
 }
 
+static void trim_data(struct pieces *pieces)
+{
+    while (pieces->spare_data != NULL) {
+        struct spare_data *data = pieces->spare_data;
+        pieces->spare_data = data->next;
+        pieces->data_allocated--;
+        free(data);
+    }
+}
+
 void pieces_trim(struct pieces *pieces)
 {
+    trim_data(pieces);
     while (pieces->spare != NULL) {
         struct piece *piece = pieces->spare;
         pieces->spare = piece->next;
@@ -56,7 +67,7 @@ bool pieces_are_full(const struct pieces *pieces)
 
 size_t pieces_memory(const struct pieces *pieces)
 {
-    return (size_t)pieces->allocated * pieces->piece_length;
+    return (size_t)pieces->data_allocated * pieces->piece_length;
 }
 
 struct piece *pieces_find(const struct pieces *pieces, uint32_t index)
@@ -77,14 +88,33 @@ static struct piece *allocate(struct pieces *pieces)
     if (piece == NULL)
         return NULL;
     size_t blocks = ((size_t)pieces->piece_length + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    piece->data = malloc(pieces->piece_length);
     piece->blocks = malloc(blocks * sizeof *piece->blocks);
-    if (piece->data == NULL || piece->blocks == NULL) {
+    if (piece->blocks == NULL) {
         free_piece(piece);
         return NULL;
     }
     pieces->allocated++;
     return piece;
+}
+
+static uint8_t *allocate_data(struct pieces *pieces)
+{
+    struct spare_data *data = pieces->spare_data;
+    if (data != NULL) {
+        pieces->spare_data = data->next;
+        return (uint8_t *)data;
+    }
+    size_t size = pieces->piece_length;
+    data = malloc(size < sizeof *data ? sizeof *data : size);
+    pieces->data_allocated += data != NULL;
+    return (uint8_t *)data;
+}
+
+uint8_t *pieces_place(struct pieces *pieces, struct piece *piece, uint32_t block)
+{
+    if (piece->data == NULL && (piece->data = allocate_data(pieces)) == NULL)
+        return NULL;
+    return piece->data + (size_t)block * BLOCK_BYTES;
 }
 
 struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size)
@@ -97,7 +127,6 @@ struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size)
                             .size = size,
                             .block_count = blocks,
                             .free_count = blocks,
-                            .data = piece->data,
                             .blocks = piece->blocks};
     memset(piece->blocks, 0, blocks * sizeof *piece->blocks);
     HASH_ADD(hh, pieces->by_index, index, sizeof piece->index, piece);
@@ -115,6 +144,12 @@ void pieces_end(struct pieces *pieces, struct piece *piece)
     HASH_DEL(pieces->by_index, piece);
     if (piece->free_count > 0)
         DL_DELETE(pieces->open, piece);
+    if (piece->data != NULL) {
+        struct spare_data *data = (struct spare_data *)piece->data;
+        data->next = pieces->spare_data;
+        pieces->spare_data = data;
+        piece->data = NULL;
+    }
     piece->next = pieces->spare;
     pieces->spare = piece;
 }
@@ -223,5 +258,5 @@ bool pieces_valid(const struct pieces *pieces)
         with_free += piece->free_count > 0;
     }
     return open == with_free && pieces_count(pieces) <= pieces->limit &&
-           pieces_count(pieces) <= pieces->allocated;
+           pieces_count(pieces) <= pieces->allocated && pieces->data_allocated <= pieces->allocated;
 }

@@ -1,5 +1,7 @@
 /* The pieces begun and not verified yet: which blocks are there, asked for, free to be asked for;
- * who gave which; their buffers, within a budget of memory and used again.
+ * who gave which; their buffers, within a budget of memory and used again. A piece gets its buffer
+ * with the first block that comes: what is only asked for costs nothing, and a fast peer's pieces
+ * go through a few buffers that stay in the processor's cache.
  *
  * The life of one: pieces_begin → blocks taken, put back, received → every one received: it is
  * with the owner to be checked → pieces_end. */
@@ -37,19 +39,24 @@ struct piece {
     uint32_t only_peer; /* asked of one peer alone, to find a liar; 0: not chosen yet */
     bool one_at_a_time; /* only_peer counts */
     bool checking;      /* the owner reads `data` */
-    uint8_t *data;
+    uint8_t *data;      /* NULL: nothing has come yet */
     struct block *blocks;
     struct piece *prev, *next; /* in pieces.open, or next in pieces.spare */
     UT_hash_handle hh;
 };
 
+struct spare_data {
+    struct spare_data *next;
+};
+
 struct pieces {
-    struct piece *by_index; /* uthash */
-    struct piece *open;     /* utlist: with free blocks, oldest first */
-    struct piece *spare;    /* ended, their buffers kept */
+    struct piece *by_index;        /* uthash */
+    struct piece *open;            /* utlist: with free blocks, oldest first */
+    struct piece *spare;           /* ended, to be used again */
+    struct spare_data *spare_data; /* buffers of those; the last one used comes first */
     uint32_t piece_length;
-    uint32_t limit; /* pieces at a time */
-    uint32_t allocated;
+    uint32_t limit; /* pieces at a time, and buffers */
+    uint32_t allocated, data_allocated;
 };
 
 void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes);
@@ -63,6 +70,9 @@ struct piece *pieces_find(const struct pieces *pieces, uint32_t index);
 struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size); /* NULL: full */
 void pieces_end(struct pieces *pieces, struct piece *piece); /* its buffer becomes spare */
 void pieces_trim(struct pieces *pieces);                     /* frees the spare ones */
+
+/* Where a block goes; NULL: no memory. */
+uint8_t *pieces_place(struct pieces *pieces, struct piece *piece, uint32_t block);
 
 uint32_t piece_block_size(const struct piece *piece, uint32_t block);
 

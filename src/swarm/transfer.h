@@ -108,6 +108,11 @@ uint32_t transfer_useless_peer(const struct transfer *transfer, uint64_t now_ms)
  * read from the socket and used at once: any other call to this transfer may move it (uv_read's
  * alloc_cb is the right place). Nothing was read: nothing need be reported. */
 void transfer_receive_space(struct transfer *transfer, uint32_t peer, uint8_t **space, size_t *len);
+/* The same for owners that can fill several at once: in order, as many as one read gives. Returns
+ * their number, 0 when nothing is to be read. */
+#define TRANSFER_SPACES_MAX 33
+size_t transfer_receive_spaces(struct transfer *transfer, uint32_t peer,
+                               struct space out[TRANSFER_SPACES_MAX]);
 /* `len` bytes have been put there. Not OK: the connection is to be closed (ACTION_CLOSE also
  * comes, with the reason). */
 enum status transfer_received(struct transfer *transfer, uint32_t peer, size_t len,

@@ -35,7 +35,7 @@ static uint8_t *place_of(struct transfer *transfer, struct peer *peer, struct pi
 {
     peer->receiving_aside = is_being_filled(transfer, peer, piece, block);
     if (!peer->receiving_aside)
-        return piece->data + (size_t)block * BLOCK_BYTES;
+        return pieces_place(&transfer->pieces, piece, block);
     if (peer->aside == NULL)
         peer->aside = malloc(BLOCK_BYTES);
     return peer->aside;
@@ -85,6 +85,24 @@ const char *blocks_begin(struct transfer *transfer, struct peer *peer,
     peer->receiving_block = block;
     wire_steer(&peer->wire, place);
     return NULL;
+}
+
+void blocks_expect(struct transfer *transfer, struct peer *peer)
+{
+    if (peer->receiving == NULL)
+        return;
+    uint32_t i = request_queue_find(&peer->requests, peer->receiving, peer->receiving_block) + 1;
+    for (; i < peer->requests.count; i++) {
+        const struct request *request = request_queue_at(&peer->requests, i);
+        const struct block *block = &request->piece->blocks[request->block];
+        if (block->state != BLOCK_ASKED || block->asked + block->stale != 1)
+            return; /* another peer may be filling it */
+        uint8_t *place = pieces_place(&transfer->pieces, request->piece, request->block);
+        if (place == NULL ||
+            !wire_expect(&peer->wire, request->piece->index, request->block * BLOCK_BYTES,
+                         piece_block_size(request->piece, request->block), place))
+            return;
+    }
 }
 
 /* Whoever else owes the block that has come need not send it. */

@@ -164,6 +164,8 @@ void requests_rejected(struct transfer *transfer, struct peer *peer, uint32_t in
 /* NULL, or how it broke the protocol. */
 const char *blocks_begin(struct transfer *transfer, struct peer *peer,
                          const struct wire_message *message);
+/* Where the blocks go that are likely to follow the one that is coming. */
+void blocks_expect(struct transfer *transfer, struct peer *peer);
 void blocks_end(struct transfer *transfer, struct peer *peer, uint32_t len);
 /* Ends a piece that is not verified; it can be begun again if it is needed. */
 void blocks_abandon(struct transfer *transfer, struct piece *piece);

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "swarm/transfer_private.h"
 
 /* One connection's bytes become messages, messages become calls. */
@@ -183,6 +185,23 @@ void transfer_receive_space(struct transfer *transfer, uint32_t handle, uint8_t 
     wire_space(&peer->wire, peer->requests.count > 0, space, len);
     if (peer->down_limit.limiter != NULL && peer->wire.in_payload)
         *len = limits_receive(transfer, peer, *len);
+}
+
+size_t transfer_receive_spaces(struct transfer *transfer, uint32_t handle,
+                               struct space out[TRANSFER_SPACES_MAX])
+{
+    static_assert(WIRE_SPACES_MAX == TRANSFER_SPACES_MAX, "one is the other");
+    struct peer *peer = peers_find(transfer, handle);
+    struct space first;
+    transfer_receive_space(transfer, handle, &first.data, &first.len);
+    if (peer == NULL)
+        return 0;
+    if (peer->closing || peer->down_limit.limiter != NULL) {
+        out[0] = first;
+        return first.len > 0;
+    }
+    blocks_expect(transfer, peer);
+    return wire_spaces(&peer->wire, first, out);
 }
 
 enum status transfer_received(struct transfer *transfer, uint32_t handle, size_t len,

@@ -19,6 +19,12 @@ void wire_init(struct wire *wire, bool fast)
     wire->skip_len = 0;
     wire->in_payload = false;
     wire->payload_bytes = 0;
+    wire->ahead_count = wire->ahead_at = 0;
+    wire->ahead_most = WIRE_AHEAD_MAX;
+    wire->ahead_bytes = 0;
+    wire->ahead_due = false;
+    buffer_init(&wire->spilled);
+    wire->spilled_at = 0;
     wire->fast = fast;
     wire->error = NULL;
 }
@@ -26,6 +32,7 @@ void wire_init(struct wire *wire, bool fast)
 void wire_dispose(struct wire *wire)
 {
     buffer_dispose(&wire->large);
+    buffer_dispose(&wire->spilled);
 }
 
 static size_t unread(const struct wire *wire)
@@ -59,6 +66,7 @@ static void small_space(struct wire *wire, size_t want, uint8_t **space, size_t 
 
 void wire_space(struct wire *wire, bool payload_next, uint8_t **space, size_t *len)
 {
+    wire->ahead_count = 0;
     if (wire->in_payload) {
         uint32_t left = wire->payload_len - wire->payload_got;
         if (wire->payload == NULL) {
@@ -87,8 +95,12 @@ void wire_space(struct wire *wire, bool payload_next, uint8_t **space, size_t *l
 void wire_received(struct wire *wire, size_t len)
 {
     if (wire->in_payload && wire->payload != NULL) {
-        wire->payload_got += (uint32_t)len;
-        wire->payload_bytes += len;
+        uint32_t left = wire->payload_len - wire->payload_got;
+        uint32_t got = len < left ? (uint32_t)len : left;
+        wire->payload_got += got;
+        wire->payload_bytes += got;
+        wire->ahead_bytes = len - got;
+        wire->ahead_at = 0;
     } else if (wire->large_len > 0 && !wire->large.failed) {
         wire->large.len += len;
     } else {
@@ -275,7 +287,7 @@ static enum wire_event next_head(struct wire *wire, struct wire_message *out, bo
     return WIRE_MESSAGE;
 }
 
-enum wire_event wire_next(struct wire *wire, struct wire_message *out)
+static enum wire_event next(struct wire *wire, struct wire_message *out)
 {
     if (wire->error != NULL)
         return WIRE_ERROR;
@@ -303,7 +315,126 @@ bool wire_is_within(const struct wire *wire)
     return wire->in_payload || wire->large_len > 0 || wire->skip_len > 0 || unread(wire) > 0;
 }
 
+/* ---- blocks that are expected ---- */
+
+bool wire_expect(struct wire *wire, uint32_t piece, uint32_t begin, uint32_t length,
+                 uint8_t *payload)
+{
+    if (!wire->in_payload || wire->payload == NULL || wire->ahead_count >= wire->ahead_most)
+        return false;
+    struct wire_ahead *ahead = &wire->ahead[wire->ahead_count++];
+    wire_piece_head(ahead->expected, piece, begin, length);
+    ahead->payload = payload;
+    ahead->len = length;
+    return true;
+}
+
+size_t wire_spaces(struct wire *wire, struct space first, struct space out[WIRE_SPACES_MAX])
+{
+    size_t count = 0;
+    out[count++] = first;
+    for (uint32_t i = 0; i < wire->ahead_count; i++) {
+        struct wire_ahead *ahead = &wire->ahead[i];
+        out[count++] = (struct space){ahead->head, sizeof ahead->head};
+        out[count++] = (struct space){ahead->payload, ahead->len};
+    }
+    return count;
+}
+
+static size_t spill_run(struct wire *wire, const uint8_t *data, size_t len)
+{
+    size_t take = len < wire->ahead_bytes ? len : wire->ahead_bytes;
+    buffer_add(&wire->spilled, data, take);
+    wire->ahead_bytes -= take;
+    return take;
+}
+
+/* Something else came than was expected: what lies in wrong places is read again, in order. */
+static void spill(struct wire *wire)
+{
+    wire->ahead_most = 1;
+    while (wire->ahead_bytes > 0) {
+        const struct wire_ahead *ahead = &wire->ahead[wire->ahead_at++];
+        spill_run(wire, ahead->head, sizeof ahead->head);
+        spill_run(wire, ahead->payload, ahead->len);
+    }
+    if (wire->spilled.failed)
+        wire->error = wire_no_memory;
+}
+
+static void read_spilled(struct wire *wire)
+{
+    uint8_t *space;
+    size_t room, left = wire->spilled.len - wire->spilled_at;
+    wire_space(wire, true, &space, &room);
+    size_t len = left < room ? left : room;
+    memcpy(space, wire->spilled.data + wire->spilled_at, len);
+    wire->spilled_at += len;
+    if (len == left) {
+        buffer_dispose(&wire->spilled);
+        wire->spilled_at = 0;
+    }
+    wire_received(wire, len);
+}
+
+static void read_ahead(struct wire *wire)
+{
+    const struct wire_ahead *ahead = &wire->ahead[wire->ahead_at];
+    size_t len = wire->ahead_bytes < sizeof ahead->head ? wire->ahead_bytes : sizeof ahead->head;
+    bool right =
+        len == sizeof ahead->head && memcmp(ahead->head, ahead->expected, sizeof ahead->head) == 0;
+    if (!right && wire->ahead_bytes > len) {
+        spill(wire);
+        return;
+    }
+    wire->start = 0;
+    wire->end = len;
+    memcpy(wire->small, ahead->head, len);
+    wire->ahead_bytes -= len;
+    wire->ahead_due = right;
+}
+
+/* Takes more of what the last read gave. False: that is used up. */
+static bool go_on(struct wire *wire)
+{
+    if (wire->ahead_due)
+        wire_steer(wire, wire->payload);
+    else if (wire->spilled.len > 0)
+        read_spilled(wire);
+    else if (wire->ahead_bytes > 0)
+        read_ahead(wire);
+    else
+        return false;
+    return true;
+}
+
+enum wire_event wire_next(struct wire *wire, struct wire_message *out)
+{
+    for (;;) {
+        enum wire_event event = next(wire, out);
+        if (event != WIRE_MORE || !go_on(wire))
+            return event;
+    }
+}
+
+/* The payload that came with an expected head. */
+static void take_ahead(struct wire *wire)
+{
+    const struct wire_ahead *ahead = &wire->ahead[wire->ahead_at++];
+    uint32_t len = wire->ahead_bytes < ahead->len ? (uint32_t)wire->ahead_bytes : ahead->len;
+    if (wire->payload != NULL && wire->payload != ahead->payload)
+        memcpy(wire->payload, ahead->payload, len);
+    wire->payload_got = len;
+    wire->payload_bytes += len;
+    wire->ahead_bytes -= len;
+    wire->ahead_due = false;
+    if (wire->ahead_most < WIRE_AHEAD_MAX)
+        wire->ahead_most++;
+}
+
 void wire_steer(struct wire *wire, uint8_t *payload)
 {
     wire->payload = payload;
+    if (wire->ahead_due)
+        take_ahead(wire);
 }

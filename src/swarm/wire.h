@@ -10,7 +10,9 @@
  * Reading: ask wire_space where to put bytes, tell wire_received how many came, take events from
  * wire_next until WIRE_MORE. Of a PIECE the head comes first; wire_steer then says where its
  * payload is to go, and from there on wire_space points right into it: payloads are not copied.
- * Bytes may come in any split. Types nobody knows are skipped. */
+ * Where the blocks that are likely to follow would go, wire_expect may tell before a read: one read
+ * then fills many places. What came there and was something else is taken from there and read
+ * again. Bytes may come in any split. Types nobody knows are skipped. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,6 +44,7 @@ enum wire_type {
 };
 
 #define WIRE_PIECE_HEAD_BYTES 13
+#define WIRE_SPACES_MAX       (1 + 2 * WIRE_AHEAD_MAX)
 
 struct wire_message {
     enum wire_type type;
@@ -62,6 +65,14 @@ enum wire_event {
 
 extern const char wire_no_memory[];
 
+/* A block that is likely to follow the one under way. */
+struct wire_ahead {
+    uint8_t expected[WIRE_PIECE_HEAD_BYTES];
+    uint8_t head[WIRE_PIECE_HEAD_BYTES]; /* what came */
+    uint8_t *payload;
+    uint32_t len;
+};
+
 struct wire {
     uint8_t small[WIRE_SMALL_BYTES]; /* [start, end) is unread */
     size_t start, end;
@@ -74,8 +85,15 @@ struct wire {
     uint32_t payload_len, payload_got;
     uint8_t *payload;       /* NULL: thrown away */
     uint64_t payload_bytes; /* of all PIECEs so far */
-    bool fast;              /* both ends set the bit */
-    const char *error;      /* static storage; wire_no_memory: not its fault */
+    struct wire_ahead ahead[WIRE_AHEAD_MAX];
+    uint32_t ahead_count, ahead_at;
+    uint32_t ahead_most;   /* expected at a time: less when others came */
+    size_t ahead_bytes;    /* of the last read, in `ahead`, unread */
+    bool ahead_due;        /* the head at ahead_at was right, its payload is yet to be taken */
+    struct buffer spilled; /* taken out of `ahead`, unread from spilled_at on */
+    size_t spilled_at;
+    bool fast;         /* both ends set the bit */
+    const char *error; /* static storage; wire_no_memory: not its fault */
 };
 
 void wire_init(struct wire *wire, bool fast);
@@ -83,6 +101,13 @@ void wire_dispose(struct wire *wire);
 
 /* With `payload_next` (a PIECE is expected) no more is offered than may precede its payload. */
 void wire_space(struct wire *wire, bool payload_next, uint8_t **space, size_t *len);
+/* To be called after wire_space, in the order of the blocks. False: no more of them. The places
+ * must be free until the next read has been used up. */
+bool wire_expect(struct wire *wire, uint32_t piece, uint32_t begin, uint32_t length,
+                 uint8_t *payload);
+/* What is to be filled, in order: the space of wire_space, then heads and places of the blocks
+ * expected. Returns their number. */
+size_t wire_spaces(struct wire *wire, struct space first, struct space out[WIRE_SPACES_MAX]);
 void wire_received(struct wire *wire, size_t len);
 enum wire_event wire_next(struct wire *wire, struct wire_message *out);
 /* Some of a message is here, the rest is not. */
@@ -99,6 +124,8 @@ void wire_put(struct buffer *out, enum wire_type type); /* those without a body 
 void wire_put_piece_number(struct buffer *out, enum wire_type type, uint32_t piece);
 void wire_put_block(struct buffer *out, enum wire_type type, uint32_t piece, uint32_t begin,
                     uint32_t length);
+void wire_piece_head(uint8_t head[WIRE_PIECE_HEAD_BYTES], uint32_t piece, uint32_t begin,
+                     uint32_t length);
 void wire_put_piece_head(struct buffer *out, uint32_t piece, uint32_t begin, uint32_t length);
 void wire_put_bitfield(struct buffer *out, struct bytes bits);
 void wire_put_extended(struct buffer *out, uint8_t id, struct bytes head, struct bytes body);

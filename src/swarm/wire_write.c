@@ -37,12 +37,18 @@ void wire_put_block(struct buffer *out, enum wire_type type, uint32_t piece, uin
     buffer_add(out, message, sizeof message);
 }
 
-void wire_put_piece_head(struct buffer *out, uint32_t piece, uint32_t begin, uint32_t length)
+void wire_piece_head(uint8_t head[WIRE_PIECE_HEAD_BYTES], uint32_t piece, uint32_t begin,
+                     uint32_t length)
 {
-    uint8_t head[WIRE_PIECE_HEAD_BYTES];
     put_head(head, 8 + length, WIRE_PIECE);
     write_u32(head + 5, piece);
     write_u32(head + 9, begin);
+}
+
+void wire_put_piece_head(struct buffer *out, uint32_t piece, uint32_t begin, uint32_t length)
+{
+    uint8_t head[WIRE_PIECE_HEAD_BYTES];
+    wire_piece_head(head, piece, begin, length);
     buffer_add(out, head, sizeof head);
 }
 

@@ -89,15 +89,15 @@ static void drain(struct transfer *transfer, const struct metainfo *metainfo, ui
 static void feed(struct transfer *transfer, uint32_t peer, struct bytes bytes, uint64_t now_ms)
 {
     while (bytes.len > 0) {
-        uint8_t *space;
-        size_t room;
-        transfer_receive_space(transfer, peer, &space, &room);
-        if (space == NULL || room == 0)
-            return;
-        size_t len = bytes.len < room ? bytes.len : room;
-        memcpy(space, bytes.data, len);
-        bytes = bytes_of(bytes.data + len, bytes.len - len);
-        if (transfer_received(transfer, peer, len, now_ms) != STATUS_OK)
+        struct space spaces[TRANSFER_SPACES_MAX];
+        size_t done = 0, count = transfer_receive_spaces(transfer, peer, spaces);
+        for (size_t i = 0; i < count && bytes.len > 0; i++) {
+            size_t len = bytes.len < spaces[i].len ? bytes.len : spaces[i].len;
+            memcpy(spaces[i].data, bytes.data, len);
+            bytes = bytes_of(bytes.data + len, bytes.len - len);
+            done += len;
+        }
+        if (done == 0 || transfer_received(transfer, peer, done, now_ms) != STATUS_OK)
             return;
     }
 }

@@ -465,25 +465,44 @@ static size_t take(struct pipe *pipe, uint8_t *out, size_t most, uint64_t now_ms
     return len;
 }
 
+/* One read, of a random length, to one run or to all that the transfer offers. */
+static size_t read_once(struct world *world, struct end *end, size_t most)
+{
+    struct transfer *transfer = world->nodes[end->node].transfer;
+    struct space spaces[TRANSFER_SPACES_MAX];
+    size_t count = 1, done = 0;
+    if (rng_below(&world->rng, 2) == 0)
+        transfer_receive_space(transfer, end->peer, &spaces[0].data, &spaces[0].len);
+    else
+        count = transfer_receive_spaces(transfer, end->peer, spaces);
+    end->held = count == 0 || spaces[0].len == 0;
+    if (end->held)
+        return 0;
+    uint32_t cut = 1 + rng_below(&world->rng, (uint32_t)(spaces[0].len * count));
+    if (rng_below(&world->rng, 4) == 0 && cut < most)
+        most = cut;
+    for (size_t i = 0; i < count && done < most; i++) {
+        size_t at = 0, len = spaces[i].len < most - done ? spaces[i].len : most - done, taken;
+        while (at < len &&
+               (taken = take(&end->in, spaces[i].data + at, len - at, world->now_ms)) > 0)
+            at += taken;
+        done += at;
+        if (at < len)
+            break;
+    }
+    return done;
+}
+
 /* Lets `end` read up to `most` bytes, in random splits. Returns how many it read. */
 static size_t deliver(struct world *world, struct end *end, size_t most)
 {
     size_t done = 0;
     while (end->peer != 0 && !end->held && done < most) {
-        struct transfer *transfer = world->nodes[end->node].transfer;
-        uint8_t *space;
-        size_t room;
-        transfer_receive_space(transfer, end->peer, &space, &room);
-        end->held = room == 0;
-        if (end->held)
-            break;
-        if (rng_below(&world->rng, 4) == 0)
-            room = 1 + rng_below(&world->rng, room);
-        size_t len = take(&end->in, space, room < most - done ? room : most - done, world->now_ms);
+        size_t len = read_once(world, end, most - done);
         if (len == 0)
             break;
         done += len;
-        transfer_received(transfer, end->peer, len, world->now_ms);
+        transfer_received(world->nodes[end->node].transfer, end->peer, len, world->now_ms);
         pump(world, end->node);
     }
     return done;

@@ -7,6 +7,8 @@
 #include "io/tcp.h"
 #include "support/unit.h"
 
+enum { TCP_END_RUN = 5000 }; /* bytes offered in one run */
+
 /* Both ends on one loop: `near` dials, `far` is accepted. */
 struct tcp_end {
     struct tcp *tcp;
@@ -32,8 +34,21 @@ static inline void tcp_end_connected(void *user)
 static inline void tcp_end_space(void *user, uint8_t **out, size_t *len)
 {
     struct tcp_end *end = user;
+    size_t left = end->space_len - end->got;
     *out = end->space + end->got;
-    *len = end->space_len - end->got;
+    *len = left < TCP_END_RUN ? left : TCP_END_RUN;
+}
+
+static inline size_t tcp_end_spaces(void *user, struct space out[TCP_SPACES_MAX])
+{
+    struct tcp_end *end = user;
+    size_t count = 0, at = end->got;
+    for (; count < TCP_SPACES_MAX && at < end->space_len; count++) {
+        size_t left = end->space_len - at;
+        out[count] = (struct space){end->space + at, left < TCP_END_RUN ? left : TCP_END_RUN};
+        at += out[count].len;
+    }
+    return count;
 }
 
 static inline void tcp_end_received(void *user, size_t len)
@@ -55,8 +70,12 @@ static inline void tcp_end_failed(void *user, enum status why)
     end->tcp = NULL;
 }
 
-static const struct tcp_owner tcp_pair_owner = {tcp_end_connected, tcp_end_space, tcp_end_received,
-                                                tcp_end_sent, tcp_end_failed};
+static const struct tcp_owner tcp_pair_owner = {.connected = tcp_end_connected,
+                                                .space = tcp_end_space,
+                                                .spaces = tcp_end_spaces,
+                                                .received = tcp_end_received,
+                                                .sent = tcp_end_sent,
+                                                .failed = tcp_end_failed};
 
 static inline void tcp_pair_incoming(void *user, struct tcp *connection)
 {

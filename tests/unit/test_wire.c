@@ -155,6 +155,138 @@ static void every_split_gives_the_same_messages(void **state)
     buffer_dispose(&stream);
 }
 
+/* ---- blocks that are expected ---- */
+
+enum { PLACES = 32, BLOCKS = 300 };
+
+/* Blocks in order but for some that are left out, other messages between some of them. */
+static void put_blocks(struct buffer *out, struct rng *rng, uint32_t disorder)
+{
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        if (rng_below(rng, 100) < disorder)
+            continue;
+        if (rng_below(rng, 100) < disorder)
+            wire_put_piece_number(out, WIRE_HAVE, block);
+        uint32_t len = block % 7 == 6 ? 1 + rng_below(rng, BLOCK_BYTES) : BLOCK_BYTES;
+        wire_put_piece_head(out, block / 7, block % 7 * BLOCK_BYTES, len);
+        for (uint32_t i = 0; i < len; i++)
+            buffer_add_byte(out, (uint8_t)(i * 31 + block));
+    }
+}
+
+struct expecting {
+    struct reading reading;
+    uint8_t places[PLACES][BLOCK_BYTES];
+    uint8_t aside[BLOCK_BYTES];
+    const uint8_t *steered;
+    uint32_t block; /* that came last */
+    uint32_t reads;
+};
+
+static void take_blocks(struct expecting *expecting, struct rng *rng)
+{
+    struct reading *reading = &expecting->reading;
+    struct wire_message m;
+    enum wire_event event;
+    while ((event = wire_next(&reading->wire, &m)) != WIRE_MORE) {
+        if (event == WIRE_PIECE_BEGIN) {
+            expecting->block = m.piece * 7 + m.begin / BLOCK_BYTES;
+            uint8_t *place = rng_below(rng, 20) == 0 ? expecting->aside
+                                                     : expecting->places[expecting->block % PLACES];
+            expecting->steered = place;
+            wire_steer(&reading->wire, place);
+            buffer_add_format(&reading->lines, "block %u %u\n", expecting->block, m.length);
+        } else if (event == WIRE_PIECE_END) {
+            buffer_add_format(&reading->lines, "end %08x\n",
+                              checksum(bytes_of(expecting->steered, reading->wire.payload_len)));
+        } else {
+            assert_int_equal(event, WIRE_MESSAGE);
+            buffer_add_format(&reading->lines, "have %u\n", m.piece);
+        }
+    }
+}
+
+static struct bytes fill(const struct space spaces[], size_t count, struct bytes stream,
+                         size_t *filled)
+{
+    *filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = spaces[i].len < stream.len ? spaces[i].len : stream.len;
+        memcpy(spaces[i].data, stream.data, len);
+        stream = bytes_of(stream.data + len, stream.len - len);
+        *filled += len;
+    }
+    return stream;
+}
+
+/* Reads it all, with (most > 0) or without expectations. */
+static void read_blocks(struct expecting *expecting, struct bytes stream, uint32_t most,
+                        struct rng *rng)
+{
+    struct reading *reading = &expecting->reading;
+    start(reading, true, true);
+    expecting->reads = 0;
+    while (stream.len > 0) {
+        struct space first, spaces[WIRE_SPACES_MAX];
+        wire_space(&reading->wire, true, &first.data, &first.len);
+        for (uint32_t i = 1; i <= most; i++) {
+            uint32_t block = expecting->block + i;
+            if (!wire_expect(&reading->wire, block / 7, block % 7 * BLOCK_BYTES, BLOCK_BYTES,
+                             expecting->places[block % PLACES]))
+                break;
+        }
+        size_t filled, count = wire_spaces(&reading->wire, first, spaces);
+        size_t len = rng_below(rng, 2) == 0 ? 1 + rng_below(rng, 300000) : stream.len;
+        len = len < stream.len ? len : stream.len;
+        fill(spaces, count, bytes_of(stream.data, len), &filled);
+        stream = bytes_of(stream.data + filled, stream.len - filled);
+        wire_received(&reading->wire, filled);
+        expecting->reads++;
+        take_blocks(expecting, rng);
+    }
+}
+
+static void what_was_expected_and_what_was_not_come_the_same(void **state)
+{
+    (void)state;
+    static struct expecting plain, ahead;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(11));
+    for (uint32_t disorder = 0; disorder < 100; disorder = disorder * 3 + 1) {
+        struct buffer stream;
+        buffer_init(&stream);
+        put_blocks(&stream, &rng, disorder);
+        read_blocks(&plain, buffer_bytes(&stream), 0, &rng);
+        read_blocks(&ahead, buffer_bytes(&stream), 1 + rng_below(&rng, PLACES), &rng);
+        assert_true(
+            bytes_equal(buffer_bytes(&plain.reading.lines), buffer_bytes(&ahead.reading.lines)));
+        assert_int_equal(plain.reading.wire.payload_bytes, ahead.reading.wire.payload_bytes);
+        finish(&plain.reading);
+        finish(&ahead.reading);
+        buffer_dispose(&stream);
+    }
+}
+
+static void many_blocks_come_in_one_read(void **state)
+{
+    (void)state;
+    static struct expecting expecting;
+    struct buffer stream;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(12));
+    buffer_init(&stream);
+    for (uint32_t block = 0; block < 16 * WIRE_AHEAD_MAX; block++) {
+        wire_put_piece_head(&stream, block / 7, block % 7 * BLOCK_BYTES, BLOCK_BYTES);
+        for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+            buffer_add_byte(&stream, 1);
+    }
+    start(&expecting.reading, true, true);
+    read_blocks(&expecting, buffer_bytes(&stream), WIRE_AHEAD_MAX, &rng);
+    assert_in_range(expecting.reads, 1, 80); /* half of them are cut short; else 512 */
+    finish(&expecting.reading);
+    buffer_dispose(&stream);
+}
+
 static void payload_nobody_wants_goes_nowhere(void **state)
 {
     (void)state;
@@ -298,6 +430,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_split_gives_the_same_messages),
+        cmocka_unit_test(what_was_expected_and_what_was_not_come_the_same),
+        cmocka_unit_test(many_blocks_come_in_one_read),
         cmocka_unit_test(payload_nobody_wants_goes_nowhere),
         cmocka_unit_test(payload_is_never_read_into_the_small_buffer),
         cmocka_unit_test(what_breaks_the_framing_is_an_error),
