@@ -52,6 +52,7 @@ void storage_error_text(enum status status, const struct storage_error *error,
 /* ---- make and free ---- */
 
 struct storage;
+struct storage_stat;
 
 /* `dir` is absolute and need not exist before the first write; `target` is one path part (not
  * empty, ".", ".." or with '/'), else REFUSED. `metainfo` and `cache` are borrowed and must outlive
@@ -79,6 +80,12 @@ enum status storage_look(struct storage *storage, struct storage_presence *out,
  * as zeros: what was not written is not to be read). REFUSED beyond the end. */
 enum status storage_read(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
                          struct storage_error *error);
+/* The same without waiting for a disk, a lock or a thread that writes, for the loop: true when all
+ * bytes lay in the system's memory, in files that are open already and are as they should be: as
+ * `expected` says (file_count of them), or with NULL as we left them. Else false, whatever was put
+ * into `out`: storage_read tells why. */
+bool storage_read_now(struct storage *storage, uint64_t offset, size_t len, uint8_t *out,
+                      const struct storage_stat *expected);
 /* Makes folders and files as needed, DIR too. Only while partial, else REFUSED. After a failure
  * some of the bytes may have been written. CHANGED: nothing is written to a file that is not as we
  * left it, until storage_look_anew. */

@@ -27,17 +27,21 @@
 
 /* ---- reading for peers ---- */
 
-#define CHUNK_BYTES       (256u << 10) /* read at a time: 16 blocks */
-#define CHUNKS_BYTES_MAX  (64u << 20)  /* of all chunks, in use or kept */
-#define CHUNKS_KEPT_BYTES (4u << 20)   /* unused ones kept for the next who asks */
-#define CHUNKS_SPARE_MAX  16           /* chunks whose memory is used again */
-#define CHUNK_KEPT_MS     5000         /* then even these go: an idle daemon is small */
+#define CHUNK_BYTES             (256u << 10) /* read at a time: 16 blocks */
+#define CHUNKS_BYTES_MAX        (64u << 20)  /* of all chunks, in use or kept */
+#define CHUNKS_KEPT_BYTES       (4u << 20)   /* unused ones kept for the next who asks */
+#define CHUNKS_KEPT_ALONE_BYTES (512u << 10) /* the same while there is one peer */
+#define LOOK_MS                 1000         /* between two looks at shared files by their names */
+#define CHUNKS_SPARE_MAX        16           /* chunks whose memory is used again */
+#define CHUNK_KEPT_MS           5000         /* then even these go: an idle daemon is small */
 
 /* ---- disk ---- */
 
 #define CHECKS_AT_A_TIME                                                                           \
     2 /* pieces hashed and written for one transfer: more threads would                            \
          wait for the lock of the one file */
+#define SETTLE_BYTES     (8u << 20) /* verified pieces that wait for one write to the catalog … */
+#define SETTLE_MS        10 /* … at most so long: a write for each costs more than SHA-1 */
 #define SYNC_BYTES       (64u << 20) /* written since the last sync [protocol.md 4] */
 #define SYNC_MS          2000        /* [protocol.md 4] */
 #define VERIFY_BYTES     (8u << 20) /* hashed by one job: some 10 ms, then others have their turn */

@@ -143,6 +143,9 @@ struct item {
     struct piece_job *waiting_checks, *waiting_last; /* not yet in the pool */
     struct piece_job *checked;                       /* back from it, not yet recorded */
     unsigned running_checks;
+    size_t checked_bytes;
+    uint64_t checked_since_ms; /* the first of `checked` */
+    uint64_t look_due_ms;      /* its files by their names, next time something is read */
     uint64_t unsynced_bytes, unsynced_since_ms;
     bool syncing;
 

@@ -153,6 +153,7 @@ static void set_timer(struct item *item, uint64_t seeding_ends_ms)
     if (item->has_slot && engine_has_queued(item->engine))
         due_ms = earlier(due_ms, item->moved_ms + STALLED_MS);
     due_ms = earlier(due_ms, piece_jobs_sync_due(item));
+    due_ms = earlier(due_ms, piece_jobs_settle_due(item));
     due_ms = earlier(due_ms, item_rest_due(item));
     due_ms = earlier(due_ms, item->row.wish == WISH_RUN ? item->recheck_ms : UINT64_MAX);
     due_ms = earlier(due_ms, followers_due(item));

@@ -61,8 +61,11 @@ static void check_done(void *user, bool cancelled)
     struct item *item = job->item;
     if (cancelled)
         job->status = STATUS_CANCELLED;
+    if (item->checked == NULL)
+        item->checked_since_ms = engine_now(item->engine);
     job->next = item->checked;
     item->checked = job;
+    item->checked_bytes += job->data.len;
     item->running_checks--;
     start_waiting(item);
     item_mark(item);
@@ -150,12 +153,22 @@ static void record(struct item *item, struct piece_job *jobs)
     }
 }
 
+uint64_t piece_jobs_settle_due(const struct item *item)
+{
+    if (item->checked == NULL)
+        return UINT64_MAX;
+    bool at_once = item->running_checks == 0 || item->checked_bytes >= SETTLE_BYTES ||
+                   item->checked->status != STATUS_OK;
+    return at_once ? 0 : item->checked_since_ms + SETTLE_MS;
+}
+
 void piece_jobs_settle(struct item *item)
 {
     struct piece_job *jobs = item->checked, *job;
-    if (jobs == NULL)
+    if (piece_jobs_settle_due(item) > engine_now(item->engine))
         return;
     item->checked = NULL;
+    item->checked_bytes = 0;
     record(item, jobs);
     while ((job = jobs) != NULL) {
         jobs = job->next;

@@ -11,8 +11,10 @@
 struct item;
 
 void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data);
-/* Records what came back from the pool since the last call: one write to the catalog for all. */
+/* Records what came back from the pool, when it is due: one write to the catalog for all. While
+ * more is in the pool, it waits for that a little. */
 void piece_jobs_settle(struct item *item);
+uint64_t piece_jobs_settle_due(const struct item *item); /* UINT64_MAX: nothing came back */
 /* Syncs when it is time, or at once with `now`. */
 void piece_jobs_sync(struct item *item, bool now);
 uint64_t piece_jobs_sync_due(const struct item *item); /* UINT64_MAX: nothing to sync */

@@ -69,6 +69,19 @@ static void run_read(void *user)
         chunk->status = STATUS_MISMATCH;
 }
 
+/* Most of what is asked for lies in the system's memory: then it is copied at once, and what is
+ * sent is still in the processor's cache. By the files' names it is looked at every LOOK_MS. */
+static bool read_at_once(struct chunk *chunk)
+{
+    struct item *item = chunk->item;
+    uint64_t now_ms = engine_now(item->engine);
+    if (now_ms >= item->look_due_ms) {
+        item->look_due_ms = now_ms + LOOK_MS;
+        return false;
+    }
+    return storage_read_now(item->storage, chunk->offset, chunk->len, chunk->data, chunk->expected);
+}
+
 /* Memory for CHUNK_BYTES at least, or for what is asked. NULL: none. */
 static struct chunk *allocate(struct uploads *uploads, uint32_t len)
 {
@@ -187,6 +200,10 @@ static struct chunk *start(struct item *item, const struct chunk_key *key, uint6
         HASH_ADD(hh, engine->uploads.by_key, key, sizeof chunk->key, chunk);
     chunk->is_hashed = hashed && chunk->hh.tbl != NULL; /* no memory: read for this one alone */
     engine->uploads.bytes += len;
+    if (read_at_once(chunk)) {
+        chunk->state = CHUNK_READY;
+        return chunk;
+    }
     item->jobs++;
     engine_job_begins(engine);
     work_start(&chunk->work, engine->daemon->loop, run_read, read_done, chunk);
@@ -273,10 +290,11 @@ uint64_t uploads_trim(struct engine *engine)
 {
     struct uploads *uploads = &engine->uploads;
     uint64_t now_ms = engine_now(engine);
+    size_t most = engine->connection_count > 1 ? CHUNKS_KEPT_BYTES : CHUNKS_KEPT_ALONE_BYTES;
     while (uploads->kept != NULL) {
         struct chunk *oldest = uploads->kept;
         uint64_t until_ms = oldest->kept_since_ms + CHUNK_KEPT_MS;
-        if (uploads->kept_bytes <= CHUNKS_KEPT_BYTES && until_ms > now_ms)
+        if (uploads->kept_bytes <= most && until_ms > now_ms)
             return until_ms;
         unkeep(engine, oldest);
         free_chunk(engine, oldest);

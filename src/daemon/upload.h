@@ -1,4 +1,5 @@
-/* Content read from disk for peers: in runs of CHUNK_BYTES, each shared by all blocks and peers
+/* Content read from disk for peers: in runs of CHUNK_BYTES, on the loop when that takes no waiting,
+ * else in the pool; each shared by all blocks and peers
  * that want part of it, and sent from where it was read to. A few that nobody uses are kept for a
  * while: peers ask for the blocks of a piece one after the other, and often for the same pieces. */
 #pragma once

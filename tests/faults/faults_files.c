@@ -164,6 +164,15 @@ LOOKS(statvfs64, (const char *path, struct statvfs64 *out), (path, out))
 READS_AT(pread)
 READS_AT(pread64)
 
+#define READS_PARTS_AT(name)                                                                       \
+    ssize_t name(int fd, const struct iovec *parts, int count, off_t at, int flags)                \
+    {                                                                                              \
+        NEXT(name);                                                                                \
+        return faults_fails(CALLER, CALL_READ) ? -1 : next(fd, parts, count, at, flags);           \
+    }
+READS_PARTS_AT(preadv2)
+READS_PARTS_AT(preadv64v2)
+
 #define WRITES_AT(name)                                                                            \
     ssize_t name(int fd, const void *data, size_t len, off_t at)                                   \
     {                                                                                              \

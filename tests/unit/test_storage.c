@@ -117,6 +117,55 @@ static void a_replaced_file_is_opened_anew(void **state)
     assert_memory_equal(got, "new!", 4);
 }
 
+/* ---- reading at once ---- */
+
+/* Not every file system can tell what it has in memory. */
+static void what_is_read_at_once_is_right(void **state)
+{
+    struct fixture *f = begin(state, "a:100 b/c:70000 .pad:28:p d:5 e:200000");
+    static uint8_t got[300000];
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(4));
+    assert_false(storage_read_now(f->storage, 0, 100, got, NULL)); /* not there */
+    assert_int_equal(write_all(f), STATUS_OK);
+    assert_int_equal(read_all(f), STATUS_OK);
+    for (int i = 0; i < 200; i++) {
+        size_t len = 1 + rng_below(&rng, 200000);
+        uint64_t offset = rng_below(&rng, (uint32_t)(f->metainfo->total_length - len));
+        memset(got, 0xee, len);
+        if (storage_read_now(f->storage, offset, len, got, NULL))
+            assert_memory_equal(got, f->bytes + offset, len);
+    }
+}
+
+static void what_is_not_as_it_was_left_is_not_read_at_once(void **state)
+{
+    struct fixture *f = begin(state, "one:40000");
+    uint8_t got[100];
+    assert_int_equal(write_all(f), STATUS_OK);
+    assert_int_equal(read_all(f), STATUS_OK);
+    assert_true(folder_write(f->dir, "root.part", f->bytes, 30000));
+    assert_false(storage_read_now(f->storage, 0, 100, got, NULL));
+}
+
+static void what_is_not_as_expected_is_not_read_at_once(void **state)
+{
+    struct fixture *f = begin(state, "one:40000");
+    uint8_t got[100];
+    struct storage_stat expected, other;
+    assert_int_equal(write_all(f), STATUS_OK);
+    assert_int_equal(finish(f), STATUS_OK);
+    assert_int_equal(storage_stat_files(f->storage, &expected, &f->error), STATUS_OK);
+    assert_int_equal(read_all(f), STATUS_OK);
+    if (storage_read_now(f->storage, 7, 100, got, &expected))
+        assert_memory_equal(got, f->bytes + 7, 100);
+    other = expected;
+    other.mtime_ns++;
+    assert_false(storage_read_now(f->storage, 7, 100, got, &other));
+    assert_int_equal(unlink(folder_path(f->dir, "root")), 0);
+    assert_false(storage_read_now(f->storage, 7, 100, got, &expected));
+}
+
 /* ---- names ---- */
 
 static void a_missing_dir_is_made_when_written(void **state)
@@ -262,6 +311,9 @@ int main(void)
         storage_test(sparse_files_take_little_room),
         storage_test(short_and_missing_files_are_not_zeros),
         storage_test(a_replaced_file_is_opened_anew),
+        storage_test(what_is_read_at_once_is_right),
+        storage_test(what_is_not_as_it_was_left_is_not_read_at_once),
+        storage_test(what_is_not_as_expected_is_not_read_at_once),
         storage_test(a_missing_dir_is_made_when_written),
         storage_test(targets_are_one_part),
         storage_test(long_targets_get_a_shorter_partial_name),
