@@ -157,6 +157,16 @@ static json_t *send_add(struct cli *cli, struct request *request, const char *wa
         cli_ask_stream(cli, request, waiting_for, wanted->on_event, wanted->user, &error);
     return error;
 }
+
+/* People who come from elsewhere expect their trackers to be asked. */
+static void note_trackers(struct cli *cli, bool names_trackers, size_t peers)
+{
+    const char *from[1];
+    if (names_trackers && peers == 0 && arguments_texts(cli->arguments, "from", from, 1) == 0)
+        cli_note(cli,
+                 "note: its trackers are not asked: peers come from the node table, or --from");
+}
+
 static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct wanted *out)
 {
     struct magnet magnet;
@@ -167,6 +177,7 @@ static json_t *add_link(struct cli *cli, const char *word, bool sha1_too, struct
     if (magnet.bare)
         cli_note(cli, "note: the link stops after the hash; in quotes it would carry the name and "
                       "a peer");
+    note_trackers(cli, magnet.names_trackers, magnet.peer_count);
     set_label(out, magnet.name, &magnet.infohash);
     begin_add(cli, &request, out);
     request_text(&request, "link", word);
@@ -182,6 +193,7 @@ static json_t *add_torrent(struct cli *cli, const char *path, struct wanted *out
     buffer_init(&data);
     json_t *error = torrent_read(path, &data, &torrent);
     if (error == NULL) {
+        note_trackers(cli, torrent.tracker_count > 0, torrent.node_count);
         set_label(out, torrent.metainfo->name, &torrent.metainfo->infohash);
         torrent_file_dispose(&torrent);
         begin_add(cli, &request, out);

@@ -207,6 +207,8 @@ static enum status take_pair(struct link_reading *reading, struct bytes key, str
         take_length(reading->magnet, value);
     } else if (bytes_equal(key, bytes_of_string("x.pe"))) {
         take_peer(reading->magnet, value);
+    } else if (bytes_equal(key, bytes_of_string("tr"))) {
+        reading->magnet->names_trackers = true;
     }
     return STATUS_OK;
 }

@@ -27,6 +27,7 @@ struct magnet {
     size_t peer_count;
     char *const *trackers; /* tr, for other programs: written, never read; not ours to free */
     size_t tracker_count;
+    bool names_trackers; /* it had tr, which is not read any further */
     bool bare; /* nothing followed the hash: perhaps the shell cut it at '&' (error table row 1) */
 };
 

@@ -156,6 +156,10 @@ static void fail_without_source(struct follower *follower)
         call_fail(follower->call, "timed_out", 4, hint,
                   "%zu peer%s known for %.4s...%s, none of them answers, in %us", known,
                   known == 1 ? "" : "s", hash, hash + 36, seconds);
+    else if (item_is_private(item))
+        call_fail(follower->call, "no_source", 3, "--from HOST:PORT names a peer that has it",
+                  "no source for %.4s...%s in %us: a private transfer is not searched for", hash,
+                  hash + 36, seconds);
     else if (!node_joined(item->engine->daemon->node))
         fail_without_nodes(follower, seconds);
     else if (finder->answered == 0)

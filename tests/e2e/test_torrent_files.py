@@ -111,3 +111,17 @@ def keys_we_do_not_know_and_padding_survive_our_daemon(net):
     _, (told,) = peer.json('torrent', 'show', torrent)
     assert told['trackers'] == TRACKERS and told['hash'] == infohash(info)
     assert [f['path'] for f in told['files']] == ['a', 'ü/b']
+
+
+@test
+def what_is_known_to_trackers_alone_is_not_found_and_says_so(net):
+    """By magnet link and by a private .torrent file."""
+    _, peer = net.star('peer')
+    info = make_info(net.make_file('notes.bin', 1000))
+    link = f'magnet:?xt=urn:btih:{infohash(info)}&tr=http%3A%2F%2Ftracker.example%2Fannounce'
+    private = write_torrent(net.path('private.torrent'), {**info, 'private': 1, 'name': 'other.bin'},
+                            announce=TRACKERS[0])
+    for word, said in ((link, 'none knows it'), (private, 'a private transfer is not searched for')):
+        result = peer.cli('get', word, '--wait', '1')
+        assert result.exit == 3 and said in result.err, result
+        assert 'trackers are not asked' in result.err and '--from' in result.err, result

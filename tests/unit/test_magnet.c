@@ -139,6 +139,7 @@ static void trackers_are_written_for_others(void **state)
     (void)state;
     struct magnet m = parsed("magnet:?xt=urn:btih:" HEX "&tr=udp%3A%2F%2Fx%3A1");
     assert_int_equal(m.tracker_count, 0); /* nobody asks them here */
+    assert_true(m.names_trackers && !parsed("magnet:?xt=urn:btih:" HEX "&dn=tr").names_trackers);
     char *trackers[] = {(char[]){"http://192.0.2.1/announce?a=1&b=2"}, (char[]){"udp://x:1"}};
     m.trackers = trackers;
     m.tracker_count = 2;
