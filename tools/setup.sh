@@ -98,7 +98,9 @@ need_packages() {
   rm -f "$log"
 }
 
-# build_in FOLDER [meson setup options…]: configures at first use, then builds what changed.
+# build_in FOLDER [meson setup options…]: configures at first use, then builds what changed, of
+# all or of the ${build_targets[@]}.
+build_targets=()
 build_in() {
   local folder=$1 log
   shift
@@ -115,9 +117,9 @@ build_in() {
       die "meson setup failed (the whole log: $log)"
     fi
   fi
-  if ! ninja -C "$folder" -n 2>/dev/null | grep -q 'no work to do'; then
+  if ! ninja -C "$folder" -n "${build_targets[@]}" 2>/dev/null | grep -q 'no work to do'; then
     say "building ${folder##*/}"
-    if ! ninja -C "$folder" >"$log" 2>&1; then
+    if ! ninja -C "$folder" "${build_targets[@]}" >"$log" 2>&1; then
       grep -E -A 12 'FAILED|error' "$log" | head -n 60 >&2
       die "the build failed (the whole log: $log)"
     fi
