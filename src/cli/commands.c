@@ -46,7 +46,8 @@ static const struct flag unshare_flags[] = {
 };
 
 static const struct flag get_flags[] = {
-    {"output", 'o', FLAG_PATH, "DIR|FILE", "where it goes; else as configured"},
+    {"output", 'o', FLAG_PATH, "DIR|FILE|-",
+     "where it goes, '-' for stdout too; else as configured"},
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
@@ -63,7 +64,8 @@ static const struct flag get_flags[] = {
 };
 
 static const struct flag download_flags[] = {
-    {"output", 'o', FLAG_PATH, "DIR|FILE", "where it goes; else as configured"},
+    {"output", 'o', FLAG_PATH, "DIR|FILE|-",
+     "where it goes, '-' for stdout too; else as configured"},
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
@@ -275,10 +277,12 @@ const struct command commands[] = {
      "  anything else: a name; name:X is one in any case\n"
      "\n"
      "It is written to NAME.part and gets its name when every piece has verified.\n"
-     "-o is a folder when it exists as one or ends in '/', else the file's name. The\n"
-     "same link twice joins the transfer that is there. Ctrl-C pauses it and tells\n"
-     "how to resume; with -d it goes on by itself. Names come from strangers: a name\n"
-     "with several matches is a choice on a terminal, else status 8 and candidates.\n"
+     "-o is a folder when it exists as one or ends in '/', else the file's name. With\n"
+     "'-o -' one file goes to stdout, in order, as its pieces come; it is kept and\n"
+     "shared as well. The same link twice joins the transfer that is there. Ctrl-C pauses it and\n"
+     "tells how to resume; with -d it goes on by itself. Names come from strangers: a\n"
+     "name with several matches is a choice on a terminal, else status 8 and\n"
+     "candidates.\n"
      "\n"
      "--select takes numbers as 'files' shows them, ranges and globs: 0,3-5,*.flac. A\n"
      "glob fits a file's name, its path or a folder; '*' alone is all of them. Later,\n"

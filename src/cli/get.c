@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/get_stream.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/memory.h"
@@ -33,7 +34,9 @@ struct get {
     size_t count;
     struct progress *progress;
     struct outcome outcome;
-    int interrupt; /* descriptor, or -1 */
+    struct get_stream *stream; /* -o -; NULL: none */
+    json_t *done;              /* how it ended, while there is more to write */
+    int interrupt;             /* descriptor, or -1 */
 };
 
 /* ---- the end of one ---- */
@@ -64,7 +67,7 @@ static char *short_path(const char *path)
     return text_printable(path);
 }
 
-static void print_done(struct cli *cli, const struct fetch *fetch, const json_t *result)
+static void print_done(struct cli *cli, FILE *out, const struct fetch *fetch, const json_t *result)
 {
     char size_text[TEXT_SIZE], seconds_text[TEXT_SIZE], rate[TEXT_SIZE], unshare[COMMAND_TEXT_SIZE];
     double size = json_decimal(result, "transfer.size", 0);
@@ -73,19 +76,19 @@ static void print_done(struct cli *cli, const struct fetch *fetch, const json_t 
         json_text(result, "path", json_text(result, "transfer.path", fetch->wanted.label)));
     bool shared = strcmp(json_text(result, "transfer.state", ""), "sharing") == 0;
     bool fetched = fetch->fetched && json_whole(result, "transfer.downloaded", 1) > 0;
-    fprintf(cli->out, "done  %s  %s", path, text_bytes(size_text, size));
+    fprintf(out, "done  %s  %s", path, text_bytes(size_text, size));
     if (!fetched)
-        fprintf(cli->out, ", was there already");
+        fprintf(out, ", was there already");
     else if (seconds > 0)
-        fprintf(cli->out, " in %s (%s)", text_elapsed(seconds_text, seconds),
+        fprintf(out, " in %s (%s)", text_elapsed(seconds_text, seconds),
                 text_rate(rate, size / seconds));
-    fprintf(cli->out, ", verified");
+    fprintf(out, ", verified");
     if (shared)
-        fprintf(cli->out, ", now sharing it ('%s' stops)",
+        fprintf(out, ", now sharing it ('%s' stops)",
                 cli_command_text(cli, unshare, "unshare %lld",
                                  (long long)json_whole(result, "transfer.id", 0)));
-    fprintf(cli->out, "\n");
-    fflush(cli->out);
+    fprintf(out, "\n");
+    fflush(out);
     free(path);
 }
 
@@ -111,16 +114,28 @@ static void follow_other(struct fetch *fetch, int64_t id)
     fetch->fetched = false;
 }
 
+static void report_done(struct get *get, const struct fetch *fetch, const json_t *result)
+{
+    outcome_add(&get->outcome, EXIT_DONE);
+    if (get->cli->json)
+        json_done(get->cli, result);
+    else if (get->stream == NULL)
+        print_done(get->cli, get->cli->out, fetch, result);
+    else if (!get->cli->quiet)
+        print_done(get->cli, get->cli->err, fetch, result);
+}
+
 static void finish(struct get *get, struct fetch *fetch, const json_t *result)
 {
     follow_other(fetch, json_whole(result, "transfer.id", 0));
     fetch->stage = STAGE_ENDED;
     progress_end(get->progress, (size_t)(fetch - get->fetches));
-    outcome_add(&get->outcome, EXIT_DONE);
-    if (get->cli->json)
-        json_done(get->cli, result);
-    else
-        print_done(get->cli, fetch, result);
+    if (get->stream != NULL && !get->stream->ended) {
+        json_decref(get->done);
+        get->done = json_incref((json_t *)(uintptr_t)result);
+    } else {
+        report_done(get, fetch, result);
+    }
 }
 
 /* ---- following ---- */
@@ -346,18 +361,86 @@ static void fail_all(struct get *get, enum status status)
     }
 }
 
+/* ---- -o - ---- */
+
+/* Whoever read stdout is gone, or the disk behind it is full: no need to go on fetching. */
+static int end_unwritten(struct get *get)
+{
+    struct fetch *fetch = &get->fetches[0];
+    char hint[COMMAND_TEXT_SIZE] = "";
+    bool fetching = fetch->stage != STAGE_ENDED;
+    json_t *error = fetching ? pause_transfer(get->cli, &fetch->wanted, EXIT_DISK) : NULL;
+    json_decref(error);
+    if (fetching)
+        cli_command_text(get->cli, hint, "resume %s", fetch->wanted.id);
+    fail(get, fetch,
+         failure_new("stdout", EXIT_DISK, fetching ? hint : NULL,
+                     "cannot write to stdout: %s%s%s%s", strerror(get->stream->failure),
+                     fetching ? "; " : "", fetching ? fetch->wanted.label : "",
+                     fetching ? " is paused" : ""));
+    return outcome_status(&get->outcome);
+}
+
+/* What cannot be written in order is not fetched either. */
+static void end_unreadable(struct get *get, json_t *error)
+{
+    struct fetch *fetch = &get->fetches[0];
+    if (fetch->stage != STAGE_ENDED && failure_exit(error) == EXIT_USAGE)
+        json_decref(pause_transfer(get->cli, &fetch->wanted, EXIT_USAGE));
+    failure_adopt(get->cli, error);
+    fail(get, fetch, error);
+}
+
+static bool is_for_stream(const struct get *get, const struct message *message)
+{
+    return get->stream != NULL && message->response && message->msgid != 0 &&
+           message->msgid == get->stream->msgid;
+}
+
+/* What was fetched may be whole before it is written. */
+static bool is_writing(struct get *get)
+{
+    if (get->stream == NULL || get->outcome.failed > 0)
+        return false;
+    if (get->stream->ended && get->done != NULL) {
+        report_done(get, &get->fetches[0], get->done);
+        json_decref(get->done);
+        get->done = NULL;
+    }
+    return !get->stream->ended;
+}
+
+static enum status next_message(struct get *get, struct message *out)
+{
+    return get->stream != NULL ? get_stream_next(get->stream, get->interrupt, out)
+                               : client_next(get->cli->client, get->cli->deadline_ms, out);
+}
+
+static void take_message(struct get *get, struct message *message)
+{
+    if (!is_for_stream(get, message)) {
+        on_message(get, message);
+        return;
+    }
+    json_t *error = get_stream_take(get->stream, message);
+    if (error != NULL)
+        end_unreadable(get, error);
+}
+
 static int follow_all(struct get *get)
 {
-    while (start_some(get) > 0) {
+    while (start_some(get) > 0 || is_writing(get)) {
         struct message message;
-        enum status status = client_next(get->cli->client, get->cli->deadline_ms, &message);
+        enum status status = next_message(get, &message);
         if (status == STATUS_CANCELLED)
             return get->cli->interactive ? leave_all(get) : pause_all(get);
+        if (status == STATUS_IO && get->stream != NULL && get->stream->failure != 0)
+            return end_unwritten(get);
         if (status != STATUS_OK) {
             fail_all(get, status);
             break;
         }
-        on_message(get, &message);
+        take_message(get, &message);
         message_dispose(&message);
     }
     return outcome_status(&get->outcome);
@@ -368,6 +451,25 @@ static int follow_all(struct get *get)
 static json_t *add(struct cli *cli, const char *group, const char *word, struct wanted *out)
 {
     return group != NULL ? wanted_add_file(cli, group, word, out) : wanted_add(cli, word, out);
+}
+
+static bool goes_to_stdout(const struct arguments *arguments)
+{
+    return strcmp(arguments_text(arguments, "output", ""), "-") == 0;
+}
+
+/* NULL; or what does not go with it. */
+static json_t *refuse_stdout(struct cli *cli, const struct arguments *arguments, size_t count)
+{
+    const char *other = cli->json                                 ? "--json"
+                        : arguments_has(arguments, "detach")      ? "--detach"
+                        : arguments_has(arguments, "verify-only") ? "--verify-only"
+                        : count > 1                               ? "several arguments"
+                                                                  : NULL;
+    if (!goes_to_stdout(arguments) || other == NULL)
+        return NULL;
+    return failure_new("usage", EXIT_USAGE, NULL,
+                       "-o - writes one file to stdout: it does not go with %s", other);
 }
 
 static int get_attached(struct cli *cli, const struct arguments *arguments)
@@ -396,7 +498,15 @@ static int get_attached(struct cli *cli, const struct arguments *arguments)
         get.interrupt = interrupt_open();
         client_watch(cli->client, get.interrupt);
     }
+    struct get_stream stream;
+    if (goes_to_stdout(arguments) && get.outcome.failed == 0) {
+        get_stream_init(&stream, cli, get.fetches[0].wanted.id);
+        get.stream = &stream;
+    }
     int status = follow_all(&get);
+    if (get.stream != NULL)
+        get_stream_dispose(&stream);
+    json_decref(get.done);
     interrupt_close(get.interrupt);
     progress_free(get.progress);
     for (size_t i = 0; i < get.count; i++)
@@ -428,16 +538,19 @@ static int get(struct cli *cli, const struct arguments *arguments)
 {
     const char *const *words, *group;
     size_t count = wanted_words(arguments, &words, &group);
-    if (arguments_has(arguments, "detach") ||
-        (cli->in_shell && !arguments_has(arguments, "follow")))
+    json_t *error = refuse_stdout(cli, arguments, count);
+    if (error != NULL)
+        return cli_fail(cli, error);
+    bool waits = arguments_has(arguments, "follow") || goes_to_stdout(arguments);
+    if (arguments_has(arguments, "detach") || (cli->in_shell && !waits))
         return cli_each(cli, words, count, add_one);
     return get_attached(cli, arguments);
 }
 
 int verb_get(struct cli *cli, const struct arguments *arguments)
 {
-    return arguments_has(arguments, "verify-only") ? verify_only(cli, arguments)
-                                                   : get(cli, arguments);
+    bool checks = arguments_has(arguments, "verify-only") && !goes_to_stdout(arguments);
+    return checks ? verify_only(cli, arguments) : get(cli, arguments);
 }
 
 int verb_download(struct cli *cli, const struct arguments *arguments)

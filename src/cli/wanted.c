@@ -65,7 +65,7 @@ static json_t *add_place(struct request *request, const struct arguments *argume
     const char *const *words, *group;
     char path[PATHS_SIZE];
     struct stat info;
-    if (out == NULL)
+    if (out == NULL || strcmp(out, "-") == 0)
         return NULL;
     if (out[0] == 0 || !cli_absolute(out, path))
         return failure_new("usage", EXIT_USAGE, NULL, "-o \"%s\": a folder or file is wanted", out);
@@ -113,7 +113,8 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
         request_bool(request, "force", true);
     if (arguments_has(arguments, "no-seed"))
         request_bool(request, "no_seed", true);
-    if (arguments_has(arguments, "sequential"))
+    const char *out = arguments_text(arguments, "output", "");
+    if (arguments_has(arguments, "sequential") || strcmp(out, "-") == 0)
         request_bool(request, "sequential", true);
     add_selection(request, arguments);
     if (arguments_has(arguments, "limit"))
@@ -125,7 +126,6 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
         return error;
     snprintf(wanted->id, sizeof wanted->id, "%lld", (long long)json_whole(wanted->added, "id", 0));
     wanted->attached = json_yes(wanted->added, "attached", false);
-    const char *out = arguments_text(arguments, "output", "");
     if (json_yes(wanted->added, "elsewhere", false) && strcmp(out, "-") != 0)
         cli_note(cli, "note: it is here already, where it was asked for first; -o changes nothing");
     return NULL;

@@ -390,6 +390,11 @@ static bool resolve_selection(struct add_request *request, const struct item *it
         item != NULL && item->metainfo != NULL ? item->metainfo : request->metainfo;
     if (!request->selects || metainfo == NULL)
         return true;
+    if (item != NULL && item->row.origin == ORIGIN_SHARE) {
+        call_fail(call, "usage", 2, NULL, "%s is shared from here: all of its files are here",
+                  item->row.name);
+        return false;
+    }
     enum status status =
         selection_resolve(&request->options, metainfo, request->options.choice, error);
     if (status == STATUS_OK)

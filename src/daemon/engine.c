@@ -72,7 +72,7 @@ static void wake_waiting_uploads(struct engine *engine)
     if (!uploads_have_room(&engine->uploads))
         return;
     DL_FOREACH(engine->items, item)
-    if (item->connections != NULL)
+    if (item->connections != NULL || item->readers != NULL)
         item_mark(item);
 }
 

@@ -97,22 +97,21 @@ static const struct {
     [TROUBLE_SELECTION] = {"no_file", 3, "kadpeer files ID lists them, get ID --select chooses"},
 };
 
-static void fail_with_trouble(struct follower *follower)
+void follow_fail(const struct item *item, struct call *call)
 {
-    const struct item *item = follower->item;
     enum item_trouble trouble = item->trouble;
     char needed[32], available[32];
     if (trouble != TROUBLE_NO_SPACE) {
         const char *hint = trouble == TROUBLE_CONFLICT && item->row.force
                                ? "-o DIR for another place" /* it was forced already */
                                : endings[trouble].hint;
-        call_fail(follower->call, endings[trouble].code, endings[trouble].exit, hint, "%s",
+        call_fail(call, endings[trouble].code, endings[trouble].exit, hint, "%s",
                   item->trouble_text);
         return;
     }
     item_format_size(item->space_needed, needed, sizeof needed);
     item_format_size(item->space_free, available, sizeof available);
-    call_fail(follower->call, "no_space", 9, NULL,
+    call_fail(call, "no_space", 9, NULL,
               "%lld %s paused: %s more needed, %s free; goes on by itself when there is room",
               (long long)item->row.id, item->row.name, needed, available);
 }
@@ -190,7 +189,7 @@ static bool end_if_over(struct follower *follower)
         return true;
     }
     if (item->trouble != TROUBLE_NONE && item->verifier == NULL) {
-        fail_with_trouble(follower);
+        follow_fail(item, follower->call);
         forget(follower);
         return true;
     }

@@ -15,4 +15,6 @@ void follow_metadata(struct item *item, struct call *call, uint64_t wait_ms);
 void followers_turn(struct item *item);
 uint64_t followers_due(const struct item *item);
 void followers_move(struct item *from, struct item *to);
+/* Ends a call as the trouble of the item says. */
+void follow_fail(const struct item *item, struct call *call);
 void followers_end(struct item *item); /* the transfer was removed */

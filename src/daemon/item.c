@@ -132,6 +132,7 @@ void item_free(struct item *item)
 {
     if (item == NULL)
         return;
+    uploads_forget(item); /* another one may come to lie at this address */
     finder_dispose(&item->finder);
     reshare_free(item->reshare);
     publisher_free(item->publisher);

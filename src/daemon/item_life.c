@@ -11,6 +11,7 @@
 #include "daemon/info_store.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_step.h"
+#include "daemon/reader.h"
 #include "daemon/remover.h"
 
 static int compare_ids(const struct item *a, const struct item *b)
@@ -110,6 +111,7 @@ static void merge(struct item *item, struct item *other)
     if (other->row.wish == WISH_PAUSE && !item->options.metadata_only)
         item_set_wish(other, WISH_RUN);
     followers_move(item, other);
+    readers_move(item, other);
     merges_add(&item->engine->merges, item->row.id, other->row.id);
     remover_start(item, false, NULL);
 }

@@ -16,6 +16,7 @@
 #include "daemon/node.h"
 #include "daemon/peer_connection.h"
 #include "daemon/piece_jobs.h"
+#include "daemon/reader.h"
 #include "daemon/remover.h"
 #include "daemon/seeding.h"
 #include "daemon/verify_call.h"
@@ -160,6 +161,7 @@ static void set_timer(struct item *item, uint64_t seeding_ends_ms)
     due_ms = earlier(due_ms, first_peer_due(item));
     due_ms = earlier(due_ms, verify_calls_due(item));
     due_ms = earlier(due_ms, mover_due(item));
+    due_ms = earlier(due_ms, readers_due(item));
     timer_set(item->timer, earlier(due_ms, seeding_ends_ms));
 }
 
@@ -187,6 +189,7 @@ void item_turn(struct item *item)
     uint64_t seeding_ends_ms = seeding_turn(item);
     verify_calls_turn(item);
     mover_turn(item);
+    readers_turn(item);
     first_peer_turn(item);
     followers_turn(item);
     set_timer(item, seeding_ends_ms);

@@ -10,6 +10,7 @@
 #include "daemon/follow.h"
 #include "daemon/item.h"
 #include "daemon/mover.h"
+#include "daemon/reader.h"
 #include "daemon/remover.h"
 #include "daemon/transfer_target.h"
 #include "daemon/verify_call.h"
@@ -96,6 +97,20 @@ static void verify(struct daemon *daemon, struct call *call)
         verify_call_start(item, call);
 }
 
+static void read_file(struct daemon *daemon, struct call *call)
+{
+    int64_t file = call_number(call, "file", -1), offset = call_number(call, "offset", 0);
+    struct item *item = daemon->stopping ? NULL : transfer_target_merged(daemon->engine, call);
+    if (item == NULL)
+        item = target_of(daemon, call);
+    if (item == NULL)
+        return;
+    if (offset < 0 || file >= METAINFO_FILES_MAX)
+        call_fail(call, "usage", 2, NULL, "there is no such place to read from");
+    else
+        reader_start(item, call, file < 0 ? READER_FILE_ONLY : (uint32_t)file, (uint64_t)offset);
+}
+
 static void move(struct daemon *daemon, struct call *call)
 {
     const char *dir = call_text(call, "dir", NULL);
@@ -130,6 +145,7 @@ const struct control_method methods_transfer[] = {
     {"transfer.pause", pause_transfers},
     {"transfer.resume", resume_transfers},
     {"transfer.verify", verify},
+    {"transfer.read", read_file},
     {"transfer.move", move},
     {"transfer.remove", remove_transfer},
     {NULL, NULL},

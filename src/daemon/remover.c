@@ -11,6 +11,7 @@
 #include "daemon/item.h"
 #include "daemon/item_step.h"
 #include "daemon/mover.h"
+#include "daemon/reader.h"
 #include "daemon/verify_call.h"
 #include "io/work.h"
 
@@ -131,6 +132,7 @@ void remover_start(struct item *item, bool with_data, struct call *call)
     followers_end(item);
     verify_calls_end(item);
     mover_end(item);
+    readers_end(item);
     first_peer_end(item);
     item_publish(item); /* withdraws */
     finder_turn(&item->finder);

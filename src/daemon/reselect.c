@@ -43,6 +43,17 @@ static void forget_plans(struct item *item)
     item->seen = NULL;
 }
 
+/* Also where all its bytes are here: in the border file. */
+static bool wants_more(const struct item *item)
+{
+    for (uint32_t i = 0; i < item->metainfo->file_count; i++) {
+        bool wanted = !item->metainfo->files[i].padding && item_options_selects(&item->options, i);
+        if (wanted && (item->expected == NULL || !item->expected[i].exists))
+            return true;
+    }
+    return item->missing > 0;
+}
+
 /* Complete, but more is wanted now. */
 static void reopen(struct item *item)
 {
@@ -61,11 +72,12 @@ void reselect_apply(struct item *item)
     item->reselecting = true;
     forget_plans(item);
     item_leave_out(item, item->storage);
-    if (item->row.complete && item->missing == 0) {
+    bool complete = item->row.complete;
+    if (complete && !wants_more(item)) {
         reselect_done(item);
         return;
     }
-    if (item->row.complete)
+    if (complete)
         reopen(item);
     item->placed = false;
     item_mark(item);
