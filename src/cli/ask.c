@@ -74,6 +74,7 @@ static json_t *wait_for_end(struct cli *cli, uint32_t msgid, const char *note, u
         if (refused || (message.msgid == msgid && message.response)) {
             *error = message.error;
             failure_adopt(cli, message.error);
+            buffer_dispose(&message.data);
             return message.body;
         }
         if (message.msgid == msgid) {

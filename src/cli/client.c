@@ -86,6 +86,7 @@ void message_dispose(struct message *message)
     json_decref(message->body);
     json_decref(message->error);
     message->body = message->error = NULL;
+    buffer_dispose(&message->data);
 }
 
 /* Waits until the socket is ready for `events`. */
@@ -145,18 +146,34 @@ static bool is_count(const msgpack_object *object, uint64_t most)
     return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 <= most;
 }
 
+/* As hexadecimal text it would cost more than all the rest. */
+static void take_data(msgpack_object_map *map, struct buffer *out)
+{
+    const msgpack_object_kv *last = map->size > 0 ? &map->ptr[map->size - 1] : NULL;
+    if (last == NULL || last->key.type != MSGPACK_OBJECT_STR || last->key.via.str.size != 4 ||
+        memcmp(last->key.via.str.ptr, "data", 4) != 0 || last->val.type != MSGPACK_OBJECT_BIN)
+        return;
+    buffer_add(out, last->val.via.bin.ptr, last->val.via.bin.size);
+    map->size--;
+}
+
 static enum status read_response(const msgpack_object *items, uint32_t count, struct message *out)
 {
     if (count != 4 || !is_count(&items[1], UINT32_MAX))
         return STATUS_MALFORMED;
     out->response = true;
     out->msgid = (uint32_t)items[1].via.u64;
-    if (items[2].type == MSGPACK_OBJECT_MAP)
+    if (items[2].type == MSGPACK_OBJECT_MAP) {
         out->error = json_from_msgpack(&items[2]);
-    else if (items[3].type == MSGPACK_OBJECT_NIL)
+    } else if (items[3].type == MSGPACK_OBJECT_NIL) {
         out->body = json_object();
-    else if (items[3].type == MSGPACK_OBJECT_MAP)
-        out->body = json_from_msgpack(&items[3]);
+    } else if (items[3].type == MSGPACK_OBJECT_MAP) {
+        msgpack_object result = items[3];
+        take_data(&result.via.map, &out->data);
+        out->body = json_from_msgpack(&result);
+    }
+    if (out->data.failed)
+        return STATUS_NO_MEMORY;
     return out->body != NULL || out->error != NULL ? STATUS_OK : STATUS_MALFORMED;
 }
 
@@ -208,6 +225,7 @@ static enum status read_more(struct client *client)
 enum status client_next(struct client *client, uint64_t deadline_ms, struct message *out)
 {
     *out = (struct message){0};
+    buffer_init(&out->data);
     for (;;) {
         switch (frame_feed(&client->frame, buffer_bytes(&client->in), CLIENT_MESSAGE_MAX)) {
         case FRAME_BAD:

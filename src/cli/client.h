@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "cli/request.h"
+#include "kadpeer/buffer.h"
 #include "kadpeer/status.h"
 
 #define CLIENT_FOREVER    UINT64_MAX
@@ -32,6 +33,8 @@ struct message {
     char event[CLIENT_EVENT_SIZE]; /* of a notification */
     json_t *body;                  /* result or params, an object; NULL in a failed response */
     json_t *error;                 /* of a failed response: the error map */
+    struct buffer data; /* the result's last field, if that is bytes of the name "data": the content
+                           of files, which is not in `body` */
 };
 void message_dispose(struct message *message);
 

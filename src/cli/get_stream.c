@@ -65,8 +65,9 @@ json_t *get_stream_take(struct get_stream *stream, struct message *message)
     stream->msgid = 0;
     if (error != NULL)
         return error;
-    if (!json_bytes(message->body, "data", &stream->next))
-        return failure_new("version", EXIT_VERSION, NULL, "the daemon gave no bytes");
+    buffer_dispose(&stream->next);
+    stream->next = message->data;
+    buffer_init(&message->data);
     stream->offset += stream->next.len;
     stream->all_asked =
         stream->next.len == 0 || stream->offset >= (uint64_t)json_whole(message->body, "size", 0);
@@ -113,6 +114,7 @@ static enum status wait_for_stdout(struct get_stream *stream, int interrupt)
 enum status get_stream_next(struct get_stream *stream, int interrupt, struct message *out)
 {
     *out = (struct message){0};
+    buffer_init(&out->data);
     enum status status = ask(stream);
     if (status != STATUS_OK)
         return status;

@@ -288,6 +288,8 @@ static enum attached attach(struct add_request *request, struct item *item)
     item_begin_again(item);
     item_save(item);
     bool rests = item->row.complete && item->row.no_seed && !item->options.reselects;
+    if (rests && request->no_seed && item->row.origin == ORIGIN_FETCH)
+        item_set_wish(item, WISH_STOP);
     if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);

@@ -75,9 +75,12 @@ def who_reads_slowly_holds_up_nothing_else(net):
     assert child.wait(30 * net.slow) == 0 and child.stderr.read() == b''
     again = peer.cli('get', peer.transfers()[0]['id'], '-o', '-', text=False)  # what is there
     assert again.exit == 0 and hashlib.sha1(again.out).hexdigest() == sha1_file(path), again.err
+    assert peer.call('transfer.resume', id=1)['changed'] == [1]
+    peer.wait_state(1, 'sharing')
     with open(net.path('out'), 'wb') as out:
-        child = peer.cli_start('get', link, '-o', '-', stdout=out)
+        child = peer.cli_start('get', link, '-o', '-', '--no-seed', stdout=out)
         assert child.wait(30 * net.slow) == 0
+    assert peer.transfers()[0]['state'] == 'complete', peer.transfers()
     assert sha1_file(net.path('out')) == sha1_file(path)
 
 
