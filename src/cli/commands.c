@@ -46,8 +46,7 @@ static const struct flag unshare_flags[] = {
 };
 
 static const struct flag get_flags[] = {
-    {"output", 'o', FLAG_PATH, "DIR|FILE|-",
-     "where it goes, '-' for stdout too; else as configured"},
+    {"output", 'o', FLAG_PATH, "DIR|FILE|-", "where it goes ('-': stdout); else as configured"},
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},
@@ -64,8 +63,7 @@ static const struct flag get_flags[] = {
 };
 
 static const struct flag download_flags[] = {
-    {"output", 'o', FLAG_PATH, "DIR|FILE|-",
-     "where it goes, '-' for stdout too; else as configured"},
+    {"output", 'o', FLAG_PATH, "DIR|FILE|-", "where it goes ('-': stdout); else as configured"},
     {"detach", 'd', FLAG_SWITCH, NULL, "print the id and return, fetch in the background"},
     {"follow", 'w', FLAG_SWITCH, NULL, "wait for its end; the shell does not without it"},
     {"wait", 0, FLAG_DURATION, "TIME", "how long without any source (60s)"},

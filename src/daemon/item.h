@@ -158,7 +158,7 @@ struct item {
     struct first_peer_call *first_peer_calls; /* utlist */
     struct endpoint had_all; /* the last peer that fetched and has all now; family 0: none */
     uint64_t had_all_ms;
-    struct reader *readers;      /* utlist */
+    struct reader *readers; /* utlist */
     struct remover *remover;
     struct mover *mover;
     struct move_call *move_call; /* who waits for it; NULL: nobody */
