@@ -28,18 +28,19 @@ class Rogue:
 
     shake: go through the handshake first. reads: take in what comes. serve(rogue, piece, begin,
     length): what to send for a request; then it claims to have everything, and unchokes. buffer:
-    bytes the system takes in ahead."""
+    bytes the system takes in ahead. address, port: where it comes from."""
 
     def __init__(self, endpoint, hash_hex, shake=True, fast=True, reads=True, peer_id=None,
-                 address=None, serve=None, buffer=None):
-        host, port = endpoint.rsplit(':', 1)
+                 address=None, port=0, serve=None, buffer=None):
+        host, to = endpoint.rsplit(':', 1)
         self.socket = socket.socket(socket.AF_INET)
         self.socket.settimeout(60)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         if address:
-            self.socket.bind((address, 0))
-        self.socket.connect((host, int(port)))
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((address, port))
+        self.socket.connect((host, int(to)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.hash = hash_hex
         self.peer_id = peer_id or b'-XX6666-' + os.urandom(12)

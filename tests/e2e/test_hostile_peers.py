@@ -3,6 +3,7 @@ of its connection, while an honest transfer beside it goes on: after each of the
 gets, or gives, one block more. What they do is in hostile_rows.py."""
 
 import os
+import socket
 import struct
 import threading
 
@@ -11,8 +12,8 @@ from harness import test
 from hostile_rows import (BITS, BROKEN, ENDLESS, FORGIVEN, OPENINGS, PIECE_LENGTH, PIECES, Liar,
                           flip_last, wrong_data)
 from kadnet import sha1_file
-from rogue import (BITFIELD, BLOCK, HAVE, INTERESTED, KEEP_ALIVE, PIECE, REQUEST, UNCHOKE, Rogue,
-                   extended, message)
+from rogue import (BITFIELD, BLOCK, HAVE, HAVE_ALL, INTERESTED, KEEP_ALIVE, PIECE, REQUEST, UNCHOKE,
+                   Rogue, extended, message)
 from torrentfile import encode, infohash, make_info
 
 SECONDS = 30.0  # until a counter must have moved, a connection must be gone
@@ -92,7 +93,7 @@ class HonestSeed(Seed):
 
     def __init__(self, net, daemon, info, content):
         super().__init__(info, content, pieces=[], address=net.next_address())
-        self.daemon, self.ident = daemon, None
+        self.daemon, self.ident, self.info_dict = daemon, None, info
 
     def go_on(self):
         missing = set(range(self.total)) - self.daemon.pieces(self.ident)
@@ -173,15 +174,32 @@ def who_was_banned_is_not_let_in_again(net):
     victim, seed, path = fetching(net)
     address = net.next_address()
     listens = extended(0, encode({'p': 7777}))  # it comes from another port each time
-    liar = Liar(seed.content, lambda *_: True, flip_last)
     before = victim.counters()
-    with Rogue(victim.daemon.endpoint, victim.hash, address=address, serve=liar) as rogue:
+    with Rogue(victim.daemon.endpoint, victim.hash, address=address) as rogue:
         rogue.put(listens)
+        rogue.serve = Liar(seed.content, lambda *_: True, flip_last)
+        rogue.put(message(HAVE_ALL) + message(UNCHOKE))
         assert rogue.hung_up.wait(SECONDS * net.slow)
     victim.wait(lambda: victim.counters()['wrong_data'] > before['wrong_data'], 'banned')
     with Rogue(victim.daemon.endpoint, victim.hash, address=address) as rogue:
         rogue.put(listens)
         assert rogue.hung_up.wait(SECONDS * net.slow), 'it is let in again'
+    victim.wait(lambda: victim.counters()['banned'] > before['banned'], 'refused')
+    completes(victim, seed, path)
+
+
+@test(deadline=150)
+def who_was_banned_where_we_dialled_it_is_not_let_in_from_there(net):
+    victim, seed, path = fetching(net)
+    before = victim.counters()
+    with Seed(seed.info_dict, seed.content, address=net.next_address(),
+              corrupt=lambda piece: True) as liar:
+        victim.daemon.call('transfer.add', link=victim.hash, dir=victim.daemon.downloads,
+                           **{'from': [liar.endpoint]})
+        victim.wait(lambda: victim.counters()['wrong_data'] > before['wrong_data'], 'banned')
+    host, port = liar.endpoint.rsplit(':', 1)
+    with Rogue(victim.daemon.endpoint, victim.hash, address=host, port=int(port)) as rogue:
+        assert rogue.hung_up.wait(SECONDS * net.slow), 'it is let in'
     victim.wait(lambda: victim.counters()['banned'] > before['banned'], 'refused')
     completes(victim, seed, path)
 
@@ -338,8 +356,10 @@ def a_thousand_connections_leave_room_for_an_honest_one(net):
     seed.go_on()
     before = victim.counters()
     silent = [Rogue(victim.daemon.endpoint, victim.hash, shake=False) for _ in range(100)]
-    victim.wait(lambda: victim.counters()['handshake_timeout'] >= before['handshake_timeout'] + 80,
-                'done waiting for most of them')
+    connections = lambda: victim.daemon.status()['connections']  # noqa: E731
+    timed_out = lambda: victim.counters()['handshake_timeout'] - before['handshake_timeout']  # noqa: E731
+    victim.wait(lambda: timed_out() >= 80 or connections() > 22, 'done waiting for most of them')
+    assert connections() <= 22, 'too many are waited for'
     victim.wait(lambda: sum(not rogue.hung_up.is_set() for rogue in silent) <= 20,
                 'rid of all but the last')
     with Rogue(victim.daemon.endpoint, victim.hash) as honest:
@@ -362,3 +382,38 @@ def one_address_gets_eight_connections(net):
     for rogue in many:
         rogue.close()
     completes(victim, seed, path)
+
+
+def dialled_without_an_answer(addresses):
+    """How many connections to them are in SYN-SENT."""
+    wanted = {struct.unpack('<I', bytes(map(int, address.split('.'))))[0] for address in addresses}
+    with open('/proc/net/tcp', encoding='ascii') as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(row[3] == '02' and int(row[2].split(':')[0], 16) in wanted for row in rows)
+
+
+@test
+def few_are_dialled_at_a_time(net):
+    """Addresses where nobody answers, as anybody can name them by the hundred."""
+    victim, seed, path = fetching(net, config={'network.max_half_open': 5})
+    deaf, knocking = [], []
+    for _ in range(30):
+        listener = socket.socket()
+        listener.bind((net.next_address(), 0))
+        listener.listen(0)
+        deaf.append(listener)
+        for _ in range(3):  # its queue is full
+            knocking.append(socket.socket())
+            knocking[-1].setblocking(False)
+            knocking[-1].connect_ex(listener.getsockname())
+    addresses = [listener.getsockname()[0] for listener in deaf]
+    own = dialled_without_an_answer(addresses)
+    victim.daemon.call('transfer.add', link=victim.hash, dir=victim.daemon.downloads,
+                       **{'from': ['%s:%d' % listener.getsockname() for listener in deaf]})
+    victim.wait(lambda: dialled_without_an_answer(addresses) - own >= 5, 'dialling')
+    for _ in range(10):
+        seed.go_on()
+        assert dialled_without_an_answer(addresses) - own <= 5
+    completes(victim, seed, path)
+    for one in deaf + knocking:
+        one.close()
