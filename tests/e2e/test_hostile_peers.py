@@ -292,6 +292,9 @@ def drip(rogue, data):
 def a_fetcher_fetches_on_beside_the_slow_and_the_silent(net):
     victim, seed, path = fetching(net)
     connect = lambda **options: Rogue(victim.daemon.endpoint, victim.hash, **options)  # noqa: E731
+    mute = socket.create_server((net.next_address(), 0))  # takes what is dialled, and says nothing
+    victim.daemon.call('transfer.add', link=victim.hash, dir=victim.daemon.downloads,
+                       **{'from': ['%s:%d' % mute.getsockname()]})
     silent, dripping = connect(shake=False), connect(shake=False)
     drip(dripping, handshake_bytes(victim.hash, bytes(20))[:67])
     claims = connect(serve=lambda *_: b'')
@@ -301,10 +304,11 @@ def a_fetcher_fetches_on_beside_the_slow_and_the_silent(net):
     shaken, in_length, in_body = connect(), connect(), connect()
     drip(in_length, KEEP_ALIVE * 1000)
     drip(in_body, message(BITFIELD, body=bytes(BITS)))
-    victim.wait(lambda: victim.counters()['handshake_timeout'] >= 2, 'rid of those without a handshake')
+    victim.wait(lambda: victim.counters()['handshake_timeout'] >= 3, 'rid of those without a handshake')
     victim.wait(lambda: victim.counters()['stalled'] >= 2, 'done waiting for blocks')
     assert silent.hung_up.wait(SECONDS) and dripping.hung_up.wait(SECONDS)
     completes(victim, seed, path)
+    mute.close()
     for rogue in (shaken, in_length, claims, one_byte, in_body, silent, dripping):
         rogue.close()
 
@@ -417,3 +421,22 @@ def few_are_dialled_at_a_time(net):
     completes(victim, seed, path)
     for one in deaf + knocking:
         one.close()
+
+
+@test
+def one_transfer_has_eighty_connections_of_its_own(net):
+    """Addresses where somebody listens, and never says a word."""
+    victim, seed, path = fetching(net)
+    mute = [socket.create_server((net.next_address(), 0)) for _ in range(110)]
+    connections = lambda: victim.daemon.status()['connections']  # noqa: E731
+    for first in range(0, len(mute), 30):
+        some = ['%s:%d' % listener.getsockname() for listener in mute[first:first + 30]]
+        victim.daemon.call('transfer.add', link=victim.hash, dir=victim.daemon.downloads,
+                           **{'from': some})
+    victim.wait(lambda: connections() >= 80, 'connected to many')
+    for _ in range(10):
+        seed.go_on()
+        assert connections() <= 80, connections()
+    completes(victim, seed, path)
+    for listener in mute:
+        listener.close()

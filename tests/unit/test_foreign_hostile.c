@@ -280,6 +280,62 @@ static void a_dripping_peer_keeps_no_piece_from_the_others(void **state)
     assert_int_equal(stage_stats(stage).pieces_have, PIECES);
 }
 
+static void requests_are_not_waited_for_for_ever(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, NOTHING);
+    struct foreign *peer = stage_meet_seed(stage, true);
+    assert_true(stage_knows(stage, peer).requests_out > 0);
+    for (unsigned second = 0; second < UNANSWERED_MS / 1000 - 1; second++) {
+        send_raw(peer, "00000000");
+        stage_pass(stage, 1000);
+    }
+    assert_false(foreign_is_closed(peer));
+    stage_pass(stage, 3000);
+    assert_true(foreign_is_closed(peer));
+    assert_int_equal(peer->reason, CLOSE_TIMEOUT);
+    assert_string_equal(peer->text, "does not answer requests");
+}
+
+/* ---- too much ---- */
+
+static void what_waits_for_a_peer_has_a_bound(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, EVERYTHING);
+    struct foreign *peer = stage_meet_interested(stage, true);
+    transfer_set_backlog(stage->transfer, peer->peer, BACKLOG_FATAL_BYTES, stage->now_ms);
+    assert_false(foreign_is_closed(peer));
+    transfer_set_backlog(stage->transfer, peer->peer, BACKLOG_FATAL_BYTES + 1, stage->now_ms);
+    assert_true(foreign_is_closed(peer));
+    assert_int_equal(peer->reason, CLOSE_TIMEOUT);
+}
+
+static void addresses_that_peers_tell_have_a_bound(void **state)
+{
+    struct stage *stage = *state;
+    struct transfer_action action;
+    unsigned found = 0;
+    stage_begin(stage, NOTHING);
+    for (unsigned p = 0; p < 2 * ACTIONS_FOUND_MAX / PEX_FIRST_ADDED_MAX; p++) {
+        struct foreign *peer = stage_meet(stage);
+        struct buffer body;
+        buffer_init(&body);
+        buffer_add_format(&body, "d5:added%u:", 6 * PEX_FIRST_ADDED_MAX);
+        for (unsigned i = 0; i < PEX_FIRST_ADDED_MAX; i++) {
+            const uint8_t address[6] = {203, 0, (uint8_t)p, (uint8_t)i, 1, 1};
+            buffer_add(&body, address, sizeof address);
+        }
+        buffer_add_byte(&body, 'e');
+        wire_put_extended(&peer->out, EXTENSION_PEX, buffer_bytes(&body), (struct bytes){0});
+        foreign_send(peer);
+        buffer_dispose(&body);
+    }
+    while (transfer_next_action(stage->transfer, &action))
+        found += action.type == ACTION_FOUND;
+    assert_int_equal(found, ACTIONS_FOUND_MAX);
+}
+
 /* ---- under another's name ---- */
 
 /* Dialled by somebody at 203.0.113.`host` who gives the peer id of `whom`. */
@@ -374,6 +430,9 @@ int main(void)
         stage_test(a_message_that_drips_is_not_waited_for_for_ever),
         stage_test(whole_messages_may_come_byte_by_byte),
         stage_test(a_dripping_peer_keeps_no_piece_from_the_others),
+        stage_test(requests_are_not_waited_for_for_ever),
+        stage_test(what_waits_for_a_peer_has_a_bound),
+        stage_test(addresses_that_peers_tell_have_a_bound),
         stage_test(nobody_is_hung_up_on_because_of_who_repeats_its_peer_id),
         stage_test(what_is_refused_is_counted_by_kind),
         stage_test(who_holds_a_slot_and_asks_for_nothing_makes_way),
