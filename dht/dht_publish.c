@@ -49,7 +49,8 @@ static bool is_crowded(const struct dht *dht, const struct id *key, enum record_
 static enum status keep(struct dht *dht, const struct id *key, enum record_kind kind,
                         struct bytes value, bool last)
 {
-    if (record_check(kind, key, value, dht_now_unix_s(dht)) != CODE_OK)
+    struct record_facts facts;
+    if (record_inspect(kind, key, value, dht_now_unix_s(dht), &facts) != CODE_OK)
         return STATUS_MALFORMED;
     if (is_outdone(dht, key, kind, value))
         return STATUS_CONFLICT;

@@ -108,7 +108,8 @@ void dht_cancel(struct dht *dht, uint32_t operation); /* no further event of it;
  * answers for it. Renewed at the kind's pace, jittered; a DHT_EVENT_PUBLISHED after each round.
  * A second call for the same key and kind replaces the value (for KIND_ENTRY: the one by the same
  * signing key and subject; for KIND_DROP: the one of the same body).
- * STATUS_MALFORMED: the kind's own check refuses the value. STATUS_CONFLICT: an item that is not
+ * STATUS_MALFORMED: the kind's own check refuses the value; signatures are not looked at again, the
+ * caller has made them, or read them from somewhere that did. STATUS_CONFLICT: an item that is not
  * newer than the one published. STATUS_FULL: too many records, or as many of that signing key under
  * this key as any node would keep. */
 enum status dht_publish(struct dht *dht, const struct id *key, enum record_kind kind,

@@ -68,6 +68,7 @@
 /* ---- publishing [protocol.md 2] ---- */
 
 #define PEER_REPUBLISH_MS       600000 /* the count of pieces held, while it grows */
+#define SIGN_GAP_MS             5      /* between the names of two transfers: some 5 of 0.1 ms */
 #define PUBLISH_AGAIN_MS        30000  /* after a refusal of our own node: too many records */
 #define AVAILABILITY_EVERY_MS   30000
 #define ENTRY_LIFE_S            (7 * 24 * 3600)

@@ -45,7 +45,8 @@ struct engine {
     unsigned jobs; /* in the pool */
     uint8_t publisher_seed[ED25519_SEED_BYTES];
     bool has_publisher_seed;
-    int64_t withdrawn_unix_s; /* see publisher.h */
+    int64_t withdrawn_unix_s; /* see publisher.h, like the next */
+    uint64_t signing_ms;
     char boot_id[40];
     size_t unshaken; /* accepted, their handshake still to come */
     bool limit_local;

@@ -107,6 +107,7 @@ static struct publisher_facts facts_of(struct item *item)
         .tcp_port = item->engine->daemon->port,
         .leaving = item->engine->stopping,
         .withdrawn_unix_s = &item->engine->withdrawn_unix_s,
+        .signing_ms = &item->engine->signing_ms,
     };
     if (item->metainfo != NULL) {
         facts.file_count = item->metainfo->file_count;

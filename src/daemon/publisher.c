@@ -31,6 +31,7 @@ struct publisher {
     size_t name_count;
     int64_t names_at_unix_s;
     uint64_t names_due_ms;
+    uint64_t names_turn_ms; /* when it may sign them; 0: it has not asked */
     uint64_t due_ms;
 };
 
@@ -288,10 +289,29 @@ static int64_t next_seq(const struct publisher *publisher, const struct publishe
     return now_unix_s > last ? now_unix_s : last + 1;
 }
 
+/* Signing ten thousand shares' names at once, as after a start, would hold the loop for seconds. */
+static bool is_its_turn(struct publisher *publisher, const struct publisher_facts *facts,
+                        uint64_t now_ms)
+{
+    if (publisher->names_turn_ms == 0) {
+        uint64_t free_ms = *facts->signing_ms;
+        publisher->names_turn_ms = free_ms > now_ms ? free_ms : now_ms;
+        *facts->signing_ms = publisher->names_turn_ms + SIGN_GAP_MS;
+    }
+    if (now_ms < publisher->names_turn_ms) {
+        is_due(publisher, publisher->names_turn_ms);
+        return false;
+    }
+    publisher->names_turn_ms = 0;
+    return true;
+}
+
 static void publish_names(struct publisher *publisher, const struct publisher_facts *facts,
                           uint64_t now_ms, int64_t now_unix_s)
 {
     if (publisher->names != NULL && now_ms < publisher->names_due_ms)
+        return;
+    if (!is_its_turn(publisher, facts, now_ms))
         return;
     if (publisher->names == NULL && !make_keys(publisher, facts))
         return;

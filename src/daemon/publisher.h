@@ -37,6 +37,7 @@ struct publisher_facts {
     uint16_t tcp_port;
     int64_t *withdrawn_unix_s; /* the highest sequence number of any entry taken back in this run:
                                   what is published after it must have a higher one */
+    uint64_t *signing_ms;      /* when the next of all transfers may sign its names */
     const uint8_t *seed_key;   /* ED25519_SEED_BYTES; NULL: names can't be signed */
 };
 

@@ -94,6 +94,7 @@ struct fixture {
     uint8_t seed[ED25519_SEED_BYTES];
     struct id sha1;
     int64_t withdrawn_unix_s;
+    uint64_t signing_ms;
     uint64_t now_ms;
     int64_t now_unix_s;
 };
@@ -116,6 +117,7 @@ static int set_up(void **state)
         .tcp_port = 4711,
         .seed_key = f->seed,
         .withdrawn_unix_s = &f->withdrawn_unix_s,
+        .signing_ms = &f->signing_ms,
     };
     f->now_ms = 1000000;
     f->now_unix_s = 1800000000;
@@ -317,6 +319,7 @@ static void what_is_shared_again_at_once_has_a_higher_number(void **state)
     f->publisher = publisher_new(&f->node);
     share(f);
     f->facts.running = true;
+    pass(f, SIGN_GAP_MS); /* in the same second */
     update(f);
     assert_true(entry_at(f, word("holiday")).seq > withdrawn);
 }
@@ -384,6 +387,31 @@ static void what_is_published_is_listed(void **state)
     assert_true(id_equal(&records[0].key, &f->facts.infohash));
 }
 
+static void names_of_many_transfers_are_signed_one_after_the_other(void **state)
+{
+    struct fixture *f = *state;
+    struct publisher *others[10];
+    share(f);
+    update(f);
+    size_t each = count_published(&f->node, KIND_ENTRY); /* at once: nobody else signs now */
+    assert_true(each > 0);
+    f->node.calls = 0;
+    for (size_t i = 0; i < 10; i++) {
+        f->facts.infohash.bytes[19] = (uint8_t)(i + 1);
+        others[i] = publisher_new(&f->node);
+        publisher_update(others[i], &f->facts, f->now_ms, f->now_unix_s);
+        assert_int_equal(publisher_due(others[i]), f->now_ms + (i + 1) * SIGN_GAP_MS);
+    }
+    assert_int_equal(f->node.calls, 10); /* peer records alone */
+    for (size_t i = 0; i < 10; i++) {
+        f->facts.infohash.bytes[19] = (uint8_t)(i + 1);
+        f->node.calls = 0;
+        publisher_update(others[i], &f->facts, publisher_due(others[i]), f->now_unix_s);
+        assert_int_equal(f->node.calls, each);
+        publisher_free(others[i]);
+    }
+}
+
 static void how_many_have_the_peer_record_is_known_while_it_is_published(void **state)
 {
     struct fixture *f = *state;
@@ -415,6 +443,7 @@ int main(void)
         TEST(a_changed_infohash_moves_its_records),
         TEST(a_refusal_of_our_own_node_is_tried_again_later),
         TEST(what_is_published_is_listed),
+        TEST(names_of_many_transfers_are_signed_one_after_the_other),
         TEST(how_many_have_the_peer_record_is_known_while_it_is_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
