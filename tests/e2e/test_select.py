@@ -1,12 +1,13 @@
 """get --select and --sequential."""
 
+import hashlib
 import os
 
 from btpeer import Seed
 from harness import test
 from kadnet import ControlError, sha1_file, tree_of
 from test_disk import small_disk
-from torrentfile import make_info
+from torrentfile import make_info, write_torrent
 
 KIB, MIB = 1 << 10, 1 << 20
 FILES = {'a.bin': 150 * KIB, 'empty.txt': 0, 'sub/b.bin': 300 * KIB, 'sub/c.txt': 10 * KIB,
@@ -147,3 +148,66 @@ def sequential_asks_for_piece_after_piece(net):
                           '--sequential')
         assert result.exit == 0, result
         assert len(seed.served) >= 192 and seed.served == sorted(seed.served), seed.served
+
+
+# ---- beyond 4 GiB ----
+
+GIB = 1 << 30
+
+
+class Zeros:
+    """Bytes of a content that is zeros but for some runs, {offset: bytes}."""
+
+    def __init__(self, runs):
+        self.runs = runs
+
+    def __getitem__(self, part):
+        out = bytearray(part.stop - part.start)
+        for offset, run in self.runs.items():
+            first, last = max(offset, part.start), min(offset + len(run), part.stop)
+            if first < last:
+                out[first - part.start:last - part.start] = run[first - offset:last - offset]
+        return bytes(out)
+
+
+def large_album(net, piece_length):
+    """Two files of 5 and 95 GiB, and a small one between them: the info dictionary, all bytes,
+    and those of the small one."""
+    sizes = {'a.bin': 5 * GIB + 3, 'b.bin': 3 * piece_length, 'c.bin': 95 * GIB}
+    small = net.rng.randbytes(sizes['b.bin'])
+    content, total = Zeros({sizes['a.bin']: small}), sum(sizes.values())
+    zeros = hashlib.sha1(bytes(piece_length)).digest()
+    pieces = bytearray(zeros * (total // piece_length))
+    first = sizes['a.bin'] // piece_length
+    for piece in range(first, first + 4):
+        start = piece * piece_length
+        pieces[piece * 20:piece * 20 + 20] = hashlib.sha1(
+            content[start:start + piece_length]).digest()
+    pieces += hashlib.sha1(bytes(total % piece_length)).digest()
+    info = {'files': [{'length': size, 'path': [name]} for name, size in sizes.items()],
+            'name': 'large', 'piece length': piece_length, 'pieces': bytes(pieces)}
+    return info, content, small
+
+
+def blocks_below(folder):
+    """Bytes that the disk gave for it."""
+    return sum(os.stat(os.path.join(parent, name)).st_blocks * 512
+               for parent, _, names in os.walk(folder) for name in names)
+
+
+@test
+def of_100_gib_only_the_selected_bytes_are_fetched_and_kept(net):
+    peer = net.daemon('peer', config={'transfer.reserve': 0})
+    info, content, small = large_album(net, MIB)
+    torrent = write_torrent(net.path('large.torrent'), info)
+    with Seed(info, content) as seed:
+        result = peer.cli('get', torrent, '--from', seed.endpoint, '--select', 'b.bin')
+        assert result.exit == 0, result
+    folder = os.path.join(peer.downloads, 'large')
+    assert shown(folder) == {'b.bin': hashlib.sha1(small).hexdigest()}, os.listdir(folder)
+    assert blocks_below(folder) < 9 * MIB, blocks_below(folder)
+    ident = peer.transfers()[0]['id']
+    assert peer.transfer(ident)['pieces'] == {'have': 4, 'total': len(info['pieces']) // 20}
+    target = net.path('moved')
+    assert peer.cli('move', ident, target).exit == 0
+    assert peer.cli('get', ident, '-o', '-', text=False).out == small
