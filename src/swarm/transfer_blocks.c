@@ -171,6 +171,7 @@ void blocks_complete(struct transfer *transfer)
     if (transfer->needed.set > 0)
         return;
     pieces_trim(&transfer->pieces);
+    holdings_drop_interest(transfer); /* their slots are for others now */
     actions_push(transfer, (struct transfer_action){.type = ACTION_COMPLETE});
 }
 

@@ -104,6 +104,8 @@ const char *holdings_have(struct transfer *transfer, struct peer *peer, uint32_t
     if (bitfield_is_full(&peer->has)) {
         uncount(transfer, peer);
         count(transfer, peer);
+        if (!peer->we_choke)
+            serve_admit(transfer); /* it needs its slot no more */
     }
     if (bitfield_has(&transfer->needed, piece)) {
         peer->useful++;

@@ -60,6 +60,12 @@ static bool is_stuck(const struct transfer *transfer, const struct peer *peer)
     return peer->told_backlog > 0 && transfer->now_ms - peer->taken_ms >= UNREAD_MS;
 }
 
+/* Who has everything may take some seconds to say that it wants no more. */
+static bool wants_some(const struct transfer *transfer, const struct peer *peer)
+{
+    return peer->they_want && !peer->seed && !is_stuck(transfer, peer);
+}
+
 struct ballot {
     struct peer *peers[PEER_SLOTS];
     struct choker_peer values[PEER_SLOTS];
@@ -75,7 +81,7 @@ static void collect(const struct transfer *transfer, struct ballot *ballot)
         ballot->values[ballot->count++] =
             (struct choker_peer){.peer = peer->handle,
                                  .rate_bps = rate_bps(&peer->down, transfer->now_ms),
-                                 .interested = peer->they_want && !is_stuck(transfer, peer),
+                                 .interested = wants_some(transfer, peer),
                                  .unchoked = !peer->we_choke,
                                  .joined_ms = peer->joined_ms,
                                  .turn_ms = peer->turn_ms};

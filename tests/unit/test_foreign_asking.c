@@ -129,6 +129,18 @@ static void a_piece_one_alone_was_to_give_is_open_when_he_leaves(void **state)
     assert_int_equal(foreign_counts(meet_holder_of_first(stage, true), "request 0 "), 2);
 }
 
+/* The slot it gave us is for others then, and must not stay empty until a round. */
+static void who_is_complete_says_so_at_once(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, ALL_BUT_FIRST);
+    struct foreign *peer = stage_meet_seed(stage, true);
+    stage_give_piece(peer, 0);
+    foreign_hears(peer);
+    transfer_piece_checked(stage->transfer, 0, STATUS_OK, stage->now_ms);
+    assert_non_null(strstr(foreign_hears(peer), "not-interested\n"));
+}
+
 /* Without the fast extension an unchoke begins anew; with it, what was owed may never be answered.
  */
 static void after_an_unchoke_the_queue_is_filled_anew(void **state)
@@ -393,6 +405,7 @@ int main(void)
         stage_test(without_reqq_it_is_250),
         stage_test(between_ours_it_may_be_more),
         stage_test(what_is_allowed_fast_is_asked_for_while_choked),
+        stage_test(who_is_complete_says_so_at_once),
         stage_test(a_piece_one_alone_was_to_give_is_open_when_he_gives_no_more),
         stage_test(a_piece_one_alone_was_to_give_is_open_when_he_leaves),
         stage_test(after_an_unchoke_the_queue_is_filled_anew),

@@ -236,6 +236,21 @@ static void a_choked_newcomer_gets_a_start(void **state)
     assert_int_equal(foreign_counts(b, "reject"), 1);
 }
 
+/* Some clients take ten seconds to say that they want no more. */
+static void who_has_everything_needs_no_slot(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin_with_slots(stage, EVERYTHING, 1);
+    struct foreign *a = stage_meet(stage), *b = stage_meet(stage);
+    foreign_say(a, WIRE_INTERESTED);
+    foreign_say(b, WIRE_INTERESTED);
+    foreign_hears(a);
+    assert_int_equal(foreign_counts(b, "unchoke"), 0);
+    for (uint32_t piece = 0; piece < PIECES; piece++)
+        foreign_say_piece(a, WIRE_HAVE, piece);
+    assert_int_equal(foreign_counts(b, "unchoke"), 1);
+}
+
 /* What is split among a crowd is a whole piece for nobody. */
 static void of_a_crowd_of_newcomers_a_few_get_a_start(void **state)
 {
@@ -296,6 +311,7 @@ int main(void)
         stage_test(a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection),
         stage_test(a_seed_with_one_slot_serves_one_after_the_other),
         stage_test(a_choked_newcomer_gets_a_start),
+        stage_test(who_has_everything_needs_no_slot),
         stage_test(of_a_crowd_of_newcomers_a_few_get_a_start),
         stage_test(a_seed_suggests_different_pieces_to_those_it_serves),
     };
