@@ -1,3 +1,5 @@
+#include <utlist.h>
+
 #include "swarm/transfer_private.h"
 
 /* Every invariant that a bug has broken or could break silently. For tests: O(pieces x peers). */
@@ -64,6 +66,22 @@ static bool peer_fits(const struct transfer *transfer, const struct peer *peer)
            requests_fit(transfer, peer);
 }
 
+/* Who is held will be told: he waits for a limit, or has been given something by it. */
+static bool limits_fit(const struct transfer *transfer)
+{
+    size_t granted = 0, waiting = 0, listed = 0;
+    const struct limited *limited;
+    FOR_EACH_PEER (transfer, i, peer) {
+        if (peer->held && !peer->down_limit.waits && !peer->down_limit.granted)
+            return false;
+        granted += peer->down_limit.granted;
+        waiting += peer->down_limit.waits;
+    }
+    DL_FOREACH(transfer->down_limiter.waiting, limited)
+    listed++;
+    return granted == transfer->down_limiter.granted && waiting == listed;
+}
+
 static bool promises_fit(const struct transfer *transfer)
 {
     size_t promised = 0, listed = 0;
@@ -95,6 +113,8 @@ bool transfer_valid(const struct transfer *transfer)
         seeds += peer->seed;
     }
     if (live != transfer->live_count || seeds != transfer->seeds || live > PEERS_MAX)
+        return false;
+    if (!limits_fit(transfer))
         return false;
     if (transfer->metainfo == NULL)
         return true;

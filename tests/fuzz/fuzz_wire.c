@@ -1,6 +1,7 @@
 /* A transfer with two peers; one says what the input says, after its handshake.
  *
- * The first byte: 1 fast, 2 extensions, 4 metainfo known, 8 one of ours, 16 we have everything.
+ * The first byte: 1 fast, 2 extensions, 4 metainfo known, 8 one of ours, 16 we have everything,
+ * 32 what moves is limited.
  * Then, again and again: a byte below 128 and so many bytes and one more from the peer; or one
  * from 128 on: that many half seconds pass, less 128. */
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include "content/metainfo.h"
 #include "kadpeer/bytes.h"
 #include "kadpeer/sha1.h"
+#include "swarm/limiter.h"
 #include "swarm/transfer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,6 +43,17 @@ static struct transfer *make_transfer(const struct metainfo *metainfo, uint8_t f
     rng_init_seed(&config.rng, flags);
     return transfer_new(&config, (flags & 4) != 0 ? metainfo : NULL,
                         (flags & 20) == 20 ? all : NULL, 1000);
+}
+
+static void limit(struct transfer *transfer, struct limiter all[2])
+{
+    for (int i = 0; i < 2; i++) {
+        limiter_init(&all[i], NULL, 1000);
+        limiter_set_rate(&all[i], 20000, 1000);
+    }
+    struct transfer_limits limits = {
+        .down_bps = 10000, .up_bps = 30000, .all_down = &all[0], .all_up = &all[1]};
+    transfer_set_limits(transfer, &limits, 1000);
 }
 
 static uint32_t add_peer(struct transfer *transfer, const struct metainfo *metainfo, uint8_t flags,
@@ -112,6 +125,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct transfer *transfer = make_transfer(&metainfo, data[0]);
     uint32_t peer = add_peer(transfer, &metainfo, data[0], 1);
     add_peer(transfer, &metainfo, 3, 2);
+    struct limiter all[2];
+    if ((data[0] & 32) != 0)
+        limit(transfer, all);
     uint64_t now_ms = 1000;
     for (size_t at = 1; at < size;) {
         uint8_t op = data[at++];
