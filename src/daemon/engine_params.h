@@ -38,8 +38,8 @@
 /* ---- disk ---- */
 
 #define CHECKS_AT_A_TIME                                                                           \
-    2 /* pieces hashed and written for one transfer: more threads would                            \
-         wait for the lock of the one file */
+    2 /* jobs that hash and write pieces of one transfer: more threads would wait for the lock of  \
+         the one file. What waits for them is hashed side by side */
 #define SETTLE_BYTES     (8u << 20) /* verified pieces that wait for one write to the catalog … */
 #define SETTLE_MS        10 /* … at most so long: a write for each costs more than SHA-1 */
 #define SYNC_BYTES       (64u << 20) /* written since the last sync [protocol.md 4] */

@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "content/piece_check.h"
 #include "daemon/item.h"
 #include "io/work.h"
-#include "kadpeer/sha1.h"
 
 struct piece_job {
-    struct work work;
+    struct work work; /* of the first of those that are checked together */
     struct item *item;
-    struct piece_job *next; /* item->waiting_checks or item->checked */
+    struct piece_job *next; /* item->waiting_checks, those checked together, or item->checked */
     uint32_t piece;
     struct bytes data;
     enum status status;
@@ -21,51 +21,63 @@ struct piece_job {
 
 /* ---- in the pool ---- */
 
-static void run_check(void *user)
+static void run_checks(void *user)
 {
-    struct piece_job *job = user;
-    const struct metainfo *metainfo = job->item->metainfo;
-    struct id found = sha1_of(job->data), wanted = metainfo_piece_hash(metainfo, job->piece);
-    if (!id_equal(&found, &wanted)) {
-        job->status = STATUS_MISMATCH;
-        return;
+    struct piece_check checks[PIECE_CHECKS_MAX];
+    struct piece_job *first = user, *job;
+    size_t count = 0;
+    for (job = first; job != NULL; job = job->next, count++)
+        checks[count] = (struct piece_check){.piece = job->piece, .data = job->data};
+    piece_checks_run(first->item->storage, checks, count);
+    count = 0;
+    for (job = first; job != NULL; job = job->next, count++) {
+        job->status = checks[count].status;
+        job->free_bytes = checks[count].free_bytes;
+        job->error = checks[count].error;
     }
-    struct storage *storage = job->item->storage;
-    job->status = storage_write(storage, (uint64_t)job->piece * metainfo->piece_length, job->data,
-                                &job->error);
-    if (job->status == STATUS_NO_SPACE)
-        storage_free_space(storage, &job->free_bytes, NULL);
-    else if (job->status == STATUS_MISMATCH)
-        job->status = STATUS_IO; /* of a piece, MISMATCH is about its SHA-1 */
 }
 
 /* ---- back on the loop ---- */
 
-static void check_done(void *user, bool cancelled);
+static void checks_done(void *user, bool cancelled);
 
+/* The first that wait, as many as are worth checking together. */
+static struct piece_job *take_waiting(struct item *item)
+{
+    struct piece_job *first = item->waiting_checks, *last = first;
+    for (size_t count = 1; last->next != NULL && count < piece_checks_wanted(); count++)
+        last = last->next;
+    item->waiting_checks = last->next;
+    if (last->next == NULL)
+        item->waiting_last = NULL;
+    last->next = NULL;
+    return first;
+}
+
+/* Nothing waits for company: only what had to wait anyway is checked together. */
 static void start_waiting(struct item *item)
 {
     while (item->waiting_checks != NULL && item->running_checks < CHECKS_AT_A_TIME) {
-        struct piece_job *job = item->waiting_checks;
-        item->waiting_checks = job->next;
-        if (job->next == NULL)
-            item->waiting_last = NULL;
+        struct piece_job *first = take_waiting(item);
         item->running_checks++;
-        work_start(&job->work, item->engine->daemon->loop, run_check, check_done, job);
+        work_start(&first->work, item->engine->daemon->loop, run_checks, checks_done, first);
     }
 }
 
-static void check_done(void *user, bool cancelled)
+static void checks_done(void *user, bool cancelled)
 {
-    struct piece_job *job = user;
-    struct item *item = job->item;
-    if (cancelled)
-        job->status = STATUS_CANCELLED;
+    struct piece_job *jobs = user, *job;
+    struct item *item = jobs->item;
     if (item->checked == NULL)
         item->checked_since_ms = engine_now(item->engine);
-    job->next = item->checked;
-    item->checked = job;
-    item->checked_bytes += job->data.len;
+    while ((job = jobs) != NULL) {
+        jobs = job->next;
+        if (cancelled)
+            job->status = STATUS_CANCELLED;
+        job->next = item->checked;
+        item->checked = job;
+        item->checked_bytes += job->data.len;
+    }
     item->running_checks--;
     start_waiting(item);
     item_mark(item);
