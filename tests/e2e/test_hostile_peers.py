@@ -388,12 +388,16 @@ def one_address_gets_eight_connections(net):
     completes(victim, seed, path)
 
 
-def dialled_without_an_answer(addresses):
-    """How many connections to them are in SYN-SENT."""
-    wanted = {struct.unpack('<I', bytes(map(int, address.split('.'))))[0] for address in addresses}
-    with open('/proc/net/tcp', encoding='ascii') as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    return sum(row[3] == '02' and int(row[2].split(':')[0], 16) in wanted for row in rows)
+def dialled_without_an_answer(daemon):
+    """How many of its connections are in SYN-SENT. The table is read in parts, while some end and
+    others begin: the least of three looks."""
+    own = '%08X' % struct.unpack('<I', bytes(map(int, daemon.address.split('.'))))
+
+    def look():
+        with open('/proc/net/tcp', encoding='ascii') as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return sum(row[3] == '02' and row[1].startswith(own) for row in rows)
+    return min(look() for _ in range(3))
 
 
 @test
@@ -410,14 +414,12 @@ def few_are_dialled_at_a_time(net):
             knocking.append(socket.socket())
             knocking[-1].setblocking(False)
             knocking[-1].connect_ex(listener.getsockname())
-    addresses = [listener.getsockname()[0] for listener in deaf]
-    own = dialled_without_an_answer(addresses)
     victim.daemon.call('transfer.add', link=victim.hash, dir=victim.daemon.downloads,
                        **{'from': ['%s:%d' % listener.getsockname() for listener in deaf]})
-    victim.wait(lambda: dialled_without_an_answer(addresses) - own >= 5, 'dialling')
+    victim.wait(lambda: dialled_without_an_answer(victim.daemon) >= 5, 'dialling')
     for _ in range(10):
         seed.go_on()
-        assert dialled_without_an_answer(addresses) - own <= 5
+        assert dialled_without_an_answer(victim.daemon) <= 5
     completes(victim, seed, path)
     for one in deaf + knocking:
         one.close()
