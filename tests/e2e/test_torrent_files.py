@@ -121,7 +121,8 @@ def what_is_known_to_trackers_alone_is_not_found_and_says_so(net):
     link = f'magnet:?xt=urn:btih:{infohash(info)}&tr=http%3A%2F%2Ftracker.example%2Fannounce'
     private = write_torrent(net.path('private.torrent'), {**info, 'private': 1, 'name': 'other.bin'},
                             announce=TRACKERS[0])
-    for word, said in ((link, 'none knows it'), (private, 'a private transfer is not searched for')):
+    peer.wait_event('joined')
+    for word, said in ((link, 'no source for'), (private, 'a private transfer is not searched for')):
         result = peer.cli('get', word, '--wait', '1')
         assert result.exit == 3 and said in result.err, result
         assert 'trackers are not asked' in result.err and '--from' in result.err, result
