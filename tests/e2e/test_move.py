@@ -137,14 +137,17 @@ def a_kill_in_the_middle_loses_nothing(net):
     peer.wait_event(lambda e: e['what'] == 'piece' and e['have'] > 60)
     peer.call('transfer.pause', id=ident)
     have = peer.transfer(ident)['pieces']['have']
-    for i, least in enumerate((1, 20 * MIB, 36 * MIB)):
+    for i, least in enumerate((1, 20 * MIB, 36 * MIB, 10 * MIB)):
         target = disks[(i + 1) % 2]
         call = peer.stream('transfer.move', id=ident, dir=target)
         peer.wait_until(lambda: copied_bytes(target) >= least or
                         peer.transfer(ident)['path'].startswith(target + '/'), what='copying')
         call.control.close()
-        peer.kill9()
-        peer.start()
+        if i < 3:
+            peer.kill9()
+            peer.start()
+        else:
+            peer.restart()  # ends within its 5 s
         peer.wait_until(lambda: (t := peer.transfer(ident))['path'].startswith(target + '/') and
                         t['reason'] is None, what='moved')
         assert os.listdir(target) in (['album.part'], ['album']), os.listdir(target)
@@ -155,3 +158,26 @@ def a_kill_in_the_middle_loses_nothing(net):
     peer.call('transfer.resume', id=ident)
     done = peer.follow(ident)
     assert tree_of(done['path']) == digests
+
+
+@test
+def removed_on_the_way_nothing_stays(net):
+    disks = [net.path('near'), small_disk(net, 200 * MIB)]
+    _, seed, peer = net.star('seed', 'peer', config={'transfer.reserve': 0})
+    link = seed.share(net.make_file('film.bin', 80 * MIB))['link']
+    ident = peer.add(link, dir=disks[0])
+    peer.follow(ident)
+    call = peer.stream('transfer.move', id=ident, dir=disks[1])
+    peer.wait_until(lambda: copied_bytes(disks[1]) or os.path.exists(f'{disks[1]}/film.bin'),
+                    what='copying')
+    try:
+        peer.call('transfer.move', id=ident, dir=disks[0])
+    except ControlError as error:
+        assert error.code == 'busy', error
+    peer.call('transfer.remove', id=ident, data=True)
+    try:
+        call.finish(30 * net.slow)
+    except ControlError as error:
+        assert error.code == 'removed', error
+    call.control.close()
+    assert not os.listdir(disks[0]) and not os.listdir(disks[1])
