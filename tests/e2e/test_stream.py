@@ -133,3 +133,22 @@ def what_is_fetched_by_its_sha1_is_compared_before_it_is_written(net):
     result = peer.cli('get', sha1_file(path), '-o', '-', text=False)
     assert result.exit == 0, result.err
     assert hashlib.sha1(result.out).hexdigest() == sha1_file(path)
+
+
+@test
+def what_came_later_in_the_file_is_no_reason_to_write_holes(net):
+    peer = net.daemon('peer')
+    path = net.make_file('film.bin', 40 * PIECE)
+    info, content = make_info(path, length=PIECE), open(path, 'rb').read()
+    with Seed(info, content, pieces=range(10, 40)) as part, Seed(info, content) as whole:
+        link = f'magnet:?xt=urn:btih:{part.hash}'
+        ident = peer.add(link, **{'from': [part.endpoint]})
+        peer.wait_until(lambda: peer.transfer(ident)['pieces']['have'] == 30, what='the later part')
+        reading = peer.stream('transfer.read', id=ident, offset=0)
+        later = peer.call('transfer.read', id=ident, offset=20 * PIECE)
+        assert later['data'] == content[20 * PIECE:20 * PIECE + len(later['data'])] != b''
+        child = peer.cli_start('-q', 'get', ident, '-o', '-')
+        peer.add(link, **{'from': [whole.endpoint]})
+        assert read_all(child) == sha1_file(path) and child.wait(30 * net.slow) == 0
+        with reading.control:
+            assert reading.finish(30 * net.slow)['data'] == content[:PIECE]
