@@ -139,3 +139,15 @@ def what_cannot_be_a_limit_is_refused(net):
     assert peer.cli('limit', '77').exit == 3
     assert 'say 500K' in peer.cli('limit', '--down', '500').err
     assert peer.json('limit')[1][0]['down'] == 0
+
+
+@test
+def what_was_fetched_is_complete_after_its_time(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={'transfer.seed_time': '1s'})
+    status, lines = peer.json('get', link)
+    assert status == 0, lines
+    peer.wait_state(lines[-1]['id'], 'complete')
+    peer.restart()
+    assert peer.transfers()[0]['state'] == 'complete'
