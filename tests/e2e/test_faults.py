@@ -2,7 +2,8 @@
 ends in a state that says what is wrong, nothing wrong is ever called right, and all goes on when
 the cause is gone.
 
-KADPEER_FAULTS_RUNS=N makes each sweep N runs long (0: one for every call there is)."""
+KADPEER_FAULTS_RUNS=N makes each sweep N runs long (0: one for every call there is), KADPEER_KILLS=N
+kills so often."""
 
 import contextlib
 import errno
@@ -13,12 +14,14 @@ import sqlite3
 from faults import FOREVER, SHORT, Faults
 from harness import test
 from kadnet import ControlClosed, ControlError, Dead, sha1_file
+from people import log_in, make_circle, start_download, upload, wait_file
 
 KIB, MIB = 1 << 10, 1 << 20
 PIECE = 64 * KIB
 ENDED = ('sharing', 'error', 'no_space', 'missing_files', 'complete')
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE)
 RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
+KILLS = int(os.environ.get('KADPEER_KILLS', '20'))
 
 
 class Sweep:
@@ -47,11 +50,7 @@ class Sweep:
 
     def check_pieces(self, ident):
         """What it says to have is on disk, and right."""
-        try:
-            have = self.peer.pieces(ident)
-        except ControlError as error:  # it knows nothing of the content yet
-            assert error.code == 'not_known', error
-            return set()
+        have = _pieces_or_none(self.peer, ident)
         folder = self.peer.downloads
         for name in ('notes.bin', 'notes.bin.part'):
             with contextlib.suppress(FileNotFoundError):
@@ -372,3 +371,98 @@ def restart_of_the_machine_verifies_what_was_not_synced(net):
     sweep.seed.start(port=sweep.seed.port)
     sweep.peer.call('transfer.resume', id=ident)
     sweep.finish(ident)
+
+
+# ---- somebody kills it ----
+
+def _pieces_or_none(peer, ident):
+    try:
+        return peer.pieces(ident)
+    except ControlError as error:  # it knows nothing of the content yet
+        assert error.code == 'not_known', error
+        return set()
+
+
+class Kills:
+    """A seed and a peer, killed at random moments of transfers until `count` kills are done."""
+
+    def __init__(self, net, count):
+        self.net = net
+        self.count = count
+        self.done = 0
+        self.reported = set()  # pieces the peer has told of
+
+    def take_in(self, peer, ident):
+        self.reported |= {e['piece'] for e in peer.events
+                          if e['what'] == 'piece' and e.get('id') == ident}
+
+    def kill(self, victim, peer, ident):
+        """Waits for a few pieces, kills, and looks at what the peer still has."""
+        before = len(self.reported)
+        wanted = self.net.rng.randrange(6)
+        with contextlib.suppress(TimeoutError):
+            peer.wait_until(lambda: self.take_in(peer, ident) or
+                            len(self.reported) - before >= wanted or
+                            any(e['what'] == 'done' for e in peer.events), 10)
+        victim.process.kill()
+        peer.drain(0.05)  # what it had said before it died
+        self.take_in(peer, ident)
+        if victim is peer:
+            victim.kill9()
+        else:
+            victim.wait_end(20)
+        victim.start(port=victim.port)
+        self.done += 1
+
+
+def _killed_transfers(net, count, peer, seed, begin, content):
+    """begin() adds the transfer to the peer and gives its id."""
+    kills = Kills(net, count)
+    while kills.done < count:
+        ident = begin()
+        kills.reported = set()
+        while kills.done < count:
+            victim = net.rng.choice((peer, peer, seed))
+            kills.kill(victim, peer, ident)
+            have = _pieces_or_none(peer, ident)
+            lost = kills.reported - have
+            assert not lost, f'after kill {kills.done}: {sorted(lost)} were reported and are gone'
+            if len(have) == (len(content) + PIECE - 1) // PIECE:
+                break
+        peer.call('transfer.resume', id=ident)
+        done = peer.wait_state(ident, 'sharing', timeout=120)
+        with open(done['path'], 'rb') as file:
+            assert file.read() == content, 'what was fetched is wrong'
+        peer.call('transfer.remove', id=ident, data=True)
+    net.note(f'{kills.done} kills')
+
+
+@test(deadline=max(120, KILLS * 3))
+def kills_of_both_sides_lose_no_verified_piece(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('big.bin', 16 * MIB)
+    link = seed.share(path, piece_size=PIECE)['link']
+    with open(path, 'rb') as file:
+        content = file.read()
+    _killed_transfers(net, KILLS, peer, seed,
+                      lambda: peer.add(link, **{'from': [seed.endpoint]}), content)
+
+
+@test(deadline=max(120, KILLS * 6))
+def kills_during_a_transfer_of_a_group_lose_no_verified_piece(net):
+    ada, bob = make_circle(net, 'study', 'ada', 'bob')
+    path = net.make_file('big.bin', 16 * MIB)
+    upload(ada, path, 'study', piece_size=PIECE)
+    with open(path, 'rb') as file:
+        content = file.read()
+
+    def log_in_both(daemon):
+        log_in(daemon, 'ada' if daemon is ada else 'bob')
+
+    start = type(ada).start
+    for daemon in (ada, bob):  # whoever was killed is nobody before he logs in again
+        daemon.start = lambda daemon=daemon, **options: (start(daemon, **options),
+                                                         log_in_both(daemon))[0]
+    wait_file(bob, 'study', 'big.bin')
+    _killed_transfers(net, max(4, KILLS // 5), bob, ada,
+                      lambda: start_download(bob, 'study', 'big.bin'), content)
