@@ -47,10 +47,15 @@ static void remove_empty_folders(struct storage *storage, struct beneath *walk)
 
 /* ---- what is there ---- */
 
-static bool is_there(int folder, const char *name)
+/* Whether anything has the name. *status is not OK when that cannot be told. */
+static bool is_there(int folder, const char *name, enum status *status, struct storage_error *error)
 {
     struct stat stat;
-    return fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+    if (fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    if (errno != ENOENT && errno != ENOTDIR && *status == STATUS_OK)
+        *status = storage_fail(error, errno, name);
+    return false;
 }
 
 enum status storage_look(struct storage *storage, struct storage_presence *out,
@@ -60,8 +65,8 @@ enum status storage_look(struct storage *storage, struct storage_presence *out,
     *out = (struct storage_presence){.partial = false};
     enum status status = storage_walk_begin(storage, false, &walk, error);
     if (status == STATUS_OK) {
-        out->partial = is_there(walk.root, storage->partial_name);
-        out->final = is_there(walk.root, storage->target);
+        out->partial = is_there(walk.root, storage->partial_name, &status, error);
+        out->final = is_there(walk.root, storage->target, &status, error);
     }
     storage_walk_end(&walk);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -365,10 +370,11 @@ static int rename_free(int dir, const char *from, const char *to)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
-    if (is_there(dir, to)) { /* a file system without the flag: the best it can do */
+    struct stat stat; /* a file system without the flag: the best it can do */
+    if (fstatat(dir, to, &stat, AT_SYMLINK_NOFOLLOW) == 0)
         errno = EEXIST;
+    if (errno != ENOENT)
         return -1;
-    }
     return renameat(dir, from, dir, to);
 }
 
@@ -382,8 +388,11 @@ static enum status merge_file(struct storage *storage, struct beneath *from, str
     storage_file_path(storage, storage->partial_name, file, path);
     storage_file_path(storage, storage->target, file, new_path);
     int folder = beneath_folder_of(from, path, false, &last);
-    if (folder < 0 || !is_there(folder, last))
-        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (folder < 0 && errno != ENOENT)
+        return storage_fail(error, errno, path);
+    if (folder < 0 || !is_there(folder, last, &status, error))
+        return status;
     int new_folder = beneath_folder_of(to, new_path, true, &new_last);
     if (new_folder < 0 || renameat(folder, last, new_folder, new_last) != 0)
         return storage_fail(error, errno, new_path);
@@ -449,7 +458,8 @@ static enum status finish_files(struct storage *storage, struct storage_error *e
     pthread_rwlock_rdlock(&storage->lock);
     enum status status = storage_walk_begin(storage, true, &walk, error);
     bool nothing_written = storage->metainfo->total_length == 0;
-    if (status == STATUS_OK && !nothing_written && !is_there(walk.root, storage->partial_name))
+    bool there = status == STATUS_OK && is_there(walk.root, storage->partial_name, &status, error);
+    if (status == STATUS_OK && !nothing_written && !there)
         status = storage_fail(error, ENOENT, storage->partial_name);
     if (status == STATUS_OK)
         status = make_empty_files(storage, &walk, error);

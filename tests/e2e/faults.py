@@ -17,7 +17,7 @@ KINDS = ('allocate', 'open', 'read', 'write', 'append', 'sync', 'rename', 'remov
 RULE = struct.Struct('6Q')  # calls, first, last, failed, error, failed_at
 PATH_SIZE = 512
 FOLDER_AT = RULE.size * len(CALLERS) * len(KINDS)
-SIZE = FOLDER_AT + PATH_SIZE + 8 + PATH_SIZE
+SIZE = FOLDER_AT + PATH_SIZE + 8 + PATH_SIZE + 8
 FOREVER = (1 << 64) - 1
 SHORT = FOREVER  # as error: half of what was to be read or written is
 
@@ -33,6 +33,7 @@ class Faults:
         with open(self.path, 'w+b') as file:
             file.truncate(SIZE)
             self.page = mmap.mmap(file.fileno(), SIZE)
+        struct.pack_into('Q', self.page, SIZE - 8, 1)  # nobody pulls the plug: syncs need no time
 
     @property
     def env(self):

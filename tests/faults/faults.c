@@ -119,6 +119,11 @@ bool faults_fails(const void *address, enum faults_kind kind)
     return faults_fails_or_halves(address, kind, NULL);
 }
 
+bool faults_without_sync(void)
+{
+    return page != NULL && page->without_sync != 0;
+}
+
 size_t faults_share_of(size_t len, bool half)
 {
     return half && len > 1 ? len / 2 : len;

@@ -56,6 +56,7 @@ struct faults_page {
     char folder[FAULTS_PATH_SIZE]; /* "": not looked for */
     _Atomic uint64_t loop_writes;
     char loop_write[FAULTS_PATH_SIZE]; /* the first of them */
+    _Atomic uint64_t without_sync;     /* not 0: a sync that does not fail does nothing */
 };
 
 struct faults_page *faults_page(void);

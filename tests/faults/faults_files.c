@@ -203,14 +203,18 @@ int fsync(int fd)
 {
     NEXT(fsync);
     faults_note_write(CALLER, fd, NULL);
-    return faults_fails(CALLER, CALL_SYNC) ? -1 : next(fd);
+    if (faults_fails(CALLER, CALL_SYNC))
+        return -1;
+    return faults_without_sync() ? 0 : next(fd);
 }
 
 int fdatasync(int fd)
 {
     NEXT(fdatasync);
     faults_note_write(CALLER, fd, NULL);
-    return faults_fails(CALLER, CALL_SYNC) ? -1 : next(fd);
+    if (faults_fails(CALLER, CALL_SYNC))
+        return -1;
+    return faults_without_sync() ? 0 : next(fd);
 }
 
 int sync_file_range(int fd, off64_t at, off64_t len, unsigned flags)

@@ -20,6 +20,7 @@
 bool faults_fails(const void *address, enum faults_kind kind);
 /* *half: it is to be done by half. */
 bool faults_fails_or_halves(const void *address, enum faults_kind kind, bool *half);
+bool faults_without_sync(void);
 size_t faults_share_of(size_t len, bool half);
 
 /* Of what serves files and sockets. */

@@ -9,9 +9,9 @@ static uint64_t number; /* of the call that fails; 0: no sweep */
 static uint64_t failed;
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { STRIDE = 3 };
+enum { STRIDE = 11 };
 #else
-enum { STRIDE = 1 };
+enum { STRIDE = 3 };
 #endif
 
 static uint64_t stride(void)
@@ -50,10 +50,14 @@ uint64_t sweep(const struct sweep *how, void (*scenario)(void *user), void *user
     uint64_t steps = stride(), tried = 0;
     current = how;
     failed = 1;
+    faults_page()->without_sync = 1;
     /* what libraries set up once is not to be failed, or to be taken for a leak */
     number = UINT64_MAX;
     run_one(scenario, user);
-    number = 1 + test_seed(1) % steps;
+    uint64_t calls = faults_page()->rules[how->caller][how->kind].calls;
+    if (calls == 0)
+        return 0;
+    number = 1 + test_seed(1) % (steps < calls ? steps : calls);
     do {
         run_one(scenario, user);
         number += steps;

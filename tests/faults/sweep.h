@@ -1,8 +1,8 @@
 /* Runs a scenario once for every call that can fail in it: the first time the first of them fails,
  * then the second, until a run comes to its end without reaching the one that should have failed.
  *
- * KADPEER_FAULTS_STRIDE=N takes every N-th only, from a start that the seed says (N is 1 unless set
- * or the sanitizers slow everything down). */
+ * KADPEER_FAULTS_STRIDE=N takes every N-th only, from a start that the seed says; N is 3 unless
+ * set, and 11 where the sanitizers slow everything down. */
 #pragma once
 
 #include "faults.h"
