@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "content/hasher.h"
+#include "kadpeer/sha1.h"
 #include "support/storage_fixture.h"
 #include "sweep.h"
 
@@ -157,27 +158,48 @@ static void halves_are_made_whole(void **state)
 
 /* ---- hashing ---- */
 
+/* Pieces that are said to be right are counted; none is said to be wrong. */
+static unsigned hash_pieces(struct fixture *f)
+{
+    const struct hasher_result *results;
+    struct hasher *hasher = hasher_new(f->storage);
+    unsigned right = 0;
+    uint64_t done = 0;
+    if (hasher == NULL)
+        return 0;
+    hasher_begin(hasher, 0, piece_count(f), NULL);
+    while (hasher_step(hasher, UINT64_MAX, &done)) {
+        size_t count = hasher_results(hasher, &results);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t at = (uint64_t)results[i].piece * PIECE;
+            struct id wanted = sha1_of(bytes_of(f->bytes + at, piece_size(f, results[i].piece)));
+            assert_int_not_equal(results[i].status, STATUS_MISMATCH);
+            if (results[i].status != STATUS_OK)
+                continue;
+            assert_true(id_equal(&results[i].hash, &wanted));
+            right++;
+        }
+    }
+    hasher_free(hasher);
+    return right;
+}
+
 static void hash(void *user)
 {
-    const struct sweep *how = user;
     void *state = NULL;
     struct fixture *f = begin(&state, LAYOUT);
-    struct id sums[16], again[16];
     bool done = false;
+    (void)user;
     assert_int_equal(write_all(f), STATUS_OK);
     open_storage(f, "root");
     sweep_begin();
-    enum status status = hasher_pieces(f->storage, 0, piece_count(f), sums, &f->error);
+    unsigned right = hash_pieces(f);
     struct hasher_files *files = hasher_files_new(f->storage);
     if (files != NULL)
         hasher_files_step(files, UINT64_MAX, &done, &f->error);
     bool failed = sweep_cure();
-    assert_true(failed || (status == STATUS_OK && done));
-    assert_int_equal(hasher_pieces(f->storage, 0, piece_count(f), again, &f->error), STATUS_OK);
-    if (status == STATUS_OK)
-        assert_memory_equal(sums, again, piece_count(f) * sizeof sums[0]);
-    else
-        assert_true(status != STATUS_MISMATCH || how->error == FAULTS_SHORT);
+    assert_true(failed || (right == piece_count(f) && done));
+    assert_int_equal(hash_pieces(f), piece_count(f));
     hasher_files_free(files);
     end(&state);
 }
