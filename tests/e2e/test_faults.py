@@ -3,7 +3,7 @@ ends in a state that says what is wrong, nothing wrong is ever called right, and
 the cause is gone.
 
 KADPEER_FAULTS_RUNS=N makes each sweep N runs long (0: one for every call there is), KADPEER_KILLS=N
-kills so often."""
+kills so often, KADPEER_FILES=N is how many files a large share has."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ import sqlite3
 
 from faults import FOREVER, SHORT, Faults
 from harness import test
-from kadnet import ControlClosed, ControlError, Dead, sha1_file
+from kadnet import ControlClosed, ControlError, Dead, sha1_file, tree_of
 from people import log_in, make_circle, start_download, upload, wait_file
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -22,6 +22,7 @@ ENDED = ('sharing', 'error', 'no_space', 'missing_files', 'complete')
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE)
 RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
 KILLS = int(os.environ.get('KADPEER_KILLS', '20'))
+FILES = int(os.environ.get('KADPEER_FILES', '1000'))
 
 
 class Sweep:
@@ -335,6 +336,55 @@ def loop_never_writes_to_downloads(net):
     count, first = sweep.faults.loop_writes()
     assert count == 0, f'{count} writes from the loop, the first to {first}'
     assert sweep.faults.calls('us', 'write') > 0
+
+
+# ---- many files, long pieces ----
+
+def _open_files(daemon, folder):
+    """How many of its open files lie below the folder."""
+    count = 0
+    for fd in os.listdir(f'/proc/{daemon.pid}/fd'):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f'/proc/{daemon.pid}/fd/{fd}').startswith(folder)
+    return count
+
+
+@test(deadline=400)
+def share_of_many_files_keeps_few_of_them_open(net):
+    faults = Faults(net)
+    seed = net.daemon('seed', faults=Faults(net, 'seed-faults'))
+    peer = net.daemon('peer', bootstrap=[seed], faults=faults)
+    album, content = net.path('album'), net.rng.randbytes(FILES + 1500)
+    for i in range(FILES):
+        if i % 100 == 0:
+            os.makedirs(os.path.join(album, str(i // 100)))
+        with open(os.path.join(album, str(i // 100), str(i)), 'wb') as file:
+            file.write(content[i:i + i % 1500])
+    link = seed.share(album, piece_size=PIECE)['link']
+    ident = peer.add(link, **{'from': [seed.endpoint]})
+    most = {seed: 0, peer: 0}
+
+    def is_done():
+        for daemon, folder in ((seed, album), (peer, peer.downloads)):
+            most[daemon] = max(most[daemon], _open_files(daemon, folder))
+        return peer.transfer(ident)['state'] == 'sharing'
+
+    peer.wait_until(is_done, 300)
+    net.note(f'open files at most: {most[seed]} of the seed, {most[peer]} of the peer')
+    assert 0 < max(most.values()) <= 64 + 4 * 4, most  # the cache's, and those of the threads
+    assert tree_of(os.path.join(peer.downloads, 'album')) == tree_of(album)
+
+
+@test
+def pieces_of_64_mib_travel(net):
+    seed = net.daemon('seed')
+    peer = net.daemon('peer', bootstrap=[seed])
+    path = net.make_file('big.bin', 100 * MIB)
+    link = seed.share(path, piece_size=64 * MIB)['link']
+    ident = peer.add(link, **{'from': [seed.endpoint]})
+    done = peer.wait_state(ident, 'sharing')
+    assert peer.call('transfer.pieces', id=ident)['total'] == 2
+    assert sha1_file(done['path']) == sha1_file(path)
 
 
 # ---- the machine stops ----
