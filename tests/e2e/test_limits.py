@@ -67,8 +67,8 @@ def a_change_holds_while_it_runs(net):
     peer = net.daemon('peer', config={**LAN, 'transfer.down': '20K'})
     ident = peer.add(link)
     peer.wait_until(lambda: peer.transfer(ident)['downloaded'] > 0, what='with some of it')
-    peer.ok('limit', '--down', '1G')
     peer.ok('limit', '--down', '10K', ident)
+    peer.ok('limit', '--down', '1G')
     assert peer.transfer(ident)['done'] < 16 * MIB
     peer.ok('limit', '--down', '0', ident)
     peer.wait_state(ident, 'sharing')
@@ -113,7 +113,7 @@ def limits_survive_a_restart_and_a_changed_config_counts(net):
     assert (said['down'], said['peers']) == (100 << 10, 7), said
 
 
-@test
+@test(deadline=150.0)
 def a_limit_on_peers_closes_who_is_one_too_many(net):
     seed = net.daemon('seed', config={**LAN, 'transfer.up': '10K'})
     shared = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)
@@ -128,7 +128,7 @@ def a_limit_on_peers_closes_who_is_one_too_many(net):
     seed.ok('limit', ident, '--peers', '1')
     seed.wait_until(lambda: connected() == 1, what='with one peer')
     seed.ok('limit', ident, '--peers', '0')
-    seed.wait_until(lambda: connected() == 3, what='with all of them again')
+    seed.wait_until(lambda: connected() == 3, timeout=90, what='with all of them again')
 
 
 @test
