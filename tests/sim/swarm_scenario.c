@@ -10,7 +10,7 @@
 enum {
     PIECES_MOST = 2048,
     MANY_PEERS = 200, /* from here on pieces are four times as large */
-    BLOCKS_MOST = 4 << 20,
+    BLOCKS_MOST = 16 << 20,
     LINGER_MS = 30000,
 };
 

@@ -34,7 +34,8 @@ struct scenario {
     unsigned connections;
     uint64_t seed;
     /* Bytes are counted in units of so many: size, pieces and rates are divided by it, so that
-     * fewer blocks do for as much. 0: as needed for some minutes. */
+     * fewer blocks do for as much. 0: as needed for some minutes. The transfer's own pauses and
+     * margins stay as they are: from about 16 on they come too soon, and blocks are asked twice. */
     unsigned scale;
     uint64_t limit_s; /* 0: 20 times the bound */
     bool check;
