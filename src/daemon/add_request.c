@@ -361,6 +361,10 @@ static struct item *add_new(struct add_request *request, enum status *status)
     *status = fill_row(request, &row) ? catalog_add_transfer(engine->daemon->catalog, &row)
                                       : STATUS_NO_MEMORY;
     struct item *item = *status == STATUS_OK ? item_new(engine, &row) : NULL;
+    if (item == NULL && *status == STATUS_OK) { /* or it would be in the way of the next try */
+        catalog_remove_transfer(engine->daemon->catalog, row.id);
+        *status = STATUS_NO_MEMORY;
+    }
     if (item == NULL) {
         free_row(&row);
         return NULL;

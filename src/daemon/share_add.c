@@ -77,6 +77,8 @@ static enum status add_new(struct share_job *job)
                                              : STATUS_NO_MEMORY;
     struct item *item = status == STATUS_OK ? item_new(engine, &row) : NULL;
     if (item == NULL) {
+        if (status == STATUS_OK) /* or it would be in the way of the next try */
+            catalog_remove_transfer(engine->daemon->catalog, row.id);
         free_row(&row);
         return status != STATUS_OK ? status : STATUS_NO_MEMORY;
     }
