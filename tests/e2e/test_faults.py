@@ -9,6 +9,7 @@ import contextlib
 import errno
 import itertools
 import os
+import random
 import sqlite3
 
 from faults import FOREVER, SHORT, Faults
@@ -22,6 +23,7 @@ ENDED = ('sharing', 'error', 'no_space', 'missing_files', 'complete')
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE)
 RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
 KILLS = int(os.environ.get('KADPEER_KILLS', '20'))
+SAMPLE = random.Random(os.environ.get('KADPEER_TEST_SEED', '1'))  # the same calls in each run
 FILES = int(os.environ.get('KADPEER_FILES', '1000'))
 
 
@@ -105,7 +107,7 @@ class Sweep:
         by_kind = [[one for one in every if one[0] == kind] for kind in kinds]
         chosen = []
         for ones in itertools.cycle([ones for ones in by_kind if ones]):
-            chosen.append(self.net.rng.choice(ones))
+            chosen.append(SAMPLE.choice(ones))
             if len(chosen) == RUNS:
                 return chosen
 
@@ -189,9 +191,9 @@ def socket_call_that_fails_costs_a_connection_at_most(net):
         net.note(f'calls by {caller}: {counts}')
         for kind in (kind for kind in kinds if counts[kind] > 0):
             for _ in range(max(1, (RUNS or 200) // 4)):
-                error, first = net.rng.choice(kinds[kind]), net.rng.randint(1, counts[kind])
+                error, first = SAMPLE.choice(kinds[kind]), SAMPLE.randint(1, counts[kind])
                 net.note(f'{caller} {kind} {first}: error {error}')
-                sweep.faults.arm(caller, kind, error, first, first + net.rng.randrange(3))
+                sweep.faults.arm(caller, kind, error, first, first + SAMPLE.randrange(3))
                 with contextlib.suppress(ControlClosed, ConnectionError):
                     sweep.begin()
                     sweep.wait_calls(caller, kind, first)
@@ -237,9 +239,9 @@ def start_that_fails_says_why_and_the_next_one_works(net):
     one.stop()
     refused = 0
     for _ in range(RUNS or 400):
-        caller, kind, error = net.rng.choice(kinds)
-        first = net.rng.randint(1, counts[caller + kind])
-        last = net.rng.choice((first, FOREVER))
+        caller, kind, error = SAMPLE.choice(kinds)
+        first = SAMPLE.randint(1, counts[caller + kind])
+        last = SAMPLE.choice((first, FOREVER))
         text = f'{caller} {kind} {first}{"" if last == first else " and on"}: error {error}'
         net.note(text)
         faults.cure()
