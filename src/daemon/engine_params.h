@@ -32,7 +32,7 @@
 #define CHUNKS_KEPT_BYTES       (4u << 20)   /* unused ones kept for the next who asks */
 #define CHUNKS_KEPT_ALONE_BYTES (512u << 10) /* the same while there is one peer */
 #define LOOK_MS                 1000         /* between two looks at shared files by their names */
-#define CHUNKS_SPARE_MAX        16           /* chunks whose memory is used again */
+#define CHUNKS_SPARE_MAX        32           /* chunks whose memory is used again */
 #define CHUNK_KEPT_MS           5000         /* then even these go: an idle daemon is small */
 
 /* ---- disk ---- */

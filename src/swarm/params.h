@@ -87,7 +87,7 @@
 
 /* ---- memory ---- */
 
-#define MEMORY_DEFAULT_BYTES (48u << 20) /* piece buffers of one transfer */
+#define MEMORY_DEFAULT_BYTES (40u << 20) /* piece buffers of one transfer */
 #define MEMORY_PIECES_MIN    3 /* whatever the budget: one coming, one checked, one more */
 
 /* ---- serving ---- */
