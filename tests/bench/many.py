@@ -14,6 +14,7 @@ SHARES = 10_000
 SHARE_BYTES = 1024
 NODES = 10  # beside the daemon that is measured
 IDLE_S = 60
+RENEWALS_S = 100  # puts a second that are no burst any more
 TRANSFERS = 50
 TRANSFER_MIB = 8
 PEERS = 200
@@ -33,9 +34,14 @@ def queries(daemon, method):
 # ---- shares ----
 
 def announced(daemon):
-    """Until no record waits to be put for the first time."""
-    while daemon.call("node.status")["overlays"][0]["operations"]:
-        time.sleep(1)
+    """Until every record has been put for the first time: what is put then are renewals."""
+    before = queries(daemon, "put")
+    while True:
+        time.sleep(5)
+        now = queries(daemon, "put")
+        if now - before < 5 * RENEWALS_S:
+            return
+        before = now
 
 
 def shares(net):
