@@ -2,6 +2,7 @@
 could tell the world (DHT, local discovery, port mapping) is off; they hear of peers by a tracker."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -103,6 +104,8 @@ class Transmission(Client):
         self.session = ''
         self.run('transmission-daemon', '--foreground', '--config-dir', home)
         self.wait_until(self.answers, 'ready')
+        with contextlib.suppress(OSError):  # it would stay behind when the daemon is killed
+            os.unlink(f'/tmp/tr_session_id_{self.session}')
         return self
 
     def wait_until(self, question, what, timeout=PATIENCE):
