@@ -68,14 +68,16 @@
 
 /* ---- upkeep, shelves ---- */
 
-#define UPKEEP_MS          HOUR_MS      /* +- 30 % */
-#define UPKEEP_RECORDS     8            /* pages and parts one member looks after an hour */
-#define PART_RENEW_MS      (2 * DAY_MS) /* nodes keep parts for 7 days */
-#define SHELF_LIFE_S       (30 * DAY_S)
-#define SHELF_RENEW_S      (20 * DAY_S)     /* signed anew when less is left of it than that */
-#define SHELF_GAP_MS       1000             /* between two versions of ours */
-#define SHELF_QUARREL_MS   (10 * MINUTE_MS) /* … when another device of ours wrote it too */
-#define SHELVES_WINDOW     4
-#define SHELVES_CYCLE_MS   (10 * MINUTE_MS) /* all members' shelves once, as often as HEAD */
-#define SHELVES_GAP_MIN_MS (30 * 1000)      /* between two; a person who asks does not wait */
-#define GROUP_ENTRIES_MAX  100000           /* of all shelves: about 40 MB */
+#define UPKEEP_MS              HOUR_MS      /* +- 30 % */
+#define UPKEEP_RECORDS         8            /* pages and parts one member looks after an hour */
+#define PART_RENEW_MS          (2 * DAY_MS) /* nodes keep parts for 7 days */
+#define SHELF_LIFE_S           (30 * DAY_S)
+#define SHELF_RENEW_S          (20 * DAY_S) /* signed anew when less is left of it than that */
+#define SHELF_GAP_MS           1000         /* between two versions of ours */
+#define SHELF_CHECK_MS         5000         /* then it is looked at, as others see it */
+#define SHELF_QUARREL_FIRST_MS 5000 /* another device of ours wrote it too: again after that … */
+#define SHELF_QUARREL_MS       (10 * MINUTE_MS) /* … doubled up to this */
+#define SHELVES_WINDOW         4
+#define SHELVES_CYCLE_MS       (10 * MINUTE_MS) /* all members' shelves once, as often as HEAD */
+#define SHELVES_GAP_MIN_MS     (30 * 1000)      /* between two; a person who asks does not wait */
+#define GROUP_ENTRIES_MAX      100000           /* of all shelves: about 40 MB */

@@ -260,8 +260,11 @@ struct group {
     struct shelf shelf; /* ours */
     size_t shelf_cap;
     uint64_t shelf_seq, shelf_expiry_unix_s;
-    bool shelf_dirty;
+    bool shelf_dirty, shelf_unchecked; /* unchecked: not seen in the table since it was written */
     uint64_t shelf_written_ms;
+    uint8_t shelf_sha256[SHA256_BYTES];          /* of the record that was written last */
+    uint64_t shelf_quarrel_ms;                   /* another device of ours wrote it, last … */
+    unsigned shelf_quarrels;                     /* … so often in a row */
     struct buffer shelf_blob, shelf_blob_before; /* sealed lists, to be given out */
     struct member_shelf *shelves;                /* of the others, in the order of the roster */
     size_t shelf_count;
@@ -472,7 +475,7 @@ void upkeep_published(struct group *group, const struct id *key);
 
 /* ---- group_shelf.c: ours; group_shelves.c: the others' ---- */
 
-void shelf_write(struct group *group); /* when it is due */
+void shelf_due(struct group *group);
 void shelf_touch(struct group *group); /* it has to be written anew */
 void shelf_seen(struct group *group, const struct looking *looking);
 void shelf_withdraw(struct group *group);
@@ -482,6 +485,7 @@ void shelves_match_roster(struct group *group);
 void shelves_dispose(struct group *group);
 void shelves_sweep(struct group *group, size_t count);
 void shelves_due(struct group *group);
+void shelves_look_at_own(struct group *group);
 void shelves_done(struct group *group, struct looking *looking);
 struct id shelf_key(const struct public_key *member);
 

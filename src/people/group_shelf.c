@@ -100,13 +100,15 @@ static bool sign(struct group *group, struct bytes body)
         group->shelf_seq++;
         group->shelf_expiry_unix_s = expiry;
         group->shelf_written_ms = group->now_ms;
-        publish(group, buffer_bytes(&value));
+        struct bytes all = buffer_bytes(&value);
+        sha256_of_parts(&all, 1, group->shelf_sha256);
+        publish(group, all);
     }
     buffer_dispose(&value);
     return ok;
 }
 
-void shelf_write(struct group *group)
+static void shelf_write(struct group *group)
 {
     struct buffer body, blob;
     bool is_new =
@@ -124,12 +126,25 @@ void shelf_write(struct group *group)
         buffer_dispose(&group->shelf_blob_before);
         group->shelf_blob_before = group->shelf_blob;
         group->shelf_blob = blob;
-        timer_set_unix(group, TIMER_SHELF, group->shelf_expiry_unix_s - SHELF_RENEW_S);
+        group->shelf_unchecked = true;
+        group_timer_set(group, TIMER_SHELF, SHELF_CHECK_MS);
     } else {
         buffer_dispose(&blob);
         group_timer_set(group, TIMER_SHELF, RETRY_MAX_MS);
     }
     buffer_dispose(&body);
+}
+
+/* Another device of ours may have written the same number at the same time, and won. */
+void shelf_due(struct group *group)
+{
+    if (!group->shelf_unchecked || group->shelf_dirty) {
+        shelf_write(group);
+        return;
+    }
+    group->shelf_unchecked = false;
+    shelves_look_at_own(group);
+    timer_set_unix(group, TIMER_SHELF, group->shelf_expiry_unix_s - SHELF_RENEW_S);
 }
 
 /* Nobody lists us any more. */
@@ -139,16 +154,33 @@ void shelf_withdraw(struct group *group)
         sign(group, (struct bytes){0});
 }
 
+/* Devices that write in turn do so ever less often. */
+static uint64_t quarrel_ms(struct group *group)
+{
+    uint64_t pause_ms = SHELF_QUARREL_FIRST_MS;
+    if (group->now_ms > group->shelf_quarrel_ms + 2 * SHELF_QUARREL_MS)
+        group->shelf_quarrels = 0;
+    for (unsigned i = 0; i < group->shelf_quarrels && pause_ms < SHELF_QUARREL_MS; i++)
+        pause_ms *= 2;
+    group->shelf_quarrels++;
+    group->shelf_quarrel_ms = group->now_ms;
+    return jittered(group, pause_ms < SHELF_QUARREL_MS ? pause_ms : SHELF_QUARREL_MS, 20);
+}
+
 void shelf_seen(struct group *group, const struct looking *looking)
 {
-    bool ours = looking->best.len == 0 || looking->best_seq < group->shelf_seq ||
-                (looking->best_seq == group->shelf_seq && !looking->forked && !group->shelf_dirty);
+    uint8_t digest[SHA256_BYTES];
+    struct bytes best = looking_best(looking);
+    if (looking->best.len == 0 || looking->best_seq < group->shelf_seq)
+        return;
+    sha256_of_parts(&best, 1, digest);
+    bool ours = looking->best_seq == group->shelf_seq && !looking->forked && !group->shelf_dirty &&
+                memcmp(digest, group->shelf_sha256, sizeof digest) == 0;
     if (ours)
         return;
     group->shelf_seq = looking->best_seq;
     group->shelf_dirty = true;
-    group_timer_set(group, TIMER_SHELF,
-                    group->shelf_written_ms == 0 ? 0 : jittered(group, SHELF_QUARREL_MS, 20));
+    group_timer_set(group, TIMER_SHELF, group->shelf_written_ms == 0 ? 0 : quarrel_ms(group));
 }
 
 /* ---- lists that did not fit into the record ---- */

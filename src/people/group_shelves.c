@@ -68,11 +68,8 @@ static const struct public_key *member_at(const struct group *group, size_t at)
     return at < group->shelf_count ? &group->shelves[at].member : &group->own.public_key;
 }
 
-static void look_at_next(struct group *group)
+static void look_at(struct group *group, const struct public_key *member)
 {
-    size_t at = group->sweep_next++ % (group->shelf_count + 1);
-    group->sweep_left--;
-    const struct public_key *member = member_at(group, at);
     struct id key = shelf_key(member);
     if (looking_find(group, LOOK_SHELF, &key) != NULL)
         return;
@@ -81,6 +78,18 @@ static void look_at_next(struct group *group)
         return;
     looking->member = *member;
     group->sweep_under_way++;
+}
+
+static void look_at_next(struct group *group)
+{
+    size_t at = group->sweep_next++ % (group->shelf_count + 1);
+    group->sweep_left--;
+    look_at(group, member_at(group, at));
+}
+
+void shelves_look_at_own(struct group *group)
+{
+    look_at(group, &group->own.public_key);
 }
 
 static void go_on(struct group *group)

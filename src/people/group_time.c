@@ -98,7 +98,7 @@ static void fire(struct group *group, enum group_timer timer)
         shelves_due(group);
         break;
     case TIMER_SHELF:
-        shelf_write(group);
+        shelf_due(group);
         break;
     case TIMERS:
         break;

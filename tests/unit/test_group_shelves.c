@@ -172,6 +172,29 @@ static void shelf_of_a_keystore_put_back_goes_above_the_old_one(void **state)
     world_free(stage.world);
 }
 
+static void of_two_devices_that_write_at_once_both_are_heard_soon(void **state)
+{
+    (void)state;
+    struct stage stage = with_owner(&study);
+    size_t a = with_member(&stage, "a");
+    size_t device = world_add_device(stage.world, a);
+    world_run(stage.world, MINUTE);
+    put(&stage, a, "one", 1);
+    put(&stage, device, "two", 2);
+    bool one = false, two = false;
+    for (unsigned seconds = 0; seconds < 60; seconds++) {
+        group_refresh(group_of(&stage, stage.owner), world_now_ms(stage.world));
+        world_run(stage.world, SECOND);
+        struct group_file file;
+        if (files_of(&stage, stage.owner, &file, 1) == 0)
+            continue;
+        one = one || strcmp(file.entry->path, "one") == 0;
+        two = two || strcmp(file.entry->path, "two") == 0;
+    }
+    assert_true(one && two);
+    world_free(stage.world);
+}
+
 static void leaver_offers_nothing(void **state)
 {
     (void)state;
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(shelf_is_written_once_for_many_changes),
         cmocka_unit_test(restart_publishes_what_the_caller_has),
         cmocka_unit_test(shelf_of_a_keystore_put_back_goes_above_the_old_one),
+        cmocka_unit_test(of_two_devices_that_write_at_once_both_are_heard_soon),
         cmocka_unit_test(leaver_offers_nothing),
         cmocka_unit_test(another_digest_for_a_file_does_not_speak_for_the_others),
     };
