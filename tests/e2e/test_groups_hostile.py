@@ -9,20 +9,11 @@ import time
 
 from btpeer import handshake_bytes
 from harness import test
-from kadnet import ControlError, sha1_file
+from kadnet import sha1_file
 from people import (PASSWORD, download, files, group, join_by_invite, log_in, make_circle,
-                    make_group, make_user, members, start_download, upload, wait_file)
+                    make_group, make_user, members, refused, start_download, upload, wait_file)
 
 MIB = 1 << 20
-
-
-def refused(code, exit, run):
-    try:
-        answer = run()
-    except ControlError as error:
-        assert (error.code, error.exit) == (code, exit), error
-        return error
-    raise AssertionError(f'not refused: {answer}')
 
 
 def same(result, path):
