@@ -25,6 +25,15 @@ def read_exactly(connection, count):
     return data
 
 
+def hang_up(connection):
+    """Also when another thread is reading from it."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    connection.close()
+
+
 def handshake_bytes(hash_hex, peer_id, reserved=b'\0\0\0\0\0\x10\0\x04'):
     return b'\x13BitTorrent protocol' + reserved + bytes.fromhex(hash_hex) + peer_id
 
@@ -59,11 +68,7 @@ class Connection:
                 return body[0], body[1:]
 
     def close(self):
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.socket.close()
+        hang_up(self.socket)
 
 
 class Seed:

@@ -7,7 +7,7 @@ import struct
 import threading
 
 from btpeer import (BITFIELD, BLOCK, CANCEL, CHOKE, EXTENDED, HAVE, HAVE_ALL, HAVE_NONE, INTERESTED,
-                    NOT_INTERESTED, PIECE, REQUEST, UNCHOKE, handshake_bytes, read_exactly)
+                    NOT_INTERESTED, PIECE, REQUEST, UNCHOKE, handshake_bytes, hang_up, read_exactly)
 
 PORT, SUGGEST, REJECT, ALLOWED_FAST = 9, 13, 16, 17
 RESERVED_PLAIN = b'\0\0\0\0\0\x10\0\0'  # without the fast extension
@@ -61,11 +61,7 @@ class Rogue:
             threading.Thread(target=self._read, args=(shake,), daemon=True).start()
 
     def close(self):
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.socket.close()
+        hang_up(self.socket)
 
     def __enter__(self):
         return self
