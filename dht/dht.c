@@ -8,11 +8,17 @@
 
 /* ---- life ---- */
 
+struct routing_table *dht_new_table(const struct dht *dht, const struct id *self)
+{
+    struct routing_table_config config = {.self = *self, .family = dht->config.family};
+    return routing_table_new(&config);
+}
+
 static bool make_parts(struct dht *dht)
 {
     struct record_store_config store = {.limit_local = dht->config.limit_local};
     memcpy(store.secret, dht->config.secret, sizeof store.secret);
-    dht->table = routing_table_new(&dht->id, dht->config.family);
+    dht->table = dht_new_table(dht, &dht->id);
     dht->store = record_store_new(&store);
     dht->throttle = throttle_new(dht->config.secret, dht->config.limit_local);
     return dht->table != NULL && dht->store != NULL && dht->throttle != NULL;

@@ -168,7 +168,7 @@ void dht_join_lost(struct dht *dht)
 static void change_id(struct dht *dht, const struct endpoint *external)
 {
     struct id id = node_id_of_address(external, &dht->rng);
-    struct routing_table *table = routing_table_new(&id, dht->config.family);
+    struct routing_table *table = dht_new_table(dht, &id);
     if (table == NULL)
         return;
     struct contact contact, oldest;

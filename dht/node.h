@@ -139,6 +139,8 @@ static inline uint64_t dht_now_unix_s(const struct dht *dht)
 void dht_begin(struct dht *dht, uint64_t now_ms);
 void dht_settle(struct dht *dht); /* starts what has found room */
 
+/* An empty one for that id. NULL: no memory. */
+struct routing_table *dht_new_table(const struct dht *dht, const struct id *self);
 /* Queues an event and copies what it points to; a full queue is counted. */
 void dht_emit(struct dht *dht, const struct dht_event *event);
 /* `ms` more or less a part of it. */

@@ -67,7 +67,8 @@
 #define ROUTING_FAILURES_REPLACE 2 /* silent this often: a candidate takes the place [ours] */
 #define ROUTING_FAILURES_MAX     4 /* silent this often: dropped even without a candidate [ours] */
 #define ROUTING_FRESH_MS         (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
-#define ROUTING_CLOSEST_MAX      (2 * DHT_K)      /* most contacts that one question gives */
+#define ROUTING_WIDE             128 /* contacts of the far half, where wide [Jimenez 2011] */
+#define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 
 #define LOOKUP_NODES_MAX 128         /* of one shortlist: k, those farther, and the silent ones */
 #define LOOKUP_ALPHA     4           /* queries under way at a time [Kademlia 2.3: 3; targets.md] */

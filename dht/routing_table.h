@@ -11,7 +11,8 @@
  *   that we know our whole neighbourhood (the paper splits such buckets irregularly);
  * - one endpoint has one id: who comes back with another id has lost the old one.
  *
- * Bucket i holds ids that share exactly i leading bits with ours, the last one all that share more.
+ * Bucket i holds ids that share exactly i leading bits with ours, the last one all that share more,
+ * and splits beyond k. How many the others hold says routing_table_capacity, and nobody else.
  * Grows with what it holds: 32 bytes a contact (44 for IPv6), no bucket before its split. */
 #pragma once
 
@@ -46,10 +47,16 @@ enum failed_result {
     FAILED_DROPPED,  /* silent too often */
 };
 
+struct routing_table_config {
+    struct id self;
+    uint8_t family; /* of all its contacts */
+    bool wide;      /* buckets far from us hold more than k, for a quicker first step of lookups */
+};
+
 struct routing_table;
 
-/* Copies self. `family`: that of all its contacts. NULL: no memory. */
-struct routing_table *routing_table_new(const struct id *self, uint8_t family);
+/* NULL: no memory. */
+struct routing_table *routing_table_new(const struct routing_table_config *config);
 void routing_table_free(struct routing_table *table); /* NULL is allowed */
 
 /* ---- change ---- */
@@ -70,6 +77,11 @@ bool routing_table_remove(struct routing_table *table, const struct id *id);
 size_t routing_table_count(const struct routing_table *table);   /* contacts */
 size_t routing_table_buckets(const struct routing_table *table); /* at least 1 */
 size_t routing_table_bytes(const struct routing_table *table);   /* memory held, all told */
+
+/* Most contacts of a bucket that has split: k, or where it is wide 128 in the far half of the
+ * space, 64 in the next quarter, and so on down to k  [Jimenez et al. 2011]. Neighbours come on
+ * top, up to 2k in all. */
+size_t routing_table_capacity(const struct routing_table *table, size_t bucket);
 
 /* Contact number `index`, farthest buckets first; false past the end. */
 bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out);

@@ -1,0 +1,84 @@
+/* How the routing table holds its contacts, for its own files:
+ *
+ *   routing_table.c      who comes in and who goes
+ *   routing_table_view.c questions, refresh */
+#pragma once
+
+#include <string.h>
+
+#include "dht/params.h"
+#include "dht/routing_table.h"
+
+#define ROUTING_SLOT_HEAD 26 /* bytes before the address */
+#define ROUTING_SLOT_MAX  (ROUTING_SLOT_HEAD + ENDPOINT_COMPACT_MAX)
+#define ROUTING_FAILURES  15 /* what the four bits hold */
+
+/* A stored contact: 26 bytes and its compact address, 32 in all for IPv4. */
+struct slot {
+    struct id id;
+    uint32_t seen_s;
+    uint16_t rtt_failures; /* rtt_ms << 4 | failures */
+    uint8_t address[];
+};
+
+struct bucket {
+    uint8_t *slots; /* oldest first; one candidate may follow the `count` contacts */
+    uint8_t count;
+    uint8_t cap;
+    bool has_candidate;
+    uint32_t refresh_s;
+};
+
+struct routing_table {
+    struct id self;
+    uint8_t family;
+    uint8_t stride; /* bytes of a slot */
+    uint8_t bucket_count;
+    uint8_t bucket_cap;
+    uint16_t contacts;
+    bool wide;
+    struct bucket *buckets;
+};
+
+_Static_assert(ROUTING_SLOT_HEAD == offsetof(struct slot, address), "slots are packed by hand");
+_Static_assert(ROUTING_SLOT_HEAD + 6 <= 32, "a stored IPv4 contact is at most 32 bytes");
+
+/* Bytes of the address and port. */
+static inline size_t routing_address_size(const struct routing_table *table)
+{
+    return (size_t)table->stride - ROUTING_SLOT_HEAD;
+}
+
+static inline struct slot *slot_at(const struct routing_table *table, const struct bucket *bucket,
+                                   size_t index)
+{
+    return (struct slot *)(void *)(bucket->slots + index * table->stride);
+}
+
+static inline unsigned slot_failures(const struct slot *slot)
+{
+    return slot->rtt_failures & ROUTING_FAILURES;
+}
+
+static inline size_t bucket_index(const struct routing_table *table, const struct id *id)
+{
+    size_t common = id_common_bits(&table->self, id);
+    return common < table->bucket_count ? common : (size_t)table->bucket_count - 1;
+}
+
+static inline bool bucket_is_last(const struct routing_table *table, size_t index)
+{
+    return index + 1u == table->bucket_count;
+}
+
+/* Slots in use, the candidate's included. */
+static inline size_t bucket_used(const struct bucket *bucket)
+{
+    return (size_t)bucket->count + bucket->has_candidate;
+}
+
+/* The candidate counts as index `count`. SIZE_MAX: not there. */
+size_t bucket_find(const struct routing_table *table, const struct bucket *bucket,
+                   const struct id *id);
+
+void slot_unpack(const struct routing_table *table, const struct slot *slot, struct contact *out);

@@ -1,0 +1,181 @@
+#include "dht/routing_table_private.h"
+
+/* ---- ask ---- */
+
+size_t routing_table_count(const struct routing_table *table)
+{
+    return table->contacts;
+}
+
+size_t routing_table_buckets(const struct routing_table *table)
+{
+    return table->bucket_count;
+}
+
+size_t routing_table_bytes(const struct routing_table *table)
+{
+    size_t bytes = sizeof *table + table->bucket_cap * sizeof(struct bucket);
+    for (size_t i = 0; i < table->bucket_count; i++)
+        bytes += (size_t)table->buckets[i].cap * table->stride;
+    return bytes;
+}
+
+size_t routing_table_capacity(const struct routing_table *table, size_t bucket)
+{
+    if (!table->wide || bucket_is_last(table, bucket) || bucket >= 8)
+        return DHT_K;
+    size_t wide = ROUTING_WIDE >> bucket;
+    return wide > DHT_K ? wide : DHT_K;
+}
+
+bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out)
+{
+    for (size_t b = 0; b < table->bucket_count; b++) {
+        const struct bucket *bucket = &table->buckets[b];
+        if (index < bucket->count) {
+            slot_unpack(table, slot_at(table, bucket, index), out);
+            return true;
+        }
+        index -= bucket->count;
+    }
+    return false;
+}
+
+bool routing_table_find(const struct routing_table *table, const struct id *id, struct contact *out)
+{
+    const struct bucket *bucket = &table->buckets[bucket_index(table, id)];
+    size_t index = bucket_find(table, bucket, id);
+    if (index >= bucket->count)
+        return false;
+    slot_unpack(table, slot_at(table, bucket, index), out);
+    return true;
+}
+
+/* The nearest found so far, sorted; a view into the table. */
+struct nearest {
+    const struct id *target;
+    const struct slot *slots[ROUTING_CLOSEST_MAX];
+    size_t count, cap;
+};
+
+static void nearest_offer(struct nearest *nearest, const struct slot *slot)
+{
+    size_t at = nearest->count;
+    while (at > 0 &&
+           id_distance_compare(nearest->target, &slot->id, &nearest->slots[at - 1]->id) < 0)
+        at--;
+    if (at == nearest->cap)
+        return;
+    size_t moved = nearest->count < nearest->cap ? nearest->count++ : nearest->cap - 1;
+    memmove(&nearest->slots[at + 1], &nearest->slots[at], (moved - at) * sizeof nearest->slots[0]);
+    nearest->slots[at] = slot;
+}
+
+static void nearest_offer_bucket(struct nearest *nearest, const struct routing_table *table,
+                                 size_t index)
+{
+    const struct bucket *bucket = &table->buckets[index];
+    for (size_t i = 0; i < bucket->count; i++)
+        if (slot_failures(slot_at(table, bucket, i)) == 0)
+            nearest_offer(nearest, slot_at(table, bucket, i));
+}
+
+/* Seen from the target, the buckets come in this order: its own; all deeper ones, mingled; then
+ * the less deep ones, one by one. */
+size_t routing_table_closest(const struct routing_table *table, const struct id *target,
+                             struct contact out[], size_t cap)
+{
+    struct nearest nearest = {.target = target,
+                              .cap = cap < ROUTING_CLOSEST_MAX ? cap : ROUTING_CLOSEST_MAX};
+    size_t own = bucket_index(table, target);
+    nearest_offer_bucket(&nearest, table, own);
+    if (nearest.count < nearest.cap)
+        for (size_t b = own + 1; b < table->bucket_count; b++)
+            nearest_offer_bucket(&nearest, table, b);
+    for (size_t b = own; b-- > 0 && nearest.count < nearest.cap;)
+        nearest_offer_bucket(&nearest, table, b);
+    for (size_t i = 0; i < nearest.count; i++)
+        slot_unpack(table, nearest.slots[i], &out[i]);
+    return nearest.count;
+}
+
+/* Neighbours are contacts we always want. */
+bool routing_table_is_neighbour(const struct routing_table *table, const struct id *id)
+{
+    size_t nearer = 0;
+    for (size_t b = bucket_index(table, id); b < table->bucket_count; b++) {
+        const struct bucket *bucket = &table->buckets[b];
+        for (size_t i = 0; i < bucket->count && nearer < DHT_K; i++)
+            nearer += id_distance_compare(&table->self, &slot_at(table, bucket, i)->id, id) < 0;
+    }
+    return nearer < DHT_K;
+}
+
+/* The distance to `id` as a share of the whole space. */
+static double distance_share(const struct id *self, const struct id *id)
+{
+    double share = 0, unit = 1.0;
+    for (size_t i = 0; i < 12; i++) {
+        unit /= 256;
+        share += unit * (self->bytes[i] ^ id->bytes[i]);
+    }
+    return share;
+}
+
+uint64_t routing_table_network_size(const struct routing_table *table)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(table, &table->self, near, DHT_K);
+    double share = count > 0 ? distance_share(&table->self, &near[count - 1].id) : 0;
+    if (count < DHT_K || table->bucket_count == 1 || share == 0)
+        return (uint64_t)table->contacts + 1;
+    return (uint64_t)((double)(count - 1) / share) + 1; /* unbiased: k-1 nodes within the k-th */
+}
+
+uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(table, key, near, DHT_K);
+    size_t nearer = 0;
+    while (nearer < count && id_distance_compare(key, &near[nearer].id, &table->self) < 0)
+        nearer++;
+    if (nearer < DHT_K)
+        return nearer;
+    double estimate = distance_share(&table->self, key) * (double)routing_table_network_size(table);
+    return estimate > DHT_K ? (uint64_t)estimate : DHT_K;
+}
+
+/* ---- refresh ---- */
+
+void routing_table_touch(struct routing_table *table, const struct id *target, uint64_t due_ms)
+{
+    table->buckets[bucket_index(table, target)].refresh_s = (uint32_t)(due_ms / 1000);
+}
+
+size_t routing_table_refresh_next(const struct routing_table *table, uint64_t *due_ms)
+{
+    size_t first = 0;
+    for (size_t b = 1; b < table->bucket_count; b++)
+        if (table->buckets[b].refresh_s < table->buckets[first].refresh_s)
+            first = b;
+    *due_ms = (uint64_t)table->buckets[first].refresh_s * 1000;
+    return first;
+}
+
+void routing_table_refresh_all(struct routing_table *table, uint64_t due_ms)
+{
+    for (size_t b = 0; b < table->bucket_count; b++)
+        if (table->buckets[b].refresh_s > due_ms / 1000)
+            table->buckets[b].refresh_s = (uint32_t)(due_ms / 1000);
+}
+
+struct id routing_table_random_id(const struct routing_table *table, size_t bucket, struct rng *rng)
+{
+    struct id id;
+    rng_fill(rng, id.bytes, sizeof id.bytes);
+    for (unsigned bit = 0; bit < bucket; bit++)
+        id_set_bit(&id, bit, id_bit(&table->self, bit));
+    if (bucket + 1u < table->bucket_count)
+        id_set_bit(&id, (unsigned)bucket, !id_bit(&table->self, (unsigned)bucket));
+    return id;
+}
