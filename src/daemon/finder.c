@@ -7,6 +7,7 @@
 #include "daemon/finder_names.h"
 #include "daemon/handshakes.h"
 #include "daemon/item.h"
+#include "daemon/item_step.h"
 #include "daemon/node.h"
 #include "daemon/peer_connection.h"
 #include "kadpeer/records.h"
@@ -281,6 +282,23 @@ static void dial(struct finder *finder)
     }
 }
 
+static bool has_to_call_back(const struct item *item)
+{
+    return peer_list_has_halted(item->peers) && item_is_running(item);
+}
+
+/* Who was served when the transfer stopped, by one that serves again and looks for nobody. */
+static void call_back(struct finder *finder)
+{
+    struct item *item = finder->item;
+    struct endpoint to;
+    uint64_t now_ms = engine_now(item->engine);
+    if (!has_to_call_back(item) || !item_wake(item))
+        return;
+    while (has_room(item) && peer_list_next_halted(item->peers, now_ms, &to))
+        peer_connection_dial(item, &to);
+}
+
 /* ---- all of it ---- */
 
 static void stop(struct finder *finder)
@@ -306,6 +324,7 @@ void finder_turn(struct finder *finder)
     struct item *item = finder->item;
     if (!item_is_fetching(item)) {
         stop(finder);
+        call_back(finder);
         return;
     }
     if (!item_is_private(item)) {
@@ -324,12 +343,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t finder_due(const struct finder *finder)
 {
     const struct item *item = finder->item;
-    uint64_t due_ms = UINT64_MAX;
+    uint64_t due_ms = UINT64_MAX, busy_ms = engine_now(item->engine) + SEARCH_BUSY_MS;
     if (!item_is_fetching(item))
-        return UINT64_MAX;
+        return has_to_call_back(item) ? busy_ms : UINT64_MAX;
     due_ms = peer_list_due(item->peers);
-    if (!has_room(item) && due_ms < engine_now(item->engine) + SEARCH_BUSY_MS)
-        due_ms = engine_now(item->engine) + SEARCH_BUSY_MS;
+    if (!has_room(item) && due_ms < busy_ms)
+        due_ms = busy_ms;
     if (item_is_private(item))
         return due_ms;
     if (finder->peers_handle == 0)

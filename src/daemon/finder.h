@@ -1,6 +1,7 @@
 /* Where the peers of one transfer come from while it is fetched: its peer records and those of
  * availability in the DHT, asked for again and again; the file's SHA-1 where that was what was
- * given. And whom of all that are known to dial next. */
+ * given. And whom of all that are known to dial next; one that fetches nothing dials those whom it
+ * served before it stopped. */
 #pragma once
 
 #include <stdbool.h>

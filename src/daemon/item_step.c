@@ -126,7 +126,8 @@ void item_halt(struct item *item)
     struct peer_connection *connection, *next;
     give_slot_back(item);
     DL_FOREACH_SAFE(item->connections, connection, next)
-    peer_connection_close(connection, PEER_LOST, "the transfer stopped");
+    peer_connection_close(connection, connection->open ? PEER_HALTED : PEER_LOST,
+                          "the transfer stopped");
     if (item->transfer == NULL || item->checks > 0)
         return;
     uploads_forget(item);

@@ -13,6 +13,7 @@ struct entry {
     bool in_use;
     bool worked; /* the connection in use has given something */
     bool is_us;
+    bool halted;     /* we hung up, and have not called back */
     bool hung_up;    /* the last time, before its handshake */
     bool met;        /* it shook hands with us once */
     uint8_t sources; /* or-ed enum peer_source */
@@ -125,20 +126,45 @@ bool peer_list_add(struct peer_list *list, const struct endpoint *endpoint, enum
     return false;
 }
 
-bool peer_list_next(struct peer_list *list, uint64_t now_ms, struct endpoint *out)
+static void use(struct entry *entry, uint64_t now_ms)
+{
+    entry->in_use = true;
+    entry->halted = false;
+    entry->since_ms = now_ms;
+}
+
+static bool next(struct peer_list *list, bool halted_only, uint64_t now_ms, struct endpoint *out)
 {
     struct entry *best = NULL;
     for (size_t i = 0; i < list->count; i++) {
         struct entry *entry = &list->entries[i];
-        if (!entry->in_use && entry->due_ms <= now_ms && (best == NULL || is_better(entry, best)))
+        bool wanted = !entry->in_use && entry->due_ms <= now_ms && (entry->halted || !halted_only);
+        if (wanted && (best == NULL || is_better(entry, best)))
             best = entry;
     }
     if (best == NULL)
         return false;
-    best->in_use = true;
-    best->since_ms = now_ms;
+    use(best, now_ms);
     *out = best->endpoint;
     return true;
+}
+
+bool peer_list_next(struct peer_list *list, uint64_t now_ms, struct endpoint *out)
+{
+    return next(list, false, now_ms, out);
+}
+
+bool peer_list_next_halted(struct peer_list *list, uint64_t now_ms, struct endpoint *out)
+{
+    return next(list, true, now_ms, out);
+}
+
+bool peer_list_has_halted(const struct peer_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entries[i].halted)
+            return true;
+    return false;
 }
 
 uint64_t peer_list_due(const struct peer_list *list)
@@ -170,8 +196,7 @@ bool peer_list_claim(struct peer_list *list, const struct endpoint *endpoint, ui
     if (entry == NULL || entry->in_use)
         return false;
     entry->sources |= PEER_FROM_INCOMING;
-    entry->in_use = true;
-    entry->since_ms = now_ms;
+    use(entry, now_ms);
     return true;
 }
 
@@ -226,6 +251,8 @@ static uint64_t wait_after(struct entry *entry, enum peer_outcome outcome, uint6
         before = lasted ? 0 : before;
         entry->failures = (uint16_t)(lasted ? 0 : before + 1);
         return doubled(PEER_RETRY_LOST_MS, before);
+    case PEER_HALTED:
+        return 0;
     case PEER_CROWDED:
         return PEER_RETRY_CROWDED_MS;
     case PEER_LOST_EARLY:
@@ -267,6 +294,7 @@ void peer_list_ended(struct peer_list *list, const struct endpoint *endpoint,
     }
     if (entry->failures == UINT16_MAX)
         entry->failures--;
+    entry->halted = outcome == PEER_HALTED;
     entry->hung_up = outcome == PEER_HUNG_UP || outcome == PEER_CROWDED;
     entry->met = entry->met || (outcome != PEER_FAILED && !entry->hung_up);
     entry->in_use = entry->worked = false;

@@ -24,6 +24,7 @@ enum peer_source {
 enum peer_outcome {
     PEER_FAILED,     /* no connection: later again, each time later */
     PEER_LOST,       /* was connected: again soon */
+    PEER_HALTED,     /* we hung up, for the transfer stopped: called back when it goes on */
     PEER_LOST_EARLY, /* closed right after the handshake: it may not have the file */
     PEER_HUNG_UP,    /* it closed before its handshake: it has not the file, or wants encryption */
     PEER_CROWDED,    /* the same, while it shook hands with us for another transfer, too: some
@@ -44,6 +45,10 @@ bool peer_list_add(struct peer_list *list, const struct endpoint *endpoint, enum
                    uint64_t now_ms);
 /* The best one due to be dialled now; marked as in use until peer_list_ended. */
 bool peer_list_next(struct peer_list *list, uint64_t now_ms, struct endpoint *out);
+/* The same among those PEER_HALTED and not dialled since: who was served waits for us, each time
+ * longer, and does not know when we are back. */
+bool peer_list_next_halted(struct peer_list *list, uint64_t now_ms, struct endpoint *out);
+bool peer_list_has_halted(const struct peer_list *list);
 uint64_t
 peer_list_due(const struct peer_list *list); /* when next has something; UINT64_MAX: never */
 /* The one just given is not dialled now: it hung up before, and is busy with another of our

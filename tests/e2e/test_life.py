@@ -8,10 +8,10 @@ import stat
 import subprocess
 import time
 
-from btpeer import Seed, dial
+from btpeer import EXTENDED, INTERESTED, UNCHOKE, Connection, Seed, dial
 from harness import test
 from kadnet import Control, processes_of, sha1_file
-from torrentfile import make_info
+from torrentfile import encode, make_info
 
 MIB = 1 << 20
 
@@ -100,6 +100,31 @@ def paused_stays_paused_over_a_restart(net):
     assert peer.transfer(ident)['state'] == 'paused'
     peer.ok('resume', '--all')
     peer.wait_state(ident, 'sharing')
+
+
+@test
+def seed_that_stopped_calls_back_whom_it_served(net):
+    seed = net.daemon('seed')
+    shared = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)['transfer']
+    ident, digest = shared['id'], shared['hash']
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        listener.settimeout(30 * net.slow)
+        peer = dial(seed.endpoint, digest)
+        hello = encode({'m': {}, 'p': listener.getsockname()[1], 'v': 'stranger 1'})
+        peer.send(EXTENDED, b'\0' + hello)
+        peer.send(INTERESTED)
+        for stop, go in (lambda: seed.ok('pause', ident), lambda: seed.ok('resume', ident)), \
+                        (lambda: None, lambda: seed.ok('move', ident, net.path('elsewhere'))):
+            while peer.receive()[0] != UNCHOKE:
+                pass
+            stop()
+            go()
+            plain, _ = listener.accept()  # it dials us
+            peer.close()
+            peer = Connection(plain, digest, b'-PY0001-abcdefghijkl', dial=False)
+            peer.send(EXTENDED, b'\0' + hello)
+            peer.send(INTERESTED)
+        peer.close()
 
 
 @test

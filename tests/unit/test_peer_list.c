@@ -222,6 +222,39 @@ static void claimed_ones_are_not_dialled(void **state)
     peer_list_free(list);
 }
 
+static void those_we_left_are_called_back_once_and_at_once(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    struct endpoint served = at("192.0.2.1:1"), source = at("192.0.2.2:1"), out;
+    uint64_t now_ms = 1000;
+    peer_list_add(list, &source, PEER_FROM_DHT, 0);
+    assert_true(peer_list_claim(list, &served, 0));
+    assert_false(peer_list_has_halted(list));
+    peer_list_ended(list, &served, PEER_HALTED, now_ms);
+    assert_true(peer_list_has_halted(list));
+    assert_true(peer_list_next_halted(list, now_ms, &out) && endpoint_equal(&out, &served));
+    assert_false(peer_list_has_halted(list));
+    assert_false(peer_list_next_halted(list, now_ms, &out)); /* nobody served the other one */
+    peer_list_ended(list, &served, PEER_FAILED, now_ms);
+    assert_false(peer_list_has_halted(list)); /* it is gone: if it comes back, it calls us */
+    peer_list_free(list);
+}
+
+static void who_called_first_needs_no_call_back(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    struct endpoint served = at("192.0.2.1:1");
+    assert_true(peer_list_claim(list, &served, 0));
+    peer_list_ended(list, &served, PEER_HALTED, 1000);
+    assert_true(peer_list_claim(list, &served, 2000));
+    assert_false(peer_list_has_halted(list));
+    peer_list_ended(list, &served, PEER_LOST, 3000);
+    assert_false(peer_list_has_halted(list));
+    peer_list_free(list);
+}
+
 static void ourselves_are_dialled_once(void **state)
 {
     (void)state;
@@ -268,6 +301,8 @@ int main(void)
         cmocka_unit_test(banned_ones_never_come_back),
         cmocka_unit_test(a_local_address_is_banned_port_by_port),
         cmocka_unit_test(claimed_ones_are_not_dialled),
+        cmocka_unit_test(those_we_left_are_called_back_once_and_at_once),
+        cmocka_unit_test(who_called_first_needs_no_call_back),
         cmocka_unit_test(ourselves_are_dialled_once),
         cmocka_unit_test(a_full_list_gives_up_its_worst),
     };
