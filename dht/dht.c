@@ -16,7 +16,8 @@ struct routing_table *dht_new_table(const struct dht *dht, const struct id *self
 
 static bool make_parts(struct dht *dht)
 {
-    struct record_store_config store = {.limit_local = dht->config.limit_local};
+    struct record_store_config store = {.limit_local = dht->config.limit_local,
+                                        .budget_bytes = dht->config.store_bytes};
     memcpy(store.secret, dht->config.secret, sizeof store.secret);
     dht->table = dht_new_table(dht, &dht->id);
     dht->store = record_store_new(&store);

@@ -41,6 +41,7 @@ struct dht_config {
     bool read_only;        /* asks, is never put into a table [BEP 43] */
     bool limit_local;      /* count loopback and private sources like public ones (tests) */
     uint64_t unix_base_ms; /* Unix time in ms at monotonic time 0 */
+    size_t store_bytes;    /* memory for all records of others; 0: STORE_BUDGET_BYTES */
     char version[DHT_VERSION_MAX + 1];
 };
 

@@ -176,6 +176,7 @@ static struct dht *make_dht(struct node *node, uint8_t family, uint16_t port)
         .tcp_port = port,
         .network_id = node->setup.network_id,
         .limit_local = node->setup.limit_local,
+        .store_bytes = node->setup.store_bytes,
         .unix_base_ms = node->unix_base_ms,
         .id = node_saved_id(node, family),
         .version = "kadpeer " KADPEER_VERSION,

@@ -62,7 +62,8 @@ struct node_setup {
     struct catalog *catalog; /* NULL: nothing is kept */
     struct rng *rng;         /* from the system's randomness */
     uint32_t network_id;
-    bool limit_local; /* loopback and private addresses are limited like public ones (tests) */
+    bool limit_local;   /* loopback and private addresses are limited like public ones (tests) */
+    size_t store_bytes; /* memory of each overlay for records of others; 0: the usual */
     /* JOINED, ALONE, ADDRESS and PUBLISHED of one family; from the loop. */
     void (*on_event)(void *user, uint8_t family, const struct dht_event *event);
     void *user;

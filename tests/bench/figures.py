@@ -30,6 +30,13 @@ def bound(options, program, *arguments):
     return [float(figure) for figure in done.stdout.split()]
 
 
+def lines_of(options, program, *arguments):
+    """The same of a program that prints a name and a figure a line."""
+    done = subprocess.run([options.build / "tests/bench" / program, *map(str, arguments)],
+                          check=True, stdout=subprocess.PIPE, text=True)
+    return {name: float(figure) for name, figure in map(str.split, done.stdout.splitlines())}
+
+
 def openssl_sha1_mib_s():
     """What `openssl speed` says of one core, in runs as long as a piece."""
     done = subprocess.run(["openssl", "speed", "-mr", "-seconds", "1", "-bytes", str(MIB),
