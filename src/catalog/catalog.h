@@ -91,6 +91,11 @@ enum status catalog_store_info(const char *path, const struct id *infohash, stru
 /* Of what no transfer has. */
 enum status catalog_drop_info(const char *path, const struct id *infohash);
 
+/* What stood around the info dictionary in a .torrent: content/torrent_edit.h. */
+enum status catalog_set_around(struct catalog *catalog, int64_t id, struct bytes around);
+/* NOT_FOUND; or *out, which the caller frees. */
+enum status catalog_get_around(struct catalog *catalog, int64_t id, uint8_t **out, size_t *len);
+
 /* The cheap, frequent ones. */
 enum status catalog_set_have(struct catalog *catalog, int64_t id, struct bytes have);
 /* These pieces outlive a crash of the machine. After one (another boot id), what is in `have` and

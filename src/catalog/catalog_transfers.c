@@ -330,3 +330,26 @@ enum status catalog_load_files(struct catalog *catalog, int64_t id, struct catal
     *count = used;
     return status;
 }
+
+/* ---- what stood around their info dictionaries ---- */
+
+enum status catalog_set_around(struct catalog *catalog, int64_t id, struct bytes around)
+{
+    struct query query;
+    query_start(&query, catalog, STATEMENT_TORRENT_SET);
+    query_bind_int(&query, id);
+    query_bind_bytes(&query, around);
+    return query_run(&query);
+}
+
+enum status catalog_get_around(struct catalog *catalog, int64_t id, uint8_t **out, size_t *len)
+{
+    struct query query;
+    *out = NULL;
+    *len = 0;
+    query_start(&query, catalog, STATEMENT_TORRENT_GET);
+    query_bind_int(&query, id);
+    bool found = query_row(&query) && query_bytes(&query, 0, out, len);
+    enum status status = query_end(&query);
+    return status != STATUS_OK || found ? status : STATUS_NOT_FOUND;
+}

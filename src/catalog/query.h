@@ -45,6 +45,8 @@
     X(INFO_DROP, "DELETE FROM infos"                                                               \
                  " WHERE rowid = (SELECT rowid FROM infos WHERE infohash = ?1 LIMIT 1)"            \
                  " AND NOT EXISTS (SELECT 1 FROM transfers WHERE infohash = ?1)")                  \
+    X(TORRENT_SET, "INSERT OR REPLACE INTO torrents (id, around) VALUES (?, ?)")                   \
+    X(TORRENT_GET, "SELECT around FROM torrents WHERE id = ?")                                     \
     X(PROGRESS_SET, "INSERT INTO progress (id, uploaded, downloaded, have) VALUES (?, ?, ?, ?)"    \
                     " ON CONFLICT (id) DO UPDATE SET uploaded = excluded.uploaded,"                \
                     " downloaded = excluded.downloaded, have = excluded.have")                     \

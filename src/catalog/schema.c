@@ -79,6 +79,11 @@ static const char *const steps[SCHEMA_VERSION] = {
      ") STRICT;"
      "INSERT INTO infos SELECT infohash, 0, 1, info FROM transfers WHERE length(info) > 0;"
      "ALTER TABLE transfers DROP COLUMN info;"),
+    /* Of a .torrent that somebody gave: what stands around its info dictionary. */
+    ("CREATE TABLE torrents ("
+     " id INTEGER PRIMARY KEY NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,"
+     " around BLOB NOT NULL"
+     ") STRICT;"),
 };
 
 static int run_steps(sqlite3 *db, int from, int to)

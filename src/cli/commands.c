@@ -116,7 +116,17 @@ static const struct flag create_flags[] = {
     {"piece-size", 0, FLAG_SIZE, "SIZE", "a power of two from 16K to 64M"},
     {"private", 0, FLAG_SWITCH, NULL, "peers come from trackers alone"},
     {"comment", 0, FLAG_TEXT, "TEXT", "kept in the file"},
+    {"tracker", 0, FLAG_TEXT, "URL", "for programs that ask one; may come many times"},
     {"force", 0, FLAG_SWITCH, NULL, "replace an existing file"},
+    {0},
+};
+
+static const struct flag edit_flags[] = {
+    {"tracker", 0, FLAG_TEXT, "URL", "add a tracker; may come many times"},
+    {"rm-tracker", 0, FLAG_TEXT, "URL|all", "take one out; may come many times"},
+    {"comment", 0, FLAG_TEXT, "TEXT", "in place of the one there is; '': none"},
+    {"out", 0, FLAG_PATH, "F", "write that file, '-' for stdout; else F itself"},
+    {"force", 0, FLAG_SWITCH, NULL, "--out may replace an existing file"},
     {0},
 };
 
@@ -337,11 +347,19 @@ const struct command commands[] = {
     {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",
      no_flags, "Status 10 when a piece is not right; it is then fetched again.\n", verb_verify},
     {"torrent create", "torrents", "PATH", 1, 1, "Make a .torrent of a file or folder.",
-     create_flags, "Needs no daemon and shares nothing.\n", verb_torrent_create},
+     create_flags,
+     "Needs no daemon and shares nothing. kadpeer asks no trackers: each --tracker, a\n"
+     "tier of its own in the order given, is for programs that do.\n",
+     verb_torrent_create},
     {"torrent show", "torrents", "F", 1, 1, "What a .torrent says.", no_flags,
      "F may be '-' for stdin.\n", verb_torrent_show},
     {"torrent link", "torrents", "F", 1, 1, "The magnet link of a .torrent.", link_flags,
      "F may be '-' for stdin.\n", verb_torrent_link},
+    {"torrent edit", "torrents", "F", 1, 1, "Change trackers and comment of a .torrent.",
+     edit_flags,
+     "What it names, its hash, stays the same; so does all else that is in it. F may\n"
+     "be '-' for stdin, and then goes to stdout.\n",
+     verb_torrent_edit},
     {"torrent verify", "torrents", "F PATH", 2, 2, "Compare files with a .torrent.", no_flags,
      "F may be '-' for stdin. PATH is the content or the folder it lies in. Status 10\n"
      "when something is wrong or missing.\n",

@@ -44,6 +44,8 @@
 
 #define TORRENT_BYTES_MAX   (32u << 20) /* METAINFO_BYTES_MAX and what stands around it */
 #define TORRENT_THREADS_MAX 8
+#define TRACKERS_MAX        64   /* given to one command; what is read of a file [content] */
+#define TRACKER_BYTES_MAX   4096 /* likewise */
 
 #define PEOPLE_WAIT_S      10         /* for users and groups in the network */
 #define GROUP_JOIN_WAIT_S  30         /* for the owner, who has to be online for an answer */

@@ -12,6 +12,7 @@
 #include "cli/text.h"
 #include "cli/torrent.h"
 #include "cli/verbs.h"
+#include "content/torrent_edit.h"
 #include "content/tree.h"
 
 struct showing {
@@ -67,6 +68,8 @@ struct creation {
     struct tree *tree;
     const char *out; /* "-": stdout */
     uint32_t piece_length;
+    const char *trackers[TRACKERS_MAX];
+    size_t tracker_count;
     struct buffer info;
 };
 
@@ -117,27 +120,20 @@ static json_t *make_info(struct creation *creation)
 
 static json_t *write_torrent(struct creation *creation, const char *path)
 {
-    struct torrent_file extra = {.created_by = strdup("kadpeer " KADPEER_VERSION)};
-    const char *comment = arguments_text(creation->cli->arguments, "comment", NULL);
+    const struct arguments *arguments = creation->cli->arguments;
+    const struct torrent_edit edit = {
+        .add = creation->trackers,
+        .add_count = creation->tracker_count,
+        .comment = arguments_text(arguments, "comment", NULL),
+        .author = "kadpeer " KADPEER_VERSION,
+    };
     struct buffer data;
-    json_t *failure = NULL;
     buffer_init(&data);
-    extra.comment = comment != NULL ? strdup(comment) : NULL;
-    if (torrent_file_build(buffer_bytes(&creation->info), &extra, &data) != STATUS_OK)
+    if (torrent_edit_apply(bytes_of(NULL, 0), buffer_bytes(&creation->info), &edit, &data) !=
+        STATUS_OK)
         out_of_memory();
-    enum status status = STATUS_OK;
-    if (strcmp(path, "-") == 0)
-        status =
-            fwrite(data.data, 1, data.len, creation->cli->out) == data.len ? STATUS_OK : STATUS_IO;
-    else
-        status = file_write_new(path, buffer_bytes(&data),
-                                arguments_has(creation->cli->arguments, "force"));
-    if (status == STATUS_EXISTS)
-        failure = failure_new("conflict", EXIT_CONFLICT, "--force replaces it", "%s exists", path);
-    else if (status != STATUS_OK)
-        failure = failure_of_errno("write", path);
-    free(extra.created_by);
-    free(extra.comment);
+    json_t *failure =
+        torrent_write(creation->cli, path, buffer_bytes(&data), arguments_has(arguments, "force"));
     buffer_dispose(&data);
     return failure;
 }
@@ -149,7 +145,11 @@ static int report_created(struct creation *creation, const char *path)
     char why[METAINFO_ERROR_SIZE], hash[ID_HEX_SIZE], size[TEXT_SIZE], each[TEXT_SIZE];
     if (metainfo_parse_info(buffer_bytes(&creation->info), &metainfo, why) != STATUS_OK)
         return cli_fail(cli, failure_new("bad_torrent", EXIT_FAILED, NULL, "%s", why));
-    const struct torrent_file torrent = {.metainfo = metainfo};
+    const struct torrent_file torrent = {
+        .metainfo = metainfo,
+        .trackers = (char **)(uintptr_t)creation->trackers,
+        .tracker_count = creation->tracker_count,
+    };
     char *link = torrent_magnet(&torrent, NULL, 0);
     id_to_hex(&metainfo->infohash, hash);
     json_t *result =
@@ -194,8 +194,9 @@ static int create(struct cli *cli, struct creation *creation)
     snprintf(default_path, sizeof default_path, "%.900s.torrent", creation->tree->name);
     const char *path = arguments_text(arguments, "out", default_path);
     creation->piece_length = metainfo_default_piece_length(creation->tree->total_length);
-    json_t *failure = NULL;
-    if (arguments_has(arguments, "piece-size"))
+    json_t *failure =
+        torrent_read_trackers(arguments, creation->trackers, &creation->tracker_count);
+    if (failure == NULL && arguments_has(arguments, "piece-size"))
         failure = check_piece_length(arguments_number(arguments, "piece-size", 0),
                                      &creation->piece_length);
     if (failure == NULL && tree_check_torrent(creation->tree, creation->tree->name,

@@ -33,6 +33,7 @@ int verb_limit(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_create(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_show(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_link(struct cli *cli, const struct arguments *arguments);
+int verb_torrent_edit(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_verify(struct cli *cli, const struct arguments *arguments);
 /* network.c */
 int verb_join(struct cli *cli, const struct arguments *arguments);

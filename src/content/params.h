@@ -34,7 +34,10 @@
 /* What is kept of it; more are passed over. */
 #define TORRENT_TRACKERS_MAX 64u
 #define TORRENT_NODES_MAX    32u
+#define TORRENT_KEYS_MAX     256u  /* beside "info"; some twenty are known */
 #define TORRENT_TEXT_MAX     4096u /* bytes of a comment or a tracker's address */
+
+#define TORRENT_PEERS_KEY "kadpeer-peers"
 
 /* Bytes of all files: what an off_t can address, with room to add a piece. */
 #define METAINFO_TOTAL_MAX ((uint64_t)INT64_MAX - (64u << 20))

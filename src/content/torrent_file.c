@@ -7,8 +7,6 @@
 #include "content/metainfo.h"
 #include "content/params.h"
 
-static const char PEERS_KEY[] = "kadpeer-peers";
-
 /* ---- reading ---- */
 
 /* A C string of a bencoded one; NULL when it is too long, holds a NUL, or memory is out. */
@@ -72,7 +70,7 @@ static void read_surroundings(struct torrent_file *torrent, const struct bencode
     if (bencode_find_string(dict, "created by", &text))
         torrent->created_by = text_of(text);
     bencode_find_integer(dict, "creation date", &torrent->creation_date);
-    if (bencode_find_container(dict, PEERS_KEY, BENCODE_LIST, &list))
+    if (bencode_find_container(dict, TORRENT_PEERS_KEY, BENCODE_LIST, &list))
         add_nodes(torrent, &list);
 }
 
@@ -149,7 +147,7 @@ static void put_nodes(const struct torrent_file *extra, struct buffer *out)
 {
     if (extra->node_count == 0)
         return;
-    bencode_put_text(out, PEERS_KEY);
+    bencode_put_text(out, TORRENT_PEERS_KEY);
     bencode_begin_list(out);
     for (size_t i = 0; i < extra->node_count; i++) {
         char text[ENDPOINT_TEXT_SIZE];

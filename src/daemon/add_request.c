@@ -25,6 +25,7 @@ void add_request_free(struct add_request *request)
     if (request == NULL)
         return;
     metainfo_free(request->metainfo);
+    buffer_dispose(&request->around);
     item_options_dispose(&request->options);
     free(request->dir);
     free(request->out);
@@ -380,6 +381,15 @@ static struct item *add_new(struct add_request *request, enum status *status)
     return item;
 }
 
+/* The last .torrent of it counts. */
+static enum status keep_around(const struct add_request *request, const struct item *item)
+{
+    if (request->around.len == 0)
+        return STATUS_OK;
+    return catalog_set_around(request->engine->daemon->catalog, item->row.id,
+                              buffer_bytes(&request->around));
+}
+
 /* One transfer is public, or of one group. */
 static bool is_for_others(const struct add_request *request, const struct item *item)
 {
@@ -454,6 +464,8 @@ void add_request_do(struct add_request *request, struct call *call)
         item = add_new(request, &status);
     else if (!request->options.metadata_only)
         attached = attach(request, item);
+    if (item != NULL && (status = keep_around(request, item)) != STATUS_OK)
+        item = NULL;
     if (item != NULL && request->options.metadata_only)
         follow_metadata(item, call, request->wait_ms);
     else if (item != NULL)

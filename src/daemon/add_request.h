@@ -3,6 +3,7 @@
 
 #include "content/magnet.h"
 #include "content/metainfo.h"
+#include "content/torrent_edit.h"
 #include "daemon/control.h"
 #include "daemon/engine_private.h"
 #include "daemon/item_options.h"
@@ -16,6 +17,7 @@ struct add_request {
     char name[MAGNET_NAME_MAX + 1]; /* may be empty */
     uint64_t size;                  /* 0: not known */
     struct metainfo *metainfo;      /* of a torrent; taken by the item */
+    struct buffer around;           /* of a torrent, see content/torrent_edit.h; else empty */
     char *dir, *out;                /* out NULL: its own name */
     bool place_given;               /* dir or out were said, not taken from the config */
     bool force, no_seed, paused;

@@ -36,6 +36,8 @@ static void run(void *user)
 {
     struct torrent_add *adding = user;
     adding->status = torrent_file_parse(adding->data, &adding->torrent, adding->error);
+    if (adding->status == STATUS_OK)
+        adding->status = torrent_edit_around(adding->data, &adding->request->around);
     const struct metainfo *metainfo = adding->torrent.metainfo;
     if (adding->status == STATUS_OK)
         info_store(adding->request->engine->daemon, &metainfo->infohash,

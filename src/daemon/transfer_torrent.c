@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "content/torrent_edit.h"
 #include "daemon/daemon.h"
 #include "daemon/item.h"
 #include "daemon/methods_transfer.h"
@@ -10,21 +11,26 @@
 
 #define OWN_ADDRESSES_MAX 8
 
-/* Who has no tracker finds us by the addresses in it. */
+/* Who has no tracker finds us by the addresses in it. What stood in the .torrent that was given, if
+ * one was, stands in it again. */
 static enum status build(struct daemon *daemon, const struct item *item, const char *comment,
                          struct buffer *out)
 {
     struct endpoint own[OWN_ADDRESSES_MAX];
-    struct torrent_file extra = {
+    struct torrent_edit edit = {
         .nodes = own,
         .node_count = node_own_endpoints(daemon->node, own, OWN_ADDRESSES_MAX),
-        .comment = comment != NULL ? strdup(comment) : NULL,
-        .created_by = strdup("kadpeer " KADPEER_VERSION),
+        .comment = comment,
+        .author = "kadpeer " KADPEER_VERSION,
     };
-    enum status status =
-        torrent_file_build(bytes_of(item->metainfo->info, item->metainfo->info_len), &extra, out);
-    free(extra.comment);
-    free(extra.created_by);
+    uint8_t *around;
+    size_t len;
+    enum status status = catalog_get_around(daemon->catalog, item->row.id, &around, &len);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = torrent_edit_apply(bytes_of(around, len),
+                                    bytes_of(item->metainfo->info, item->metainfo->info_len), &edit,
+                                    out);
+    free(around);
     return status;
 }
 

@@ -197,6 +197,39 @@ def a_file_is_compared_with_a_link_and_nothing_is_fetched(net):
 
 
 @test
+def trackers_and_comment_of_a_torrent_are_edited(net):
+    home, path, torrent = net.profile('home'), net.make_file('notes.bin', 1000), net.path('f.torrent')
+    one, two = 'http://a.example/announce?x=1', 'udp://b.example:6969'
+    made = home.ok('torrent', 'create', path, '--out', torrent, '--tracker', one)
+    assert '&tr=http%3A%2F%2Fa.example' in made, made
+    before = home.json('torrent', 'show', torrent)[1][0]
+    assert before['trackers'] == [one]
+    assert home.ok('torrent', 'edit', torrent, '--tracker', two, '--comment', 'für alle') == \
+        f'edited  {torrent}\n'
+    told = home.json('torrent', 'show', torrent)[1][0]
+    assert told == {**before, 'trackers': [one, two], 'comment': 'für alle'}, told
+    with open(torrent, 'rb') as source:
+        edited = home.cli('torrent', 'edit', '-', '--rm-tracker', one, '--comment', '', stdin=source,
+                          text=False).out
+    other = net.path('other.torrent')
+    with open(other, 'wb') as out:
+        out.write(edited)
+    told = home.json('torrent', 'show', other)[1][0]
+    assert told == {**before, 'trackers': [two]}, told
+    home.ok('torrent', 'edit', torrent, '--rm-tracker', 'all', '--out', other, '--force')
+    assert home.json('torrent', 'show', other)[1][0]['trackers'] == []
+    for flags, status, said in (([], 2, 'nothing to change'),
+                                (['--tracker', 'a.example'], 12, 'http://, https:// or udp://'),
+                                (['--tracker', 'udp:// x'], 12, 'http://, https:// or udp://'),
+                                (['--rm-tracker', 'udp://c'], 3, 'names no tracker udp://c'),
+                                (['--comment', 'x', '--out', other], 8, 'exists')):
+        result = home.cli('torrent', 'edit', torrent, *flags)
+        assert result.exit == status and said in result.err, result
+    assert home.cli('torrent', 'edit', path, '--comment', 'x').exit == 12
+    assert open(path, 'rb').read() == open(net.make_file('copy', 1000, seed='notes.bin'), 'rb').read()
+
+
+@test
 def a_torrent_file_is_compared_without_a_daemon(net):
     seed, home = net.daemon('seed'), net.profile('home')
     path, torrent = net.make_file('notes.bin', 1 << 20), net.path('f.torrent')

@@ -48,13 +48,16 @@ def magnet_parts(link):
 def others_load_what_we_make_of_a_folder(net):
     ours = net.profile('ours')
     folder, torrent = make_folder(net), net.path('it.torrent')
-    ours.ok('torrent', 'create', folder, '--out', torrent, '--comment', 'für alle', '--private')
+    ours.ok('torrent', 'create', folder, '--out', torrent, '--comment', 'für alle', '--private',
+            *(f'--tracker={url}' for url in TRACKERS))
     hash_hex = infohash(raw_info(read(torrent)))
     shown = said_by('transmission-show', torrent)
     listed = said_by('aria2c', '--no-conf', '--show-files', torrent)
     for text in (NAME, hash_hex, 'a.bin', 'été/文件 1', 'leer', 'für alle'):
         assert text in shown and text in listed, (text, shown, listed)
     assert 'Private torrent' in shown, shown
+    for url in TRACKERS:
+        assert url in shown and url in listed, (url, shown, listed)
 
 
 @test
@@ -92,18 +95,25 @@ def keys_we_do_not_know_and_padding_survive_our_daemon(net):
             'pieces': make_info(flat, 32 * KIB)['pieces'], 'source': 'somewhere',
             'x-unknown': {'deep': [1, -2, b'\xff\x00', {}]}, 'zz': []}
     torrent = write_torrent(net.path('it.torrent'), info, announce=TRACKERS[0],
-                            **{'announce-list': [TRACKERS], 'x-outer': 1, 'created by': 'somebody'})
+                            **{'announce-list': [TRACKERS], 'x-outer': 1, 'created by': 'somebody',
+                               'url-list': ['http://web.example/'], 'creation date': 1234567890})
+    around = decode(read(torrent))
+    del around[b'info']
     for source, target in ((first, 'padded/a'), (second, 'padded/ü/b')):
         target = os.path.join(boot.downloads, target)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy(source, target)
     boot.ok('get', torrent)
+    boot.restart()
     ident = boot.transfers()[0]['id']
     assert boot.transfers()[0]['hash'] == infohash(info)
     peer.ok('get', f'magnet:?xt=urn:btih:{infohash(info)}', '--from', boot.endpoint)
     for daemon in (boot, peer):
         made = daemon.call('transfer.torrent', id=ident if daemon is boot else 1)['torrent']
         assert raw_info(made) == encode(info), daemon.name
+        outer = {key: value for key, value in decode(made).items()
+                 if key not in (b'info', b'kadpeer-peers')}
+        assert (outer == around) == (daemon is boot), (daemon.name, outer)
         got = os.path.join(daemon.downloads, 'padded')
         assert read(os.path.join(got, 'a')) == read(first)
         assert read(os.path.join(got, 'ü', 'b')) == read(second)

@@ -5,6 +5,7 @@
 
 #include "content/metainfo.h"
 #include "content/names.h"
+#include "content/torrent_edit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,6 +47,27 @@ static void check(const struct metainfo *metainfo)
     metainfo_spans(metainfo, total / 2, total, spans, 4);
 }
 
+/* What stands around it is handed on, and edited, without touching what it names. */
+static void check_edited(struct bytes data, const struct metainfo *metainfo)
+{
+    static const char *const added[] = {"http://a", "udp://b"};
+    const struct torrent_edit edit = {.add = added, .add_count = 2, .comment = "c", .author = "a"};
+    struct bytes info = bytes_of(metainfo->info, metainfo->info_len);
+    struct torrent_file again;
+    struct buffer around, out;
+    char error[METAINFO_ERROR_SIZE];
+    buffer_init(&around);
+    buffer_init(&out);
+    need(torrent_edit_around(data, &around) == STATUS_OK && around.len <= TORRENT_AROUND_MAX);
+    need(torrent_edit_apply(buffer_bytes(&around), info, &edit, &out) == STATUS_OK);
+    need(torrent_file_parse(buffer_bytes(&out), &again, error) == STATUS_OK);
+    need(id_equal(&metainfo->infohash, &again.metainfo->infohash));
+    need(again.tracker_count >= 1 && strcmp(again.comment, "c") == 0);
+    torrent_file_dispose(&again);
+    buffer_dispose(&around);
+    buffer_dispose(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct torrent_file torrent, again;
@@ -54,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (torrent_file_parse(bytes_of(data, size), &torrent, error) != STATUS_OK)
         return 0;
     check(torrent.metainfo);
+    check_edited(bytes_of(data, size), torrent.metainfo);
     buffer_init(&out);
     struct bytes info = bytes_of(torrent.metainfo->info, torrent.metainfo->info_len);
     need(torrent_file_build(info, &torrent, &out) == STATUS_OK);

@@ -79,6 +79,32 @@ static struct catalog_transfer full_transfer(void)
     };
 }
 
+static void assert_around(struct fixture *f, int64_t id, struct bytes wanted)
+{
+    uint8_t *around;
+    size_t len;
+    assert_int_equal(catalog_get_around(f->catalog, id, &around, &len), STATUS_OK);
+    assert_true(bytes_equal(bytes_of(around, len), wanted));
+    free(around);
+}
+
+static void what_stood_in_a_torrent_is_kept_as_long_as_its_transfer(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *around;
+    size_t len;
+    int64_t first = add(f->catalog, 1), second = add(f->catalog, 2);
+    assert_int_equal(catalog_set_around(f->catalog, first, bytes_of("d1:a\0e", 6)), STATUS_OK);
+    assert_int_equal(catalog_set_around(f->catalog, second, bytes_of("old", 3)), STATUS_OK);
+    assert_int_equal(catalog_set_around(f->catalog, second, bytes_of("de", 2)), STATUS_OK);
+    reopen(f);
+    assert_around(f, first, bytes_of("d1:a\0e", 6));
+    assert_int_equal(catalog_remove_transfer(f->catalog, first), STATUS_OK);
+    assert_int_equal(catalog_get_around(f->catalog, first, &around, &len), STATUS_NOT_FOUND);
+    assert_around(f, second, bytes_of("de", 2));
+    assert_int_not_equal(catalog_set_around(f->catalog, 99, bytes_of("de", 2)), STATUS_OK);
+}
+
 static void what_is_synced_outlives_an_update_of_the_row(void **state)
 {
     struct fixture *f = *state;
@@ -367,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_column_of_a_transfer_comes_back),
+        TEST(what_stood_in_a_torrent_is_kept_as_long_as_its_transfer),
         TEST(what_is_synced_outlives_an_update_of_the_row),
         TEST(an_infohash_changes_unless_another_row_has_it),
         TEST(update_changes_all_but_id_infohash_and_info),
