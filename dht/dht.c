@@ -10,7 +10,8 @@
 
 struct routing_table *dht_new_table(const struct dht *dht, const struct id *self)
 {
-    struct routing_table_config config = {.self = *self, .family = dht->config.family};
+    struct routing_table_config config = {
+        .self = *self, .family = dht->config.family, .limit_local = dht->config.limit_local};
     return routing_table_new(&config);
 }
 
@@ -362,6 +363,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     out->operations = dht->walks.count;
     out->pending = dht->rpc.count;
     out->network_size = routing_table_network_size(dht->table);
+    out->crowded = routing_table_crowded(dht->table);
     out->limited = throttle_dropped(dht->throttle);
     out->bad_values = store->bad_values;
     out->bad_signatures = store->bad_signatures;

@@ -92,7 +92,7 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
 void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
 {
     if (!endpoint_is_usable(from) || from->family != dht->config.family ||
-        !routing_table_wants(dht->table, id, dht->now_ms) ||
+        !routing_table_wants(dht->table, id, from, dht->now_ms) ||
         rpc_count_of(&dht->rpc, RPC_PING_NEW) >= NEWCOMER_PINGS_MAX ||
         rpc_is_asking(&dht->rpc, from))
         return;

@@ -68,6 +68,8 @@
 #define ROUTING_FAILURES_MAX     4 /* silent this often: dropped even without a candidate [ours] */
 #define ROUTING_FRESH_MS         (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
 #define ROUTING_WIDE             128 /* contacts of the far half, where wide [Jimenez 2011] */
+#define ROUTING_PER_BUCKET       2   /* contacts of one public /24 or /48 in a bucket */
+#define ROUTING_PER_TABLE        10  /* … and in all, their candidates included */
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 
 #define LOOKUP_NODES_MAX 128         /* of one shortlist: k, those farther, and the silent ones */

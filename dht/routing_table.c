@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "dht/node_id.h"
+
 #define RTT_MAX_MS 4095
 #define GROWTH     4 /* slots that a bucket grows by, up to k; then one by one */
 
@@ -17,20 +19,22 @@ static void slot_add_rtt(struct slot *slot, uint32_t sample_ms)
 {
     if (sample_ms == 0)
         return;
+    unsigned bits = slot->rtt_failures & 15u;
     uint32_t old_ms = slot->rtt_failures >> 4;
     uint32_t sample = sample_ms < RTT_MAX_MS ? sample_ms : RTT_MAX_MS;
     uint32_t smooth = old_ms == 0 ? sample : (7 * old_ms + sample + 4) / 8; /* RFC 6298's 1/8 */
-    slot->rtt_failures = (uint16_t)(smooth << 4 | slot_failures(slot));
+    slot->rtt_failures = (uint16_t)(smooth << 4 | bits);
 }
 
+/* `bits`: those that never change. */
 static void slot_fill(const struct routing_table *table, struct slot *slot,
-                      const struct contact *who)
+                      const struct contact *who, unsigned bits)
 {
     uint8_t compact[ENDPOINT_COMPACT_MAX];
     endpoint_to_compact(&who->endpoint, compact);
     slot->id = who->id;
     slot->seen_s = (uint32_t)(who->seen_ms / 1000);
-    slot->rtt_failures = 0;
+    slot->rtt_failures = (uint16_t)bits;
     slot_add_rtt(slot, who->rtt_ms);
     memcpy(slot->address, compact, routing_address_size(table));
 }
@@ -101,23 +105,22 @@ static void bucket_remove(struct routing_table *table, struct bucket *bucket, si
 }
 
 static bool bucket_append(struct routing_table *table, struct bucket *bucket,
-                          const struct contact *who)
+                          const struct contact *who, unsigned bits)
 {
     if (!bucket_reserve(table, bucket, (size_t)bucket->count + 1))
         return false;
-    bucket->has_candidate = false; /* there is room: the one who is here now comes first */
-    slot_fill(table, slot_at(table, bucket, bucket->count), who);
+    slot_fill(table, slot_at(table, bucket, bucket->count), who, bits);
     bucket->count++;
     table->contacts++;
     return true;
 }
 
 static void bucket_set_candidate(const struct routing_table *table, struct bucket *bucket,
-                                 const struct contact *who)
+                                 const struct contact *who, unsigned bits)
 {
     if (!bucket_reserve(table, bucket, (size_t)bucket->count + 1))
         return;
-    slot_fill(table, slot_at(table, bucket, bucket->count), who);
+    slot_fill(table, slot_at(table, bucket, bucket->count), who, bits);
     bucket->has_candidate = true;
 }
 
@@ -135,6 +138,7 @@ struct routing_table *routing_table_new(const struct routing_table_config *confi
     table->self = config->self;
     table->family = config->family;
     table->wide = config->wide;
+    table->limit_local = config->limit_local;
     table->stride = ROUTING_SLOT_HEAD + (config->family == ENDPOINT_IPV6 ? 18 : 6);
     table->buckets = buckets;
     table->bucket_count = table->bucket_cap = 1;
@@ -190,11 +194,21 @@ static size_t bucket_max(const struct routing_table *table, size_t index)
     return bucket_is_last(table, index) || capacity > 2 * DHT_K ? capacity : 2 * DHT_K;
 }
 
-static bool bucket_has_room(const struct routing_table *table, size_t index, const struct id *id)
+static bool bucket_has_room(const struct routing_table *table, size_t index, const struct id *id,
+                            bool fits)
 {
     size_t count = table->buckets[index].count;
     return count < routing_table_capacity(table, index) ||
-           (count < bucket_max(table, index) && routing_table_is_neighbour(table, id));
+           (count < bucket_max(table, index) && fits && routing_table_is_neighbour(table, id));
+}
+
+/* The oldest contact that gives way to a newcomer. SIZE_MAX: none does. */
+static size_t bucket_loser(const struct routing_table *table, const struct bucket *bucket)
+{
+    for (size_t i = 0; i < bucket->count; i++)
+        if (slot_gives_way(slot_at(table, bucket, i)))
+            return i;
+    return SIZE_MAX;
 }
 
 static bool can_split(const struct routing_table *table, size_t index)
@@ -213,6 +227,53 @@ static size_t bucket_due(const struct routing_table *table, const struct bucket 
     uint64_t oldest_ms = (uint64_t)slot_at(table, bucket, 0)->seen_s * 1000;
     return now_ms >= oldest_ms + ROUTING_FRESH_MS ? 0 : SIZE_MAX;
 }
+
+/* ---- networks ---- */
+
+size_t routing_prefix(const struct routing_table *table, const struct endpoint *endpoint,
+                      enum source_scope scope)
+{
+    struct source_rules rules = {.limit_local = table->limit_local};
+    return source_prefix_bytes(&rules, endpoint, scope);
+}
+
+static size_t count_network(const struct routing_table *table, const struct bucket *bucket,
+                            size_t slots, struct bytes network)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < slots; i++)
+        count += memcmp(slot_at(table, bucket, i)->address, network.data, network.len) == 0;
+    return count;
+}
+
+/* How many others of a public network there are. The candidate of the bucket of a newcomer gives
+ * way to it, and does not count. */
+struct others {
+    size_t in_bucket, in_table;
+};
+
+static struct others count_others(const struct routing_table *table, size_t index,
+                                  const struct endpoint *endpoint)
+{
+    struct bytes network =
+        bytes_of(endpoint->addr, routing_prefix(table, endpoint, SOURCE_NETWORK));
+    struct others others = {0};
+    for (size_t b = 0; network.len > 0 && b < table->bucket_count; b++) {
+        const struct bucket *bucket = &table->buckets[b];
+        size_t slots = b == index ? bucket->count : bucket_used(bucket);
+        size_t count = count_network(table, bucket, slots, network);
+        others.in_table += count;
+        others.in_bucket += b == index ? count : 0;
+    }
+    return others;
+}
+
+static bool is_crowded(struct others others)
+{
+    return others.in_bucket >= ROUTING_PER_BUCKET || others.in_table >= ROUTING_PER_TABLE;
+}
+
+/* ---- what became of a query ---- */
 
 /* The endpoint of `who` may be known under an id that it has given up. */
 static void forget_endpoint(struct routing_table *table, const struct endpoint *endpoint)
@@ -241,29 +302,52 @@ static enum seen_result seen_again(const struct routing_table *table, struct buc
     return SEEN_REFRESHED;
 }
 
+/* The bucket is full of such as do not give way. */
+static enum seen_result seen_beyond(struct routing_table *table, struct bucket *bucket,
+                                    const struct contact *who, unsigned bits,
+                                    struct contact *oldest)
+{
+    size_t due = bucket_due(table, bucket, who->seen_ms);
+    bool waits = bits == 0 || !bucket->has_candidate ||
+                 slot_gives_way(slot_at(table, bucket, bucket->count));
+    if (waits)
+        bucket_set_candidate(table, bucket, who, bits);
+    if (due == SIZE_MAX)
+        return SEEN_IGNORED;
+    if (bucket->has_candidate &&
+        slot_failures(slot_at(table, bucket, due)) >= ROUTING_FAILURES_REPLACE) {
+        bucket_remove(table, bucket, due);
+        return waits ? SEEN_ADDED : SEEN_IGNORED;
+    }
+    slot_unpack(table, slot_at(table, bucket, due), oldest);
+    return SEEN_ASK_OLDEST;
+}
+
 static enum seen_result seen_newcomer(struct routing_table *table, const struct contact *who,
                                       struct contact *oldest)
 {
+    bool fits = node_id_fits(&who->id, &who->endpoint);
     size_t index = bucket_index(table, &who->id);
-    while (!bucket_has_room(table, index, &who->id) && can_split(table, index)) {
+    while (!bucket_has_room(table, index, &who->id, fits) && can_split(table, index)) {
         if (!split_last(table))
             return SEEN_IGNORED;
         index = bucket_index(table, &who->id);
     }
-    struct bucket *bucket = &table->buckets[index];
-    if (bucket_has_room(table, index, &who->id))
-        return bucket_append(table, bucket, who) ? SEEN_ADDED : SEEN_IGNORED;
-
-    size_t due = bucket_due(table, bucket, who->seen_ms);
-    bucket_set_candidate(table, bucket, who);
-    if (due == SIZE_MAX)
+    struct others others = count_others(table, index, &who->endpoint);
+    if (is_crowded(others)) {
+        table->crowded++;
         return SEEN_IGNORED;
-    if (slot_failures(slot_at(table, bucket, due)) >= ROUTING_FAILURES_REPLACE) {
-        bucket_remove(table, bucket, due); /* the candidate is `who` */
-        return SEEN_ADDED;
     }
-    slot_unpack(table, slot_at(table, bucket, due), oldest);
-    return SEEN_ASK_OLDEST;
+    struct bucket *bucket = &table->buckets[index];
+    unsigned bits = (fits ? 0 : ROUTING_MISFIT) | (others.in_table > 0 ? ROUTING_SECOND : 0);
+    bool room = bucket_has_room(table, index, &who->id, fits);
+    size_t loser = room || bits != 0 ? SIZE_MAX : bucket_loser(table, bucket);
+    if (!room && loser == SIZE_MAX)
+        return seen_beyond(table, bucket, who, bits, oldest);
+    bucket->has_candidate = false; /* the one who is here now comes first */
+    if (!room)
+        bucket_remove(table, bucket, loser);
+    return bucket_append(table, bucket, who, bits) ? SEEN_ADDED : SEEN_IGNORED;
 }
 
 enum seen_result routing_table_seen(struct routing_table *table, const struct contact *who,
@@ -299,9 +383,10 @@ enum failed_result routing_table_failed(struct routing_table *table, const struc
         return FAILED_DROPPED;
     }
     struct slot *slot = slot_at(table, bucket, index);
-    slot_set_failures(slot, slot_failures(slot) + 1);
-    bool replace = bucket->has_candidate && slot_failures(slot) >= ROUTING_FAILURES_REPLACE;
-    if (!replace && slot_failures(slot) < ROUTING_FAILURES_MAX)
+    unsigned failures = slot_failures(slot) + 1;
+    slot_set_failures(slot, failures);
+    bool replace = bucket->has_candidate && failures >= ROUTING_FAILURES_REPLACE;
+    if (!replace && failures < ROUTING_FAILURES_MAX)
         return FAILED_COUNTED;
     bucket_remove(table, bucket, index);
     return replace ? FAILED_REPLACED : FAILED_DROPPED;
@@ -320,7 +405,8 @@ bool routing_table_remove(struct routing_table *table, const struct id *id)
     return true;
 }
 
-bool routing_table_wants(const struct routing_table *table, const struct id *id, uint64_t now_ms)
+bool routing_table_wants(const struct routing_table *table, const struct id *id,
+                         const struct endpoint *endpoint, uint64_t now_ms)
 {
     if (id_equal(id, &table->self))
         return false;
@@ -328,12 +414,58 @@ bool routing_table_wants(const struct routing_table *table, const struct id *id,
     const struct bucket *bucket = &table->buckets[index];
     if (bucket_find(table, bucket, id) < bucket->count)
         return false;
-    if (bucket_has_room(table, index, id) || can_split(table, index))
-        return true;
-    return !bucket->has_candidate || bucket_due(table, bucket, now_ms) != SIZE_MAX;
+    bool full =
+        !bucket_has_room(table, index, id, node_id_fits(id, endpoint)) && !can_split(table, index);
+    bool some_gives_way = full && bucket_loser(table, bucket) != SIZE_MAX;
+    if (full && bucket->has_candidate && !some_gives_way &&
+        bucket_due(table, bucket, now_ms) == SIZE_MAX)
+        return false;
+    struct others others = count_others(table, index, endpoint);
+    return others.in_table < ROUTING_PER_TABLE &&
+           (others.in_bucket < ROUTING_PER_BUCKET || can_split(table, index));
 }
 
 /* ---- invariants ---- */
+
+static struct bytes network_of(const struct routing_table *table, const struct slot *slot)
+{
+    struct contact contact;
+    slot_unpack(table, slot, &contact);
+    return bytes_of(slot->address, routing_prefix(table, &contact.endpoint, SOURCE_NETWORK));
+}
+
+static bool slot_is_valid(const struct routing_table *table, size_t index, const struct slot *slot)
+{
+    const struct bucket *bucket = &table->buckets[index];
+    struct bytes network = network_of(table, slot);
+    struct contact contact;
+    slot_unpack(table, slot, &contact);
+    return slot_failures(slot) < ROUTING_FAILURES_MAX &&
+           slot_fits(slot) == node_id_fits(&contact.id, &contact.endpoint) &&
+           (network.len == 0 ||
+            count_network(table, bucket, bucket_used(bucket), network) <= ROUTING_PER_BUCKET);
+}
+
+/* Those whose networks share a cell are counted one by one only when they are many. */
+static bool networks_valid(const struct routing_table *table)
+{
+    uint16_t cells[1024] = {0};
+    for (size_t b = 0; b < table->bucket_count; b++)
+        for (size_t i = 0; i < bucket_used(&table->buckets[b]); i++) {
+            struct bytes network = network_of(table, slot_at(table, &table->buckets[b], i));
+            uint32_t hash = 0;
+            for (size_t j = 0; j < network.len; j++)
+                hash = hash * 31 + network.data[j];
+            size_t count = 0;
+            if (network.len > 0 && ++cells[hash % 1024] > ROUTING_PER_TABLE)
+                for (size_t c = 0; c < table->bucket_count; c++)
+                    count += count_network(table, &table->buckets[c],
+                                           bucket_used(&table->buckets[c]), network);
+            if (count > ROUTING_PER_TABLE)
+                return false;
+        }
+    return true;
+}
 
 static bool bucket_valid(const struct routing_table *table, size_t index)
 {
@@ -346,11 +478,11 @@ static bool bucket_valid(const struct routing_table *table, size_t index)
         size_t common = id_common_bits(&table->self, &slot->id);
         if (common == ID_BITS || (last ? common < index : common != index))
             return false;
-        if (bucket_find(table, bucket, &slot->id) != i ||
-            slot_failures(slot) >= ROUTING_FAILURES_MAX)
+        if (bucket_find(table, bucket, &slot->id) != i || !slot_is_valid(table, index, slot))
             return false;
     }
-    return true;
+    return !bucket->has_candidate || slot_gives_way(slot_at(table, bucket, bucket->count)) ||
+           bucket_loser(table, bucket) == SIZE_MAX;
 }
 
 bool routing_table_valid(const struct routing_table *table)
@@ -361,5 +493,5 @@ bool routing_table_valid(const struct routing_table *table)
             return false;
         contacts += table->buckets[b].count;
     }
-    return contacts == table->contacts;
+    return contacts == table->contacts && networks_valid(table);
 }

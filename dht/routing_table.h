@@ -9,7 +9,11 @@
  *   was silent ROUTING_FAILURES_MAX times; each full bucket keeps one candidate for that moment;
  * - a contact among the k nearest to ourselves is taken even when its bucket is full, up to 2k, so
  *   that we know our whole neighbourhood (the paper splits such buckets irregularly);
- * - one endpoint has one id: who comes back with another id has lost the old one.
+ * - one endpoint has one id: who comes back with another id has lost the old one;
+ * - a public /24 (/48) has at most ROUTING_PER_BUCKET contacts in a bucket and ROUTING_PER_TABLE in
+ *   all, candidates counted, so that a few machines with many ids are never many to us;
+ * - in a full bucket those whose id does not fit their public address [BEP 42], and those that came
+ *   second of their network, give way to a newcomer of whom neither is true.
  *
  * Bucket i holds ids that share exactly i leading bits with ours, the last one all that share more,
  * and splits beyond k. How many the others hold says routing_table_capacity, and nobody else.
@@ -49,8 +53,9 @@ enum failed_result {
 
 struct routing_table_config {
     struct id self;
-    uint8_t family; /* of all its contacts */
-    bool wide;      /* buckets far from us hold more than k, for a quicker first step of lookups */
+    uint8_t family;   /* of all its contacts */
+    bool limit_local; /* local addresses count like public ones (tests) */
+    bool wide; /* buckets far from us hold more than k, for a quicker first step of lookups */
 };
 
 struct routing_table;
@@ -83,16 +88,21 @@ size_t routing_table_bytes(const struct routing_table *table);   /* memory held,
  * top, up to 2k in all. */
 size_t routing_table_capacity(const struct routing_table *table, size_t bucket);
 
+/* Newcomers refused so far because their network had its share. */
+uint32_t routing_table_crowded(const struct routing_table *table);
+
 /* Contact number `index`, farthest buckets first; false past the end. */
 bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out);
 bool routing_table_find(const struct routing_table *table, const struct id *id,
                         struct contact *out);
 
 /* Would a newcomer of this id, once it has answered, find a place or wait as candidate? */
-bool routing_table_wants(const struct routing_table *table, const struct id *id, uint64_t now_ms);
+bool routing_table_wants(const struct routing_table *table, const struct id *id,
+                         const struct endpoint *endpoint, uint64_t now_ms);
 
 /* Copies up to `cap` contacts, at most ROUTING_CLOSEST_MAX, nearest to `target` first, without
- * those whose last query failed. Returns how many. */
+ * those whose last query failed: those whose id fits their address, and where they are too few the
+ * others behind them. Of one public address only the first is named. Returns how many. */
 size_t routing_table_closest(const struct routing_table *table, const struct id *target,
                              struct contact out[], size_t cap);
 
@@ -104,7 +114,8 @@ uint64_t routing_table_network_size(const struct routing_table *table);
  * else estimated. */
 uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key);
 
-/* Is `id`, known or not, among the k nearest to ourselves that we know? */
+/* Is `id`, known or not, among the k nearest to ourselves that we know and that fit their address?
+ */
 bool routing_table_is_neighbour(const struct routing_table *table, const struct id *id);
 
 /* ---- refresh [Kademlia 2.3] ---- */

@@ -8,16 +8,21 @@
 
 #include "dht/params.h"
 #include "dht/routing_table.h"
+#include "dht/source.h"
 
 #define ROUTING_SLOT_HEAD 26 /* bytes before the address */
 #define ROUTING_SLOT_MAX  (ROUTING_SLOT_HEAD + ENDPOINT_COMPACT_MAX)
-#define ROUTING_FAILURES  15 /* what the four bits hold */
+
+/* The lowest bits of slot.rtt_failures: */
+#define ROUTING_FAILURES 3 /* queries in a row without an answer */
+#define ROUTING_SECOND   4 /* one of its public network was here when it came */
+#define ROUTING_MISFIT   8 /* its id does not fit its public address [BEP 42] */
 
 /* A stored contact: 26 bytes and its compact address, 32 in all for IPv4. */
 struct slot {
     struct id id;
     uint32_t seen_s;
-    uint16_t rtt_failures; /* rtt_ms << 4 | failures */
+    uint16_t rtt_failures; /* rtt_ms << 4, then the bits above */
     uint8_t address[];
 };
 
@@ -37,10 +42,13 @@ struct routing_table {
     uint8_t bucket_cap;
     uint16_t contacts;
     bool wide;
+    bool limit_local;
+    uint32_t crowded; /* contacts refused for their network */
     struct bucket *buckets;
 };
 
 _Static_assert(ROUTING_SLOT_HEAD == offsetof(struct slot, address), "slots are packed by hand");
+_Static_assert(ROUTING_FAILURES_MAX <= ROUTING_FAILURES + 1, "failures are kept in two bits");
 _Static_assert(ROUTING_SLOT_HEAD + 6 <= 32, "a stored IPv4 contact is at most 32 bytes");
 
 /* Bytes of the address and port. */
@@ -58,6 +66,18 @@ static inline struct slot *slot_at(const struct routing_table *table, const stru
 static inline unsigned slot_failures(const struct slot *slot)
 {
     return slot->rtt_failures & ROUTING_FAILURES;
+}
+
+/* Its id fits its address [BEP 42]. */
+static inline bool slot_fits(const struct slot *slot)
+{
+    return (slot->rtt_failures & ROUTING_MISFIT) == 0;
+}
+
+/* To a newcomer that does not, when the bucket is full. */
+static inline bool slot_gives_way(const struct slot *slot)
+{
+    return (slot->rtt_failures & (ROUTING_MISFIT | ROUTING_SECOND)) != 0;
 }
 
 static inline size_t bucket_index(const struct routing_table *table, const struct id *id)
@@ -80,5 +100,10 @@ static inline size_t bucket_used(const struct bucket *bucket)
 /* The candidate counts as index `count`. SIZE_MAX: not there. */
 size_t bucket_find(const struct routing_table *table, const struct bucket *bucket,
                    const struct id *id);
+
+/* How many leading bytes of its address are its network or its address, as limits count them; 0: it
+ * is exempt. */
+size_t routing_prefix(const struct routing_table *table, const struct endpoint *endpoint,
+                      enum source_scope scope);
 
 void slot_unpack(const struct routing_table *table, const struct slot *slot, struct contact *out);

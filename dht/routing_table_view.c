@@ -20,6 +20,11 @@ size_t routing_table_bytes(const struct routing_table *table)
     return bytes;
 }
 
+uint32_t routing_table_crowded(const struct routing_table *table)
+{
+    return table->crowded;
+}
+
 size_t routing_table_capacity(const struct routing_table *table, size_t bucket)
 {
     if (!table->wide || bucket_is_last(table, bucket) || bucket >= 8)
@@ -51,49 +56,81 @@ bool routing_table_find(const struct routing_table *table, const struct id *id, 
     return true;
 }
 
-/* The nearest found so far, sorted; a view into the table. */
+/* The nearest found so far, views into the table: those that fit their address, sorted, then from
+ * `fitting` on the others, sorted. No two of one public address. */
 struct nearest {
+    const struct routing_table *table;
     const struct id *target;
     const struct slot *slots[ROUTING_CLOSEST_MAX];
-    size_t count, cap;
+    size_t count, cap, fitting;
 };
+
+/* The one of the same public address; `count`: there is none. */
+static size_t nearest_of_address(const struct nearest *nearest, const struct slot *slot)
+{
+    const struct routing_table *table = nearest->table;
+    size_t len = table->family == ENDPOINT_IPV6 ? 8 : 4; /* a /64 is one machine's */
+    size_t at = 0;
+    while (at < nearest->count && memcmp(nearest->slots[at]->address, slot->address, len) != 0)
+        at++;
+    if (at == nearest->count)
+        return at;
+    struct contact contact;
+    slot_unpack(table, slot, &contact);
+    bool exempt = routing_prefix(table, &contact.endpoint, SOURCE_ADDRESS) == 0;
+    return exempt ? nearest->count : at;
+}
 
 static void nearest_offer(struct nearest *nearest, const struct slot *slot)
 {
     size_t at = nearest->count;
-    while (at > 0 &&
+    while (at > nearest->fitting &&
            id_distance_compare(nearest->target, &slot->id, &nearest->slots[at - 1]->id) < 0)
         at--;
     if (at == nearest->cap)
         return;
-    size_t moved = nearest->count < nearest->cap ? nearest->count++ : nearest->cap - 1;
-    memmove(&nearest->slots[at + 1], &nearest->slots[at], (moved - at) * sizeof nearest->slots[0]);
+    size_t same = nearest_of_address(nearest, slot);
+    if (same < at)
+        return; /* one of that address comes before */
+    if (same == nearest->count)
+        same = nearest->count < nearest->cap ? nearest->count++ : nearest->cap - 1;
+    memmove(&nearest->slots[at + 1], &nearest->slots[at], (same - at) * sizeof nearest->slots[0]);
     nearest->slots[at] = slot;
 }
 
-static void nearest_offer_bucket(struct nearest *nearest, const struct routing_table *table,
-                                 size_t index)
+static void nearest_offer_bucket(struct nearest *nearest, size_t index, bool fits)
 {
-    const struct bucket *bucket = &table->buckets[index];
-    for (size_t i = 0; i < bucket->count; i++)
-        if (slot_failures(slot_at(table, bucket, i)) == 0)
-            nearest_offer(nearest, slot_at(table, bucket, i));
+    const struct bucket *bucket = &nearest->table->buckets[index];
+    for (size_t i = 0; i < bucket->count; i++) {
+        const struct slot *slot = slot_at(nearest->table, bucket, i);
+        if (slot_failures(slot) == 0 && slot_fits(slot) == fits)
+            nearest_offer(nearest, slot);
+    }
 }
 
 /* Seen from the target, the buckets come in this order: its own; all deeper ones, mingled; then
  * the less deep ones, one by one. */
+static void nearest_offer_all(struct nearest *nearest, bool fits)
+{
+    size_t own = bucket_index(nearest->table, nearest->target);
+    nearest_offer_bucket(nearest, own, fits);
+    if (nearest->count < nearest->cap)
+        for (size_t b = own + 1; b < nearest->table->bucket_count; b++)
+            nearest_offer_bucket(nearest, b, fits);
+    for (size_t b = own; b-- > 0 && nearest->count < nearest->cap;)
+        nearest_offer_bucket(nearest, b, fits);
+}
+
 size_t routing_table_closest(const struct routing_table *table, const struct id *target,
                              struct contact out[], size_t cap)
 {
-    struct nearest nearest = {.target = target,
+    struct nearest nearest = {.table = table,
+                              .target = target,
                               .cap = cap < ROUTING_CLOSEST_MAX ? cap : ROUTING_CLOSEST_MAX};
-    size_t own = bucket_index(table, target);
-    nearest_offer_bucket(&nearest, table, own);
+    nearest_offer_all(&nearest, true);
+    nearest.fitting = nearest.count;
     if (nearest.count < nearest.cap)
-        for (size_t b = own + 1; b < table->bucket_count; b++)
-            nearest_offer_bucket(&nearest, table, b);
-    for (size_t b = own; b-- > 0 && nearest.count < nearest.cap;)
-        nearest_offer_bucket(&nearest, table, b);
+        nearest_offer_all(&nearest, false);
     for (size_t i = 0; i < nearest.count; i++)
         slot_unpack(table, nearest.slots[i], &out[i]);
     return nearest.count;
@@ -105,8 +142,10 @@ bool routing_table_is_neighbour(const struct routing_table *table, const struct 
     size_t nearer = 0;
     for (size_t b = bucket_index(table, id); b < table->bucket_count; b++) {
         const struct bucket *bucket = &table->buckets[b];
-        for (size_t i = 0; i < bucket->count && nearer < DHT_K; i++)
-            nearer += id_distance_compare(&table->self, &slot_at(table, bucket, i)->id, id) < 0;
+        for (size_t i = 0; i < bucket->count && nearer < DHT_K; i++) {
+            const struct slot *slot = slot_at(table, bucket, i);
+            nearer += slot_fits(slot) && id_distance_compare(&table->self, &slot->id, id) < 0;
+        }
     }
     return nearer < DHT_K;
 }
@@ -126,7 +165,11 @@ uint64_t routing_table_network_size(const struct routing_table *table)
 {
     struct contact near[DHT_K];
     size_t count = routing_table_closest(table, &table->self, near, DHT_K);
-    double share = count > 0 ? distance_share(&table->self, &near[count - 1].id) : 0;
+    double share = 0;
+    for (size_t i = 0; i < count; i++) {
+        double distance = distance_share(&table->self, &near[i].id);
+        share = distance > share ? distance : share;
+    }
     if (count < DHT_K || table->bucket_count == 1 || share == 0)
         return (uint64_t)table->contacts + 1;
     return (uint64_t)((double)(count - 1) / share) + 1; /* unbiased: k-1 nodes within the k-th */
@@ -137,8 +180,8 @@ uint64_t routing_table_nearer(const struct routing_table *table, const struct id
     struct contact near[DHT_K];
     size_t count = routing_table_closest(table, key, near, DHT_K);
     size_t nearer = 0;
-    while (nearer < count && id_distance_compare(key, &near[nearer].id, &table->self) < 0)
-        nearer++;
+    for (size_t i = 0; i < count; i++)
+        nearer += id_distance_compare(key, &near[i].id, &table->self) < 0;
     if (nearer < DHT_K)
         return nearer;
     double estimate = distance_share(&table->self, key) * (double)routing_table_network_size(table);

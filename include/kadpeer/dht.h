@@ -184,6 +184,7 @@ struct dht_stats {
     uint64_t malformed;       /* datagrams that are no message */
     uint64_t unknown_answers; /* answers nobody waited for, or from another address */
     uint64_t other_network;   /* messages of another network id */
+    uint64_t crowded;         /* nodes kept out of the table: their network had its share */
     uint64_t limited;         /* queries dropped by the per-source limits */
     uint64_t bad_tokens, bad_values, bad_signatures, over_quota, too_far, older; /* puts refused */
     uint64_t evicted, expired;                                                   /* records */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dht/node_id.h"
 #include "dht/params.h"
 #include "dht/routing_table.h"
 
@@ -315,6 +316,127 @@ static void wide_buckets_hold_more_the_farther_they_are(void **state)
     routing_table_free(table);
 }
 
+/* Number `number` of a public /24, its id anywhere: 80.0.`network`.`number`. */
+static struct contact public_contact(struct rng *rng, uint8_t network, uint8_t number)
+{
+    struct contact who = {
+        .endpoint = {.family = ENDPOINT_IPV4, .addr = {80, 0, network, number}, .port = 1000}};
+    who.id = node_id_of_address(&who.endpoint, rng);
+    return who;
+}
+
+static size_t count_of_network(const struct routing_table *table, uint8_t network)
+{
+    size_t count = 0;
+    struct contact contact;
+    for (size_t i = 0; routing_table_at(table, i, &contact); i++)
+        count += contact.endpoint.addr[0] == 80 && contact.endpoint.addr[2] == network;
+    return count;
+}
+
+static void a_public_network_has_two_in_a_bucket_and_ten_in_all(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(8));
+    struct routing_table *table = new_table();
+    for (unsigned i = 1; i <= 20; i++) { /* all in the last bucket, the only one */
+        struct contact who = public_contact(&rng, 1, (uint8_t)i), oldest;
+        routing_table_seen(table, &who, &oldest);
+    }
+    assert_int_equal(count_of_network(table, 1), ROUTING_PER_BUCKET);
+    assert_int_equal(routing_table_crowded(table), 20 - ROUTING_PER_BUCKET);
+
+    for (unsigned first = 1; first < 0x100; first *= 2) /* eight buckets */
+        for (unsigned i = 0; i < DHT_K; i++)
+            see(table, (uint8_t)first, (uint8_t)i, 0);
+    for (unsigned i = 0; i < 10000; i++) {
+        struct contact who = public_contact(&rng, 1, (uint8_t)i), oldest;
+        who.id.bytes[0] = (uint8_t)(1u << rng_below(&rng, 8)); /* picks its bucket: a misfit */
+        routing_table_seen(table, &who, &oldest);
+        assert_true(count_of_network(table, 1) <= ROUTING_PER_TABLE);
+    }
+    assert_true(routing_table_valid(table));
+    routing_table_free(table);
+}
+
+static void local_networks_may_crowd_unless_limits_are_forced_on_them(void **state)
+{
+    (void)state;
+    for (int forced = 0; forced <= 1; forced++) {
+        struct routing_table_config config = {.family = ENDPOINT_IPV4, .limit_local = forced};
+        struct routing_table *table = routing_table_new(&config);
+        for (unsigned i = 0; i < DHT_K; i++) /* 10.0.128.0/24 */
+            see(table, 0x80, (uint8_t)i, 0);
+        assert_int_equal(routing_table_count(table), forced ? ROUTING_PER_BUCKET : DHT_K);
+        routing_table_free(table);
+    }
+}
+
+static void who_fits_and_is_first_of_its_network_takes_the_place_of_others(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(9));
+    struct routing_table *table = full_far_bucket();
+    struct id local = id_of(0x80, 1), fitting;
+    struct contact who, oldest, found;
+    do
+        who = public_contact(&rng, 1, (uint8_t)rng_below(&rng, 256));
+    while ((who.id.bytes[0] & 0x80) == 0);
+    fitting = who.id;
+    assert_int_equal(routing_table_seen(table, &who, &oldest), SEEN_IGNORED); /* all are good */
+
+    routing_table_remove(table, &local); /* the candidate comes in */
+    assert_true(routing_table_find(table, &fitting, &found));
+    struct contact misfit = contact_of(0x80, 1, 0);
+    misfit.endpoint.addr[0] = 81;
+    local = id_of(0x80, 2);
+    routing_table_remove(table, &local);
+    assert_int_equal(routing_table_seen(table, &misfit, &oldest), SEEN_ADDED); /* there is room */
+    assert_int_equal(see(table, 0xff, 7, 0), SEEN_ADDED);                      /* in its place */
+    assert_false(routing_table_find(table, &misfit.id, &found));
+    assert_true(routing_table_find(table, &fitting, &found));
+    routing_table_free(table);
+}
+
+static void of_one_public_address_only_the_nearest_is_named(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(10));
+    struct routing_table *table = new_table();
+    struct contact one = public_contact(&rng, 1, 1), other = one, out[4], oldest;
+    other.endpoint.port++;
+    other.id.bytes[10] ^= 1;
+    routing_table_seen(table, &one, &oldest);
+    routing_table_seen(table, &other, &oldest);
+    assert_int_equal(routing_table_count(table), 2);
+    assert_int_equal(routing_table_closest(table, &one.id, out, 4), 1);
+    assert_true(id_equal(&out[0].id, &one.id));
+    assert_int_equal(routing_table_closest(table, &other.id, out, 4), 1);
+    assert_true(id_equal(&out[0].id, &other.id));
+    routing_table_free(table);
+}
+
+static void those_who_fit_are_named_before_nearer_ones_who_do_not(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(11));
+    struct routing_table *table = new_table();
+    struct contact fitting = public_contact(&rng, 1, 1), misfit = fitting, out[4], oldest;
+    misfit.endpoint.addr[0]++;
+    misfit.id.bytes[10] ^= 1;
+    routing_table_seen(table, &misfit, &oldest);
+    routing_table_seen(table, &fitting, &oldest);
+    assert_int_equal(routing_table_closest(table, &misfit.id, out, 4), 2);
+    assert_true(id_equal(&out[0].id, &fitting.id));
+    assert_int_equal(routing_table_closest(table, &misfit.id, out, 1), 1);
+    assert_true(id_equal(&out[0].id, &fitting.id));
+    routing_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +456,11 @@ int main(void)
         cmocka_unit_test(untouched_bucket_is_due_first),
         cmocka_unit_test(network_size_follows_from_density),
         cmocka_unit_test(wide_buckets_hold_more_the_farther_they_are),
+        cmocka_unit_test(a_public_network_has_two_in_a_bucket_and_ten_in_all),
+        cmocka_unit_test(local_networks_may_crowd_unless_limits_are_forced_on_them),
+        cmocka_unit_test(who_fits_and_is_first_of_its_network_takes_the_place_of_others),
+        cmocka_unit_test(of_one_public_address_only_the_nearest_is_named),
+        cmocka_unit_test(those_who_fit_are_named_before_nearer_ones_who_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

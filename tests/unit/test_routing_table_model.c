@@ -1,23 +1,36 @@
 /* The routing table against a model: one flat list, everything looked for from its beginning to its
- * end. */
+ * end. Those who come are drawn from a pool of local nodes, public ones whose ids fit, and public
+ * ones whose ids do not, some of them crowding in one /24 or at one address. */
 #include "support/unit.h"
 
 #include <string.h>
 
+#include "dht/node_id.h"
 #include "dht/params.h"
 #include "dht/routing_table.h"
 
+#define POOL         800
+#define STEPS        20000
+#define CROWDED_NETS 2
+
 struct model {
     struct id self;
+    uint8_t family;
     unsigned buckets;
+    uint32_t crowded;
+    struct id due; /* whom a full bucket asked for last */
+    uint32_t refresh_s[ID_BITS];
     struct model_entry {
         struct contact contact;
         uint64_t order; /* the lower, the older */
         bool candidate;
+        bool gives_way;
     } entries[4096];
     size_t count;
     uint64_t clock;
 };
+
+/* ---- what it holds ---- */
 
 static unsigned model_bucket(const struct model *model, const struct id *id)
 {
@@ -25,12 +38,33 @@ static unsigned model_bucket(const struct model *model, const struct id *id)
     return common < model->buckets ? common : model->buckets - 1;
 }
 
+static bool fits(const struct contact *contact)
+{
+    return node_id_fits(&contact->id, &contact->endpoint);
+}
+
+static bool share_prefix(const struct endpoint *a, const struct endpoint *b, size_t v4, size_t v6)
+{
+    return !endpoint_is_local(a) && !endpoint_is_local(b) &&
+           memcmp(a->addr, b->addr, a->family == ENDPOINT_IPV4 ? v4 : v6) == 0;
+}
+
+static bool in_one_network(const struct endpoint *a, const struct endpoint *b)
+{
+    return share_prefix(a, b, 3, 6);
+}
+
+static bool at_one_address(const struct endpoint *a, const struct endpoint *b)
+{
+    return share_prefix(a, b, 4, 8);
+}
+
 static void model_take_out(struct model *model, struct model_entry *entry)
 {
     *entry = model->entries[--model->count];
 }
 
-static size_t model_members(struct model *model, unsigned bucket)
+static size_t model_members(const struct model *model, unsigned bucket)
 {
     size_t members = 0;
     for (size_t i = 0; i < model->count; i++)
@@ -56,6 +90,8 @@ static struct model_entry *model_find(struct model *model, const struct id *id)
     return NULL;
 }
 
+/* ---- what changes it ---- */
+
 static void model_remove(struct model *model, struct model_entry *entry)
 {
     unsigned bucket = model_bucket(model, &entry->contact.id);
@@ -68,15 +104,47 @@ static void model_remove(struct model *model, struct model_entry *entry)
     candidate->order = ++model->clock;
 }
 
-static bool model_has_room(struct model *model, const struct id *id)
+static void model_drop_candidate(struct model *model, unsigned bucket)
 {
-    unsigned bucket = model_bucket(model, id);
+    struct model_entry *candidate = model_candidate(model, bucket);
+    if (candidate != NULL)
+        model_take_out(model, candidate);
+}
+
+static bool model_has_room(const struct model *model, const struct contact *who)
+{
+    unsigned bucket = model_bucket(model, &who->id);
     size_t members = model_members(model, bucket), nearer = 0;
     for (size_t i = 0; i < model->count; i++)
-        nearer += !model->entries[i].candidate &&
-                  id_distance_compare(&model->self, &model->entries[i].contact.id, id) < 0;
+        nearer += !model->entries[i].candidate && fits(&model->entries[i].contact) &&
+                  id_distance_compare(&model->self, &model->entries[i].contact.id, &who->id) < 0;
     return members < DHT_K ||
-           (bucket + 1 < model->buckets && members < 2 * DHT_K && nearer < DHT_K);
+           (bucket + 1 < model->buckets && members < 2 * DHT_K && fits(who) && nearer < DHT_K);
+}
+
+/* The candidate of its bucket gives way, and does not count. */
+static size_t model_others(const struct model *model, const struct contact *who, bool in_table)
+{
+    unsigned bucket = model_bucket(model, &who->id);
+    size_t others = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_entry *entry = &model->entries[i];
+        bool same_bucket = model_bucket(model, &entry->contact.id) == bucket;
+        others += in_one_network(&entry->contact.endpoint, &who->endpoint) &&
+                  !(same_bucket && entry->candidate) && (in_table || same_bucket);
+    }
+    return others;
+}
+
+static bool model_is_crowded(const struct model *model, const struct contact *who)
+{
+    return model_others(model, who, false) >= ROUTING_PER_BUCKET ||
+           model_others(model, who, true) >= ROUTING_PER_TABLE;
+}
+
+static bool model_gives_way(const struct model *model, const struct contact *who)
+{
+    return !fits(who) || model_others(model, who, true) > 0;
 }
 
 static struct model_entry *model_due(struct model *model, unsigned bucket, uint64_t now_ms)
@@ -96,38 +164,67 @@ static struct model_entry *model_due(struct model *model, unsigned bucket, uint6
     return now_ms / 1000 * 1000 >= oldest->contact.seen_ms + ROUTING_FRESH_MS ? oldest : NULL;
 }
 
-static void model_add(struct model *model, const struct contact *who, bool candidate)
+static struct model_entry *model_loser(struct model *model, unsigned bucket)
 {
-    struct model_entry *old = model_candidate(model, model_bucket(model, &who->id));
-    if (old != NULL)
-        model_take_out(model, old);
-    model->entries[model->count] =
-        (struct model_entry){.contact = *who, .order = ++model->clock, .candidate = candidate};
+    struct model_entry *oldest = NULL;
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_entry *entry = &model->entries[i];
+        if (!entry->candidate && model_bucket(model, &entry->contact.id) == bucket &&
+            entry->gives_way && (oldest == NULL || entry->order < oldest->order))
+            oldest = entry;
+    }
+    return oldest;
+}
+
+static void model_add(struct model *model, const struct contact *who, bool candidate,
+                      bool gives_way)
+{
+    model_drop_candidate(model, model_bucket(model, &who->id));
+    model->entries[model->count] = (struct model_entry){
+        .contact = *who, .order = ++model->clock, .candidate = candidate, .gives_way = gives_way};
     model->entries[model->count++].contact.failures = 0;
+}
+
+static enum seen_result model_beyond(struct model *model, const struct contact *who)
+{
+    unsigned bucket = model_bucket(model, &who->id);
+    struct model_entry *due = model_due(model, bucket, who->seen_ms);
+    if (due != NULL)
+        model->due = due->contact.id;
+    struct model_entry *waiting = model_candidate(model, bucket);
+    bool gives_way = model_gives_way(model, who);
+    bool waits = waiting == NULL || !gives_way || waiting->gives_way;
+    if (waits)
+        model_add(model, who, true, gives_way);
+    if (due == NULL)
+        return SEEN_IGNORED;
+    due = model_find(model, &model->due);
+    if (due->contact.failures < ROUTING_FAILURES_REPLACE)
+        return SEEN_ASK_OLDEST;
+    model_remove(model, due);
+    return waits ? SEEN_ADDED : SEEN_IGNORED;
 }
 
 static enum seen_result model_newcomer(struct model *model, const struct contact *who)
 {
-    while (!model_has_room(model, &who->id) &&
-           model_bucket(model, &who->id) + 1 == model->buckets) {
-        struct model_entry *candidate = model_candidate(model, model->buckets - 1);
-        if (candidate != NULL)
-            model_take_out(model, candidate);
+    while (!model_has_room(model, who) && model_bucket(model, &who->id) + 1 == model->buckets) {
+        model_drop_candidate(model, model->buckets - 1);
+        model->refresh_s[model->buckets] = model->refresh_s[model->buckets - 1];
         model->buckets++;
     }
-    if (model_has_room(model, &who->id)) {
-        model_add(model, who, false);
-        return SEEN_ADDED;
-    }
-    struct model_entry *due = model_due(model, model_bucket(model, &who->id), who->seen_ms);
-    struct id due_id = due != NULL ? due->contact.id : who->id;
-    model_add(model, who, true);
-    if (due == NULL)
+    if (model_is_crowded(model, who)) {
+        model->crowded++;
         return SEEN_IGNORED;
-    due = model_find(model, &due_id);
-    if (due->contact.failures < ROUTING_FAILURES_REPLACE)
-        return SEEN_ASK_OLDEST;
-    model_remove(model, due);
+    }
+    unsigned bucket = model_bucket(model, &who->id);
+    bool gives_way = model_gives_way(model, who);
+    if (!model_has_room(model, who)) {
+        if (gives_way || model_loser(model, bucket) == NULL)
+            return model_beyond(model, who);
+        model_drop_candidate(model, bucket);
+        model_take_out(model, model_loser(model, bucket));
+    }
+    model_add(model, who, false, gives_way);
     return SEEN_ADDED;
 }
 
@@ -177,82 +274,246 @@ static enum failed_result model_failed(struct model *model, const struct id *id)
     return FAILED_DROPPED;
 }
 
-/* The n-th nearest of all that answer; NULL past the end. */
-static const struct contact *model_nearest(struct model *model, const struct id *target, size_t n)
+static bool model_forget(struct model *model, const struct id *id)
 {
-    for (size_t i = 0; i < model->count; i++) {
-        const struct contact *contact = &model->entries[i].contact;
-        size_t nearer = 0;
-        for (size_t j = 0; j < model->count; j++)
-            nearer += !model->entries[j].candidate && model->entries[j].contact.failures == 0 &&
-                      id_distance_compare(target, &model->entries[j].contact.id, &contact->id) < 0;
-        if (nearer == n && !model->entries[i].candidate && contact->failures == 0)
-            return contact;
-    }
-    return NULL;
+    struct model_entry *entry = model_find(model, id);
+    if (entry == NULL)
+        return false;
+    model_remove(model, entry);
+    return true;
 }
 
-static void compare_closest(struct model *model, const struct routing_table *table,
-                            const struct id *target)
+static unsigned model_refresh_next(const struct model *model)
 {
-    struct contact out[DHT_K];
-    size_t count = routing_table_closest(table, target, out, DHT_K);
-    for (size_t i = 0; i < DHT_K; i++) {
-        const struct contact *expected = model_nearest(model, target, i);
-        assert_int_equal(expected != NULL, i < count);
-        if (expected != NULL)
-            assert_true(id_equal(&expected->id, &out[i].id));
+    unsigned first = 0;
+    for (unsigned b = 1; b < model->buckets; b++)
+        if (model->refresh_s[b] < model->refresh_s[first])
+            first = b;
+    return first;
+}
+
+static void model_refresh_all(struct model *model, uint64_t due_ms)
+{
+    for (unsigned b = 0; b < model->buckets; b++)
+        if (model->refresh_s[b] > due_ms / 1000)
+            model->refresh_s[b] = (uint32_t)(due_ms / 1000);
+}
+
+/* ---- who is nearest ---- */
+
+/* Of those that answer and were not given yet, nor one of their address: the nearest that fits, or
+ * else the nearest. */
+static const struct contact *model_next_nearest(const struct model *model, const struct id *target,
+                                                const struct contact given[], size_t count)
+{
+    const struct contact *best = NULL;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct contact *contact = &model->entries[i].contact;
+        bool out = model->entries[i].candidate || contact->failures > 0;
+        for (size_t j = 0; j < count && !out; j++)
+            out = id_equal(&given[j].id, &contact->id) ||
+                  at_one_address(&given[j].endpoint, &contact->endpoint);
+        if (out)
+            continue;
+        if (best == NULL || (fits(contact) && !fits(best)) ||
+            (fits(contact) == fits(best) &&
+             id_distance_compare(target, &contact->id, &best->id) < 0))
+            best = contact;
     }
+    return best;
+}
+
+static void compare_closest(const struct model *model, const struct routing_table *table,
+                            const struct id *target, size_t cap)
+{
+    struct contact out[2 * DHT_K], expected[2 * DHT_K];
+    size_t count = routing_table_closest(table, target, out, cap), given = 0;
+    const struct contact *next;
+    while (given < cap && (next = model_next_nearest(model, target, expected, given)) != NULL)
+        expected[given++] = *next;
+    assert_int_equal(count, given);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(id_equal(&expected[i].id, &out[i].id));
+        assert_true(endpoint_equal(&expected[i].endpoint, &out[i].endpoint));
+    }
+}
+
+/* Bucket by bucket, the oldest first. */
+static void compare_contacts(struct model *model, const struct routing_table *table)
+{
+    size_t at = 0;
+    struct contact found;
+    for (unsigned b = 0; b < model->buckets; b++) {
+        uint64_t after = 0;
+        for (size_t n = model_members(model, b); n > 0; n--) {
+            const struct model_entry *next = NULL;
+            for (size_t i = 0; i < model->count; i++) {
+                const struct model_entry *entry = &model->entries[i];
+                if (!entry->candidate && model_bucket(model, &entry->contact.id) == b &&
+                    entry->order > after && (next == NULL || entry->order < next->order))
+                    next = entry;
+            }
+            after = next->order;
+            assert_true(routing_table_at(table, at++, &found));
+            assert_true(id_equal(&found.id, &next->contact.id));
+            assert_true(endpoint_equal(&found.endpoint, &next->contact.endpoint));
+            assert_int_equal(found.failures, next->contact.failures);
+            assert_int_equal(found.seen_ms / 1000, next->contact.seen_ms / 1000);
+        }
+    }
+    assert_int_equal(at, routing_table_count(table));
+}
+
+/* ---- who comes ---- */
+
+static struct endpoint random_public(struct rng *rng, uint8_t family)
+{
+    struct endpoint endpoint = {.family = family};
+    size_t size = family == ENDPOINT_IPV4 ? 4 : 16, network = size == 4 ? 3 : 6;
+    rng_fill(rng, endpoint.addr, size);
+    endpoint.addr[0] = size == 4 ? 80 : 0x20;
+    if (rng_below(rng, 3) ==
+        0) { /* one of a few crowded networks, and there one of few addresses */
+        memset(endpoint.addr + 1, 0, size - 1);
+        endpoint.addr[network - 1] = (uint8_t)rng_below(rng, CROWDED_NETS);
+        endpoint.addr[size == 4 ? 3 : 7] = (uint8_t)rng_below(rng, 12);
+    }
+    endpoint.port = (uint16_t)(1 + rng_below(rng, 5));
+    return endpoint;
+}
+
+static struct endpoint random_local(struct rng *rng, uint8_t family)
+{
+    struct endpoint endpoint = {.family = family, .port = (uint16_t)(1 + rng_below(rng, 2000))};
+    if (family == ENDPOINT_IPV4)
+        memcpy(endpoint.addr, (uint8_t[]){10, 0, 0, 1}, 4);
+    else
+        memcpy(endpoint.addr, (uint8_t[]){0xfd, [15] = 1}, 16);
+    return endpoint;
 }
 
 /* Ids crowd around ours, so that deep buckets, neighbours and splits are all met. */
-static struct contact random_contact(struct rng *rng, const struct id *self)
+static struct contact random_contact(struct rng *rng, const struct model *model)
 {
-    struct contact who = {.endpoint = {.family = ENDPOINT_IPV4, .addr = {10}, .port = 1}};
-    rng_fill(rng, who.id.bytes, ID_BYTES);
     unsigned shared = (unsigned)rng_below(rng, 7);
+    struct contact who = {.endpoint = random_local(rng, model->family)};
+    rng_fill(rng, who.id.bytes, ID_BYTES);
+    unsigned sort = (unsigned)rng_below(rng, 3);
+    if (sort > 0)
+        who.endpoint = random_public(rng, model->family);
+    if (sort == 1) { /* it fits: drawn until it lies where it is wanted */
+        do {
+            who.endpoint = random_public(rng, model->family);
+            who.id = node_id_of_address(&who.endpoint, rng);
+        } while (id_common_bits(&model->self, &who.id) < shared);
+        return who;
+    }
     for (unsigned bit = 0; bit < shared; bit++)
-        id_set_bit(&who.id, bit, id_bit(self, bit));
-    for (unsigned i = 2; i < ID_BYTES; i++)
-        who.id.bytes[i] = 0; /* few ids, so that many come again */
-    who.id.bytes[1] &= 0xe0;
-    write_u16(who.endpoint.addr + 2, read_u16(who.id.bytes));
-    if (rng_below(rng, 50) == 0)
-        who.endpoint.addr[3] ^= 0x20; /* at somebody else's */
+        id_set_bit(&who.id, bit, id_bit(&model->self, bit));
     return who;
+}
+
+/* One of the pool; now and then at somebody else's endpoint. */
+static struct contact next_contact(struct rng *rng, const struct contact pool[], uint64_t now_ms)
+{
+    struct contact who = pool[rng_below(rng, POOL)];
+    if (rng_below(rng, 50) == 0)
+        who.endpoint = pool[rng_below(rng, POOL)].endpoint;
+    who.seen_ms = now_ms;
+    return who;
+}
+
+static void step(struct rng *rng, struct model *model, struct routing_table *table,
+                 const struct contact *who)
+{
+    struct contact oldest = {0};
+    uint64_t due_ms = who->seen_ms + rng_below(rng, 3600 * 1000);
+    unsigned what = (unsigned)rng_below(rng, 20);
+    if (what < 14) {
+        enum seen_result seen = routing_table_seen(table, who, &oldest);
+        assert_int_equal(seen, model_seen(model, who));
+        if (seen == SEEN_ASK_OLDEST)
+            assert_true(id_equal(&model->due, &oldest.id));
+    } else if (what < 17) {
+        assert_int_equal(routing_table_failed(table, &who->id), model_failed(model, &who->id));
+    } else if (what < 18) {
+        assert_int_equal(routing_table_remove(table, &who->id), model_forget(model, &who->id));
+    } else if (what < 19 || rng_below(rng, 8) > 0) {
+        routing_table_touch(table, &who->id, due_ms);
+        model->refresh_s[model_bucket(model, &who->id)] = (uint32_t)(due_ms / 1000);
+    } else {
+        routing_table_refresh_all(table, due_ms);
+        model_refresh_all(model, due_ms);
+    }
+}
+
+/* A newcomer that finds a place was wanted; one that was not wanted finds none. */
+static void check_wanted(struct model *model, const struct routing_table *table,
+                         const struct contact *who)
+{
+    struct model_entry *known = model_find(model, &who->id);
+    bool wanted = routing_table_wants(table, &who->id, &who->endpoint, who->seen_ms);
+    if (known != NULL && !known->candidate)
+        assert_false(wanted);
+    else if (model_bucket(model, &who->id) + 1 < model->buckets && model_is_crowded(model, who))
+        assert_false(wanted);
+    else if (model_has_room(model, who) && !model_is_crowded(model, who))
+        assert_true(wanted);
+}
+
+static void run_against_the_model(uint64_t seed, uint8_t family)
+{
+    struct rng rng;
+    rng_init_seed(&rng, seed);
+    struct model *model = calloc(1, sizeof *model);
+    struct contact *pool = calloc(POOL, sizeof *pool);
+    rng_fill(&rng, model->self.bytes, ID_BYTES);
+    model->family = family;
+    model->buckets = 1;
+    for (size_t i = 0; i < POOL; i++)
+        pool[i] = random_contact(&rng, model);
+    struct routing_table_config config = {.self = model->self, .family = family};
+    struct routing_table *table = routing_table_new(&config);
+    for (unsigned i = 0; i < STEPS; i++) {
+        uint64_t due_ms;
+        struct contact who = next_contact(&rng, pool, i * 1000ull);
+        check_wanted(model, table, &who);
+        step(&rng, model, table, &who);
+        assert_true(routing_table_valid(table));
+        assert_int_equal(routing_table_buckets(table), model->buckets);
+        assert_int_equal(routing_table_refresh_next(table, &due_ms), model_refresh_next(model));
+        assert_int_equal(due_ms / 1000, model->refresh_s[model_refresh_next(model)]);
+        if (i % 16 == 0)
+            compare_closest(model, table, &who.id, i % 32 == 0 ? DHT_K : 2 * DHT_K);
+        if (i % 64 == 0)
+            compare_contacts(model, table);
+    }
+    print_message("# %u buckets, %u refused\n", model->buckets, model->crowded);
+    assert_int_equal(routing_table_crowded(table), model->crowded);
+    assert_true(routing_table_buckets(table) > 5);
+    assert_true(model->crowded > 0);
+    routing_table_free(table);
+    free(pool);
+    free(model);
 }
 
 static void agrees_with_a_slow_obvious_model(void **state)
 {
     (void)state;
-    struct rng rng;
-    rng_init_seed(&rng, test_seed(6));
-    struct model *model = calloc(1, sizeof *model);
-    rng_fill(&rng, model->self.bytes, ID_BYTES);
-    model->buckets = 1;
-    struct routing_table_config config = {.self = model->self, .family = ENDPOINT_IPV4};
-    struct routing_table *table = routing_table_new(&config);
-    for (unsigned step = 0; step < 20000; step++) {
-        struct contact who = random_contact(&rng, &model->self), oldest;
-        who.seen_ms = (uint64_t)step * 1000;
-        if (rng_below(&rng, 5) > 1)
-            assert_int_equal(routing_table_seen(table, &who, &oldest), model_seen(model, &who));
-        else
-            assert_int_equal(routing_table_failed(table, &who.id), model_failed(model, &who.id));
-        assert_true(routing_table_valid(table));
-        assert_int_equal(routing_table_buckets(table), model->buckets);
-        if (step % 16 == 0)
-            compare_closest(model, table, &who.id);
-    }
-    assert_true(routing_table_buckets(table) > 5);
-    routing_table_free(table);
-    free(model);
+    run_against_the_model(test_seed(6), ENDPOINT_IPV4);
+}
+
+static void agrees_with_the_model_in_ipv6(void **state)
+{
+    (void)state;
+    run_against_the_model(test_seed(7), ENDPOINT_IPV6);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_slow_obvious_model),
+        cmocka_unit_test(agrees_with_the_model_in_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
