@@ -411,8 +411,12 @@ static bool resolve_selection(struct add_request *request, const struct item *it
                   item->row.name);
         return false;
     }
-    enum status status =
-        selection_resolve(&request->options, metainfo, request->options.choice, error);
+    bool by_sha1 = item != NULL && !id_equal(&item->row.infohash, &request->infohash);
+    enum status status = STATUS_REFUSED;
+    if (by_sha1 && selection_is_blind(metainfo))
+        snprintf(error, sizeof error, "%s", SELECTION_BLIND);
+    else
+        status = selection_resolve(&request->options, metainfo, request->options.choice, error);
     if (status == STATUS_OK)
         return true;
     snprintf(hint, sizeof hint, "kadpeer files %lld", item != NULL ? (long long)item->row.id : 0LL);

@@ -1,5 +1,6 @@
 #include "daemon/item_facts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,8 +115,11 @@ static void resolve_choice(struct item *item)
     char error[SELECTION_ERROR_SIZE];
     if (item->options.choice == NULL)
         return;
-    enum status status =
-        selection_resolve(&item->options, item->metainfo, item->options.choice, error);
+    enum status status = STATUS_REFUSED;
+    if (item->row.has_expected_sha1 && selection_is_blind(item->metainfo))
+        snprintf(error, sizeof error, "%s", SELECTION_BLIND);
+    else
+        status = selection_resolve(&item->options, item->metainfo, item->options.choice, error);
     if (status != STATUS_OK)
         item_set_trouble(item, TROUBLE_SELECTION, status, "cannot select \"%.100s\": %s",
                          item->options.choice, error);

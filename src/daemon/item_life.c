@@ -13,6 +13,7 @@
 #include "daemon/item_step.h"
 #include "daemon/reader.h"
 #include "daemon/remover.h"
+#include "daemon/selection.h"
 
 static int compare_ids(const struct item *a, const struct item *b)
 {
@@ -91,14 +92,24 @@ static void take_over(struct item *item, struct item *other)
     other->options.has_ratio = item->options.has_ratio;
     other->options.ratio = item->options.ratio;
     other->options.limits = item->options.limits;
+    item_options_take_selection(&other->options, &item->options);
     engine_limits_apply(other);
     other->row.no_seed = item->row.no_seed;
     other->row.force = item->row.force;
     other->row.expected_sha1 = item->row.infohash;
     other->row.has_expected_sha1 = true;
-    if (other->metainfo != NULL)
+    if (other->metainfo != NULL) {
+        item_apply_selection(other);
         item_open_storage(other, true);
+    }
     item_save(other);
+}
+
+/* What is here is fetched as it was asked for then. */
+static bool selects_blindly(const struct item *item, const struct item *other)
+{
+    return item->options.choice != NULL && other->metainfo != NULL &&
+           selection_is_blind(other->metainfo);
 }
 
 /* The file with this SHA-1 is a transfer already: as if that had been asked for. */
@@ -120,6 +131,13 @@ void item_becomes(struct item *item, const struct id *infohash)
 {
     struct engine *engine = item->engine;
     struct item *other = engine_find(engine, infohash);
+    if (other != NULL && !other->removing && selects_blindly(item, other)) {
+        item_set_trouble(item, TROUBLE_SELECTION, STATUS_REFUSED,
+                         "cannot select \"%.100s\" of transfer %lld, %.100s: %s",
+                         item->options.choice, (long long)other->row.id, other->row.name,
+                         SELECTION_BLIND);
+        return;
+    }
     if (other != NULL && !other->removing) {
         merge(item, other);
         return;

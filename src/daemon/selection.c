@@ -109,6 +109,14 @@ static enum status keep(const struct resolving *resolving, struct item_options *
     return STATUS_OK;
 }
 
+bool selection_is_blind(const struct metainfo *metainfo)
+{
+    uint32_t files = 0;
+    for (uint32_t i = 0; i < metainfo->file_count && files < 2; i++)
+        files += !metainfo->files[i].padding;
+    return files > 1;
+}
+
 enum status selection_resolve(struct item_options *options, const struct metainfo *metainfo,
                               const char *text, char error[SELECTION_ERROR_SIZE])
 {

@@ -12,6 +12,12 @@
 #define SELECTION_BYTES_MAX  (64u << 10) /* typed; a path has at most METAINFO_PATH_MAX */
 #define SELECTION_ERROR_SIZE 256
 
+/* Of one that is asked for by the SHA-1 of one of its files: which of several that is shows when
+ * all of them are here. A SHA-1 of what has one file leaves the choice as it is. */
+bool selection_is_blind(const struct metainfo *metainfo);
+#define SELECTION_BLIND                                                                            \
+    "the SHA-1 asked for is of one of its files, and which one shows when all of them are here"
+
 /* Fills in options->selected (none: all of them) and forgets options->choice. NOT_FOUND: a number
  * or glob fits no file, and nothing is changed; `error` says which. */
 enum status selection_resolve(struct item_options *options, const struct metainfo *metainfo,

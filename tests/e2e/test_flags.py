@@ -334,3 +334,27 @@ def what_lies_about_its_sha1_is_passed_over(net):
     status, lines = fresh.json('get', sha1_file(path))
     assert status == 0 and sha1_file(lines[-1]['path']) == sha1_file(path), lines[-1]
     assert len(fresh.transfers()) == 1 and os.listdir(fresh.downloads) == ['true.bin']
+
+
+@test
+def of_what_is_asked_for_by_the_sha1_of_one_file_nothing_is_selected(net):
+    _, seed, peer = net.star('seed', 'peer')
+    for name in ('a.bin', 'b.bin'):
+        path = net.make_file(f'album/{name}', 300_000)
+    digest = publish_a_lie(seed, net.path('files', 'album'), sha1_file(path))
+    refused = peer.cli('get', sha1_file(path), '--select', 'a.bin')
+    assert refused.exit == 3 and 'the SHA-1 asked for is of one of its files' in refused.err, refused
+    assert 'get ID --select' in refused.err, refused
+    failed = peer.transfers()[0]
+    assert failed['state'] == 'error' and failed['downloaded'] == 0, failed
+    again = peer.cli('get', sha1_file(path), '--select', '0')
+    assert again.exit == 3 and 'the SHA-1 asked for' in again.err, again
+    peer.ok('get', failed['id'], '--select', 'a.bin')  # by its infohash
+    folder = os.path.join(peer.downloads, 'album')
+    assert [name for name in os.listdir(folder) if name[0] != '.'] == ['a.bin']
+    assert [(t['id'], t['hash']) for t in peer.transfers()] == [(failed['id'], digest)]
+    other = peer.cli('get', sha1_file(path), '--select', 'b.bin')  # finds the one that is here
+    assert other.exit == 3 and f"of transfer {failed['id']}, album" in other.err, other
+    fresh = net.daemon('fresh', bootstrap=[seed])
+    fresh.ok('get', sha1_file(path))  # all of them
+    assert sorted(os.listdir(os.path.join(fresh.downloads, 'album'))) == ['a.bin', 'b.bin']
