@@ -103,6 +103,7 @@ static const struct flag limit_flags[] = {
     {"down", 0, FLAG_SIZE, "RATE", "fetch at most so much a second; 0: no limit"},
     {"up", 0, FLAG_SIZE, "RATE", "send at most so much a second; 0: no limit"},
     {"peers", 0, FLAG_NUMBER, "N", "connections to peers at most; 0: no limit"},
+    {"lan", 0, FLAG_CHOICE, "yes|no", "limit peers on the local network, too"},
     {0},
 };
 
@@ -340,9 +341,9 @@ const struct command commands[] = {
      "Without ID for all transfers together, with it for one, which lies under that of\n"
      "all; without a flag nothing is changed. Holds at once, and after a restart.\n"
      "Transfers share what there is equally, and so do their peers. Peers on the local\n"
-     "network, this machine included, are limited only with transfer.limit_lan = yes.\n"
-     "transfer.down, transfer.up and network.max_connections say what holds until this\n"
-     "is used, and again when they are changed.\n",
+     "network, this machine included, are limited only with --lan yes. transfer.down,\n"
+     "transfer.up, transfer.limit_lan and network.max_connections say what holds until\n"
+     "this is used, and again when they are changed.\n",
      verb_limit},
     {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",
      no_flags, "Status 10 when a piece is not right; it is then fetched again.\n", verb_verify},

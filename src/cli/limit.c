@@ -62,8 +62,8 @@ static void print_limits(struct cli *cli, const json_t *result)
     table_print(table, cli->out, cli->out_colour);
     table_free(table);
     if (limited && !json_yes(result, "limit_lan", false))
-        cli_note(cli, "peers on the local network are not limited; '%s' and a restart change that",
-                 cli_command_text(cli, set, "config set transfer.limit_lan yes"));
+        cli_note(cli, "peers on the local network are not limited; '%s' changes that",
+                 cli_command_text(cli, set, "limit --lan yes"));
 }
 
 int verb_limit(struct cli *cli, const struct arguments *arguments)
@@ -74,6 +74,9 @@ int verb_limit(struct cli *cli, const struct arguments *arguments)
     add_number(cli, &request, "down");
     add_number(cli, &request, "up");
     add_number(cli, &request, "peers");
+    const char *lan = arguments_text(arguments, "lan", NULL);
+    if (lan != NULL)
+        request_bool(&request, "limit_lan", strcmp(lan, "yes") == 0);
     if (arguments->word_count > 0)
         request_text(&request, "id", arguments->words[0]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);

@@ -17,20 +17,23 @@
  * was changed since, and counts. */
 
 #define LIMITS_NAME "limits"
+#define LAN_KEY     "transfer.limit_lan"
+#define LAN_KIND    3u /* in that text; never another kind's */
 
 static const char *const keys[LIMIT_KINDS] = {[LIMIT_DOWN] = "transfer.down",
                                               [LIMIT_UP] = "transfer.up",
                                               [LIMIT_PEERS] = "network.max_connections"};
 
-bool engine_limits_said(const struct engine *engine, const char *key, uint64_t *value)
+bool engine_limits_said(const struct engine *engine, const char *key, char out[LIMIT_SAID_SIZE])
 {
     const struct engine_limits *limits = &engine->limits;
     for (int kind = 0; kind < LIMIT_KINDS; kind++)
         if (strcmp(keys[kind], key) == 0) {
-            *value = limits->all.of[kind];
+            snprintf(out, LIMIT_SAID_SIZE, "%" PRIu64, limits->all.of[kind]);
             return limits->all.of[kind] != limits->configured.of[kind];
         }
-    return false;
+    snprintf(out, LIMIT_SAID_SIZE, "%s", limits->local ? "yes" : "no");
+    return strcmp(key, LAN_KEY) == 0 && limits->local != limits->configured_local;
 }
 
 /* ---- on disk ---- */
@@ -39,9 +42,12 @@ static void load_line(struct engine_limits *limits, const char *line)
 {
     unsigned kind;
     uint64_t value, configured;
-    if (sscanf(line, "%u %" SCNu64 " %" SCNu64, &kind, &value, &configured) == 3 &&
-        kind < LIMIT_KINDS && limits->configured.of[kind] == configured)
+    if (sscanf(line, "%u %" SCNu64 " %" SCNu64, &kind, &value, &configured) != 3)
+        return;
+    if (kind < LIMIT_KINDS && limits->configured.of[kind] == configured)
         limits->all.of[kind] = value;
+    else if (kind == LAN_KIND && limits->configured_local == configured)
+        limits->local = value != 0;
 }
 
 static void load(struct engine *engine)
@@ -58,7 +64,7 @@ static void load(struct engine *engine)
     free(data);
 }
 
-static enum status save(struct engine *engine, const struct item_limits *all)
+static enum status save(struct engine *engine, const struct item_limits *all, bool local)
 {
     const struct engine_limits *limits = &engine->limits;
     struct buffer text;
@@ -68,6 +74,8 @@ static enum status save(struct engine *engine, const struct item_limits *all)
         if (value != configured)
             buffer_add_format(&text, "%d %" PRIu64 " %" PRIu64 "\n", kind, value, configured);
     }
+    if (local != limits->configured_local)
+        buffer_add_format(&text, "%u %d %d\n", LAN_KIND, local, limits->configured_local);
     enum status status =
         text.failed ? STATUS_NO_MEMORY
                     : catalog_set(engine->daemon->catalog, LIMITS_NAME, buffer_bytes(&text));
@@ -136,7 +144,7 @@ void engine_limits_start(struct engine *engine)
     limits->configured.of[LIMIT_DOWN] = configured_rate(config, keys[LIMIT_DOWN]);
     limits->configured.of[LIMIT_UP] = configured_rate(config, keys[LIMIT_UP]);
     limits->configured.of[LIMIT_PEERS] = (uint64_t)config_number(config, keys[LIMIT_PEERS]);
-    limits->local = config_bool(config, "transfer.limit_lan");
+    limits->local = limits->configured_local = config_bool(config, LAN_KEY);
     limits->all = limits->configured;
     load(engine);
     limiter_init(&limits->down, NULL, engine_now(engine));
@@ -144,12 +152,13 @@ void engine_limits_start(struct engine *engine)
     enforce(engine);
 }
 
-enum status engine_limits_set(struct engine *engine, const struct item_limits *all)
+enum status engine_limits_set(struct engine *engine, const struct item_limits *all, bool local)
 {
-    enum status status = save(engine, all);
+    enum status status = save(engine, all, local);
     if (status != STATUS_OK)
         return status;
     engine->limits.all = *all;
+    engine->limits.local = local;
     enforce(engine);
     return STATUS_OK;
 }

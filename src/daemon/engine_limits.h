@@ -16,15 +16,17 @@ struct item;
 struct engine_limits {
     struct item_limits all, configured; /* together; as the config says */
     struct limiter down, up;
-    bool local; /* transfer.limit_lan: they hold for local peers, too */
+    bool local, configured_local; /* they hold for local peers, too */
 };
+
+#define LIMIT_SAID_SIZE 24
 
 void engine_limits_start(struct engine *engine);
 /* Holds at once, and on disk when it returns OK. */
-enum status engine_limits_set(struct engine *engine, const struct item_limits *all);
+enum status engine_limits_set(struct engine *engine, const struct item_limits *all, bool local);
 enum status engine_limits_set_item(struct item *item, const struct item_limits *limits);
 /* What was said of that key of the config. False: nothing, the config holds. */
-bool engine_limits_said(const struct engine *engine, const char *key, uint64_t *value);
+bool engine_limits_said(const struct engine *engine, const char *key, char out[LIMIT_SAID_SIZE]);
 /* To the transfer of an item that has begun one. */
 void engine_limits_apply(struct item *item);
 

@@ -205,16 +205,16 @@ static void config_get(struct daemon *daemon, struct call *call)
 {
     static const char *const sources[] = {"default", "file", "environment", "flag"};
     struct pack *result = call_result(call);
-    uint64_t said;
+    char said[LIMIT_SAID_SIZE];
     pack_begin_map(result, "values");
     for (size_t i = 0; i < config_key_count; i++) {
         const char *name = config_keys[i].name;
-        bool is_said = engine_limits_said(daemon->engine, name, &said);
+        bool is_said = engine_limits_said(daemon->engine, name, said);
         pack_begin_map(result, name);
         if (config_keys[i].type == CONFIG_LIST)
             pack_list(result, daemon->config, name);
         else if (is_said)
-            pack_format(result, "value", "%llu", (unsigned long long)said);
+            pack_text(result, "value", said);
         else
             pack_text(result, "value", config_text(daemon->config, name));
         pack_text(result, "source",

@@ -55,13 +55,20 @@ static void limit(struct daemon *daemon, struct call *call)
     }
     if (call_param(call, "id") != NULL && (item = transfer_target(engine, call)) == NULL)
         return;
+    bool said_local = call_param(call, "limit_lan") != NULL;
+    if (item != NULL && said_local) {
+        call_fail(call, "usage", 2, NULL,
+                  "peers on the local network are limited for all transfers, or for none");
+        return;
+    }
+    bool local = call_bool(call, "limit_lan", engine->limits.local);
     struct item_limits limits = item != NULL ? item->options.limits : engine->limits.all, said;
     if (!item_limits_read(&said, call))
         return;
     enum status status = STATUS_OK;
-    if (item_limits_change(&limits, &said))
+    if (item_limits_change(&limits, &said) || said_local)
         status = item != NULL ? engine_limits_set_item(item, &limits)
-                              : engine_limits_set(engine, &limits);
+                              : engine_limits_set(engine, &limits, local);
     if (status != STATUS_OK)
         call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
                   status_text(status));

@@ -86,6 +86,32 @@ def peers_on_the_local_network_are_limited_when_it_is_said(net):
 
 
 @test
+def peers_on_the_local_network_are_limited_from_now_on(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', 16 * MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={'transfer.down': '10K'})
+    said = peer.cli('limit', '--lan', 'yes')
+    assert said.exit == 0 and 'not limited' not in said.err, said
+    ident = peer.add(link)
+    peer.wait_until(lambda: peer.transfer(ident)['downloaded'] > 0, what='with some of it')
+    assert peer.transfer(ident)['done'] < 16 * MIB
+    assert peer.call('config.get')['values']['transfer.limit_lan'] == \
+        {'value': 'yes', 'source': 'limit'}
+    peer.restart()
+    assert peer.json('limit')[1][0]['limit_lan'] is True
+    assert peer.cli('limit', ident, '--lan', 'no').exit == 2
+    assert peer.cli('limit', '--lan', 'maybe').exit == 2
+    said = peer.cli('limit', '--lan', 'no')
+    assert "limit --lan yes'" in said.err, said
+    peer.wait_state(ident, 'sharing')
+    peer.stop()
+    peer.config['transfer.limit_lan'] = 'yes'
+    peer.write_config()
+    peer.start()
+    assert peer.json('limit')[1][0]['limit_lan'] is True  # the config was changed since
+
+
+@test
 def limits_survive_a_restart_and_a_changed_config_counts(net):
     seed = net.daemon('seed')
     link = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)['link']
