@@ -5,7 +5,7 @@
 #include "kadpeer/id.h"
 #include "kadpeer/status.h"
 
-/* Of the concatenation of `count` parts. Aborts if libcrypto cannot do SHA-1 at all. */
+/* Of the concatenation of `count` parts. */
 struct id sha1_of_parts(const struct bytes *parts, size_t count);
 struct id sha1_of(struct bytes data);
 

@@ -5,7 +5,7 @@
 
 #define SHA256_BYTES 32
 
-/* Of the concatenation of `count` parts. Aborts if libcrypto cannot do SHA-256 at all. */
+/* Of the concatenation of `count` parts. */
 void sha256_of_parts(const struct bytes *parts, size_t count, uint8_t out[SHA256_BYTES]);
 
 struct sha256; /* one running digest; not shared between threads */

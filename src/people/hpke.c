@@ -16,11 +16,11 @@ static const uint8_t hpke_suite[] = {'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01,
 #define SUITE(name) bytes_of(name, sizeof name)
 
 /* LabeledExtract. A salt of zeroes is what HKDF takes for none. */
-static enum status extract(const uint8_t salt[SHA256_BYTES], struct bytes suite, const char *label,
-                           struct bytes ikm, uint8_t out[SHA256_BYTES])
+static void extract(const uint8_t salt[SHA256_BYTES], struct bytes suite, const char *label,
+                    struct bytes ikm, uint8_t out[SHA256_BYTES])
 {
     struct bytes parts[] = {bytes_of_string("HPKE-v1"), suite, bytes_of_string(label), ikm};
-    return hmac_sha256(salt, parts, 4, out);
+    hmac_sha256(salt, parts, 4, out);
 }
 
 /* LabeledExpand */
@@ -49,10 +49,9 @@ static enum status shared_secret(const uint8_t dh[32], const uint8_t enc[X25519_
     uint8_t prk[SHA256_BYTES], context[2 * X25519_BYTES];
     memcpy(context, enc, X25519_BYTES);
     memcpy(context + X25519_BYTES, to, X25519_BYTES);
-    enum status status = extract(no_salt, SUITE(kem_suite), "eae_prk", bytes_of(dh, 32), prk);
-    if (status == STATUS_OK)
-        status = expand(prk, SUITE(kem_suite), "shared_secret", bytes_of(context, sizeof context),
-                        out, 32);
+    extract(no_salt, SUITE(kem_suite), "eae_prk", bytes_of(dh, 32), prk);
+    enum status status =
+        expand(prk, SUITE(kem_suite), "shared_secret", bytes_of(context, sizeof context), out, 32);
     keys_wipe(prk, sizeof prk);
     return status;
 }
@@ -64,13 +63,10 @@ static enum status key_schedule(const uint8_t shared[32], struct bytes info, str
     const struct bytes none = {0};
     uint8_t context[HPKE_CONTEXT_BYTES] = {HPKE_MODE_BASE}, secret[SHA256_BYTES];
     struct bytes whole = bytes_of(context, sizeof context), suite = SUITE(hpke_suite);
-    enum status status = extract(no_salt, suite, "psk_id_hash", none, context + 1);
-    if (status == STATUS_OK)
-        status = extract(no_salt, suite, "info_hash", info, context + 1 + SHA256_BYTES);
-    if (status == STATUS_OK)
-        status = extract(shared, suite, "secret", none, secret);
-    if (status == STATUS_OK)
-        status = expand(secret, suite, "key", whole, out->key, sizeof out->key);
+    extract(no_salt, suite, "psk_id_hash", none, context + 1);
+    extract(no_salt, suite, "info_hash", info, context + 1 + SHA256_BYTES);
+    extract(shared, suite, "secret", none, secret);
+    enum status status = expand(secret, suite, "key", whole, out->key, sizeof out->key);
     if (status == STATUS_OK)
         status = expand(secret, suite, "base_nonce", whole, out->nonce, sizeof out->nonce);
     keys_wipe(secret, sizeof secret);

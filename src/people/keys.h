@@ -33,8 +33,10 @@ void public_key_fingerprint(const struct public_key *key, char out[FINGERPRINT_S
 enum status hkdf(struct bytes ikm, struct bytes salt, struct bytes info, uint8_t out[32]);
 /* Its second half alone, at most 255 * 32 bytes. */
 enum status hkdf_expand(const uint8_t key[32], struct bytes info, uint8_t *out, size_t len);
-enum status hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t count,
-                        uint8_t out[SHA256_BYTES]);
+/* Of the concatenation of `count` parts. Cannot fail. */
+#define HMAC_PARTS_MAX 4
+void hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t count,
+                 uint8_t out[SHA256_BYTES]);
 /* scrypt [RFC 7914] of 32 bytes; takes 128 * n * r bytes of memory, at most SCRYPT_MEMORY_MAX. */
 #define SCRYPT_MEMORY_MAX (64 * 1024 * 1024)
 enum status scrypt(struct bytes password, struct bytes salt, uint64_t n, uint32_t r, uint32_t p,

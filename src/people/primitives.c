@@ -1,12 +1,17 @@
-/* HKDF, HMAC, scrypt and X25519 of keys.h, by libcrypto. */
+/* HKDF, HMAC, scrypt and X25519 of keys.h, by libcrypto; but of HMAC it gives SHA-256 alone, whose
+ * two calls need no memory. */
 #include "people/keys.h"
 
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <string.h>
+
+#define HMAC_BLOCK_BYTES 64 /* of SHA-256 [RFC 2104 2] */
 
 void keys_wipe(void *secret, size_t len)
 {
@@ -16,19 +21,16 @@ void keys_wipe(void *secret, size_t len)
 /* Looking an algorithm up by its name costs more than using it once: done at the first use in the
  * process, never changed thereafter. NULL: libcrypto has none. */
 static EVP_KDF *hkdf_algorithm;
-static EVP_MAC *hmac_algorithm;
-static CRYPTO_ONCE algorithms_once = CRYPTO_ONCE_STATIC_INIT;
+static CRYPTO_ONCE hkdf_once = CRYPTO_ONCE_STATIC_INIT;
 
-static void fetch_algorithms(void)
+static void fetch_hkdf(void)
 {
     hkdf_algorithm = EVP_KDF_fetch(NULL, "HKDF", NULL);
-    hmac_algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
 }
 
-static bool have_algorithms(void)
+static bool have_hkdf(void)
 {
-    return CRYPTO_THREAD_run_once(&algorithms_once, fetch_algorithms) == 1 &&
-           hkdf_algorithm != NULL && hmac_algorithm != NULL;
+    return CRYPTO_THREAD_run_once(&hkdf_once, fetch_hkdf) == 1 && hkdf_algorithm != NULL;
 }
 
 /* libcrypto does not write to what its parameters point at. */
@@ -55,7 +57,7 @@ static enum status derive(int mode, struct bytes ikm, struct bytes salt, struct 
     if (info.len > 0)
         *p++ = octets(OSSL_KDF_PARAM_INFO, info);
     *p = OSSL_PARAM_construct_end();
-    EVP_KDF_CTX *context = have_algorithms() ? EVP_KDF_CTX_new(hkdf_algorithm) : NULL;
+    EVP_KDF_CTX *context = have_hkdf() ? EVP_KDF_CTX_new(hkdf_algorithm) : NULL;
     bool ok = context != NULL && EVP_KDF_derive(context, out, len, params) == 1;
     EVP_KDF_CTX_free(context);
     return ok ? STATUS_OK : STATUS_INTERNAL;
@@ -72,18 +74,23 @@ enum status hkdf_expand(const uint8_t key[32], struct bytes info, uint8_t *out, 
                   len);
 }
 
-enum status hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t count,
-                        uint8_t out[SHA256_BYTES])
+void hmac_sha256(const uint8_t key[32], const struct bytes *parts, size_t count,
+                 uint8_t out[SHA256_BYTES])
 {
-    OSSL_PARAM params[] = {sha256_param(OSSL_MAC_PARAM_DIGEST), OSSL_PARAM_construct_end()};
-    EVP_MAC_CTX *context = have_algorithms() ? EVP_MAC_CTX_new(hmac_algorithm) : NULL;
-    bool ok = context != NULL && EVP_MAC_init(context, key, 32, params) == 1;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = parts[i].len == 0 || EVP_MAC_update(context, parts[i].data, parts[i].len) == 1;
-    size_t len;
-    ok = ok && EVP_MAC_final(context, out, &len, SHA256_BYTES) == 1 && len == SHA256_BYTES;
-    EVP_MAC_CTX_free(context);
-    return ok ? STATUS_OK : STATUS_INTERNAL;
+    uint8_t inner[HMAC_BLOCK_BYTES], outer[HMAC_BLOCK_BYTES], digest[SHA256_BYTES];
+    struct bytes all[1 + HMAC_PARTS_MAX] = {bytes_of(inner, sizeof inner)};
+    struct bytes last[] = {bytes_of(outer, sizeof outer), bytes_of(digest, sizeof digest)};
+    assert(count <= HMAC_PARTS_MAX);
+    memcpy(all + 1, parts, count * sizeof *parts);
+    for (size_t i = 0; i < HMAC_BLOCK_BYTES; i++) {
+        uint8_t byte = i < 32 ? key[i] : 0;
+        inner[i] = byte ^ 0x36;
+        outer[i] = byte ^ 0x5c;
+    }
+    sha256_of_parts(all, 1 + count, digest);
+    sha256_of_parts(last, 2, out);
+    keys_wipe(inner, sizeof inner);
+    keys_wipe(outer, sizeof outer);
 }
 
 enum status scrypt(struct bytes password, struct bytes salt, uint64_t n, uint32_t r, uint32_t p,
