@@ -15,7 +15,8 @@ import sqlite3
 from faults import FOREVER, SHORT, Faults
 from harness import test
 from kadnet import ControlClosed, ControlError, Dead, sha1_file, tree_of
-from people import log_in, make_circle, start_download, upload, wait_file
+from people import (join_by_invite, log_in, make_circle, make_group, make_user, start_download,
+                    upload, wait_file)
 
 KIB, MIB = 1 << 10, 1 << 20
 PIECE = 64 * KIB
@@ -37,8 +38,11 @@ class Sweep:
         self.peer = net.daemon('peer', bootstrap=[self.seed], faults=self.faults, **options)
         self.peer.wait_nodes(1)
         self.path = net.make_file('notes.bin', size)
-        self.link = self.seed.share(self.path, piece_size=PIECE)['link']
         self.content = open(self.path, 'rb').read()
+        self.share()
+
+    def share(self):
+        self.link = self.seed.share(self.path, piece_size=PIECE)['link']
 
     def begin(self):
         return self.peer.add(self.link, **{'from': [self.seed.endpoint]})
@@ -112,6 +116,21 @@ class Sweep:
                 return chosen
 
 
+class GroupSweep(Sweep):
+    """The same two as members of a group."""
+
+    def share(self):
+        for daemon, name in (self.seed, 'ada'), (self.peer, 'bob'):
+            make_user(daemon, name)
+        make_group(self.seed, 'study')
+        join_by_invite(self.seed, 'study', self.peer)
+        upload(self.seed, self.path, 'study', piece_size=PIECE)
+        wait_file(self.peer, 'study', 'notes.bin')
+
+    def begin(self):
+        return start_download(self.peer, 'study', 'notes.bin')
+
+
 def _disk(sweep, caller, kinds, errors=DISK_ERRORS):
     """Fetches while one call of that kind fails, or all from one on."""
     for kind, error, first, last in sweep.choose(caller, kinds, errors):
@@ -158,19 +177,17 @@ def memory_that_sqlite_does_not_get_is_a_state_that_can_be_left(net):
     _disk(Sweep(net), 'sqlite', ('allocate',), (errno.ENOMEM,))
 
 
-@test(deadline=120)
-def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
+def _memory(sweep, caller):
     """Some of the calls it makes meanwhile may fail as well; it lives."""
-    sweep = Sweep(net)
-    for kind, error, first, last in sweep.choose('us', ('allocate',), (errno.ENOMEM,)):
+    for kind, error, first, last in sweep.choose(caller, ('allocate',), (errno.ENOMEM,)):
         last = min(last, first + 40)
-        text = f'allocations {first} to {last}'
-        net.note(text)
-        sweep.faults.arm('us', kind, error, first, last)
+        text = f'allocations {first} to {last} by {caller}'
+        sweep.net.note(text)
+        sweep.faults.arm(caller, kind, error, first, last)
         try:
             with contextlib.suppress(ControlError, ControlClosed, ConnectionError):
                 sweep.begin()
-            sweep.wait_calls('us', 'allocate', last)
+            sweep.wait_calls(caller, 'allocate', last)
             sweep.faults.cure()
             sweep.peer.reconnect()
             ident = sweep.begin()  # or the one there is
@@ -178,6 +195,21 @@ def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
             sweep.finish(ident)
         except (Dead, AssertionError, TimeoutError) as problem:
             raise AssertionError(f'{text}, at {sweep.faults.failed_at()}: {problem}') from problem
+
+
+@test(deadline=120)
+def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
+    _memory(Sweep(net), 'us')
+
+
+@test(deadline=120)
+def memory_that_we_do_not_get_in_a_group_is_a_state_that_can_be_left(net):
+    _memory(GroupSweep(net), 'us')
+
+
+@test(deadline=120)
+def memory_that_libcrypto_does_not_get_is_a_state_that_can_be_left(net):
+    _memory(GroupSweep(net), 'crypto')
 
 
 @test(deadline=120)
@@ -233,6 +265,7 @@ def start_that_fails_says_why_and_the_next_one_works(net):
         ('us', 'lock', errno.EIO), ('us', 'allocate', errno.ENOMEM),
         ('sqlite', 'open', errno.EMFILE), ('sqlite', 'read', errno.EIO),
         ('sqlite', 'write', errno.ENOSPC), ('sqlite', 'allocate', errno.ENOMEM),
+        ('crypto', 'allocate', errno.ENOMEM),  # libuv ends the program itself
         ('libuv', 'bind', errno.EADDRNOTAVAIL), ('libuv', 'socket', errno.EMFILE))
         if faults.calls(caller, kind) > 0]
     counts = {caller + kind: faults.calls(caller, kind) for caller, kind, _ in kinds}
