@@ -206,7 +206,11 @@ static bool read_node_run(struct msgpack_reader *reader, struct message *out, si
     if (!msgpack_read_bin(reader, &run) || run.len % node_size != 0)
         return false;
     out->has_nodes = true;
-    for (size_t at = 0; at < run.len && out->node_count < MESSAGE_NODES_MAX; at += node_size) {
+    for (size_t at = 0; at < run.len; at += node_size) {
+        if (out->node_count == MESSAGE_NODES_MAX) {
+            out->node_surplus++; /* a datagram holds few more */
+            continue;
+        }
         struct message_node *node = &out->nodes[out->node_count++];
         memcpy(node->id.bytes, run.data + at, ID_BYTES);
         endpoint_from_compact(bytes_of(run.data + at + ID_BYTES, compact_size), &node->endpoint);

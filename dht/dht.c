@@ -115,6 +115,7 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
         dht->counted.unknown_answers++;
         return;
     }
+    dht->counted.surplus_nodes += answer->node_surplus;
     dht_upkeep_answered(dht, &query, answer);
     if (query.purpose == RPC_PING_HAND)
         ping_ended(dht, &query, &answer->id);

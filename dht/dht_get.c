@@ -146,12 +146,16 @@ static bool take_value(struct dht *dht, struct walk *walk, struct lookup_node *n
 {
     struct endpoint from = {0};
     if (value->value.len > DHT_VALUE_MAX ||
-        (record_rules(walk->kind)->with_from && !origin(dht, holder, value, &from)))
+        (record_rules(walk->kind)->with_from && !origin(dht, holder, value, &from))) {
+        dht->counted.false_values++;
         return false;
+    }
     bool known = set_has(&walk->values, value_hash(dht, value->value, &from));
     if (!known && record_check(walk->kind, &walk->lookup.target, value->value,
-                               dht_now_unix_s(dht)) != CODE_OK)
+                               dht_now_unix_s(dht)) != CODE_OK) {
+        dht->counted.false_values++;
         return false;
+    }
     if (node != NULL)
         dht_repair_note(dht, walk, node, value->value);
     return !known && tell(dht, walk, value->value, from);

@@ -3,22 +3,23 @@
 #include "dht/codec_msgpack.h"
 #include "dht/node.h"
 
-void dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
+bool dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
                       size_t cap)
 {
     uint8_t bytes[DHT_DATAGRAM_MAX];
     size_t room = cap < sizeof bytes ? cap : sizeof bytes;
     struct message_fit fit = codec_msgpack.encode(message, bytes, room);
     if (fit.len == 0)
-        return;
+        return false;
     if (!byte_queue_push(&dht->datagrams, to, sizeof *to, bytes_of(bytes, fit.len))) {
         dht->counted.queue_dropped++;
-        return;
+        return true;
     }
     dht->counted.datagrams_out++;
     dht->counted.bytes_out += fit.len;
     if (dht->trim_ms == UINT64_MAX)
         dht->trim_ms = dht->now_ms + TRIM_AFTER_MS;
+    return true;
 }
 
 static void set_token(struct message *message, struct bytes token)
@@ -89,8 +90,10 @@ void dht_send_again(struct dht *dht, const struct rpc_query *query)
 bool dht_send_query(struct dht *dht, const struct rpc_query *query)
 {
     const struct rpc_query *added = rpc_add(&dht->rpc, query, &dht->rng, dht->now_ms);
-    if (added == NULL)
+    if (added == NULL) {
+        dht->counted.unsent++;
         return false;
+    }
     dht_send_again(dht, added);
     return true;
 }

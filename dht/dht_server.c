@@ -196,6 +196,13 @@ static size_t answer_max(const struct dht *dht, const struct endpoint *from, siz
     return most > pinged ? most - pinged : 0;
 }
 
+static void send_answer(struct dht *dht, const struct message *answer, const struct endpoint *to,
+                        size_t most)
+{
+    if (!dht_send_message(dht, answer, to, most))
+        dht->counted.unproven++;
+}
+
 /* Returns the bytes of the ping that went out to it. */
 static size_t ping_newcomer(struct dht *dht, const struct message *query,
                             const struct endpoint *from)
@@ -213,8 +220,10 @@ static bool admit(struct dht *dht, const struct message *query, const struct end
         dht->counted.other_network++;
         return false;
     }
-    if (dht->config.read_only)
+    if (dht->config.read_only) {
+        dht->counted.not_served++;
         return false;
+    }
     return throttle_query(dht->throttle, from, dht->now_ms);
 }
 
@@ -238,7 +247,7 @@ void dht_server_query(struct dht *dht, const struct message *query, const struct
     else if (query->method == METHOD_PUT)
         answer_put(dht, query, from, has_token, &answer);
     size_t pinged = ping_newcomer(dht, query, from);
-    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, pinged));
+    send_answer(dht, &answer, from, answer_max(dht, from, bytes, pinged));
 }
 
 void dht_server_refuse(struct dht *dht, const struct message *query, const struct endpoint *from,
@@ -252,5 +261,5 @@ void dht_server_refuse(struct dht *dht, const struct message *query, const struc
     answer.txid_len = query->txid_len;
     answer.error_code = query->error_code;
     answer.error_text = query->error_text;
-    dht_send_message(dht, &answer, from, answer_max(dht, from, bytes, 0));
+    send_answer(dht, &answer, from, answer_max(dht, from, bytes, 0));
 }

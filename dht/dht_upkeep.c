@@ -24,6 +24,7 @@ static void see(struct dht *dht, const struct rpc_query *query, const struct id 
     if (!query->late)
         who.rtt_ms = (uint32_t)(trip_ms > 0 ? trip_ms : 1);
     enum seen_result seen = routing_table_seen(dht->table, &who, &oldest);
+    dht->counted.impostors += seen == SEEN_ELSEWHERE;
     if (seen == SEEN_ADDED) {
         dht_join_contact(dht, &who);
         dht_handover_contact(dht, &who);
@@ -51,8 +52,10 @@ void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
     token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
                     dht->now_ms);
     see(dht, query, &answer->id);
-    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id))
+    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id)) {
+        dht->counted.renamed++;
         forget(dht, &query->id, &query->to);
+    }
     dht_join_vote(dht, &query->to, &answer->seen_address);
 }
 

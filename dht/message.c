@@ -23,7 +23,7 @@ void message_init(struct message *message, enum message_type type)
     message->total = 0;
     message->value_count = 0;
     message->has_nodes = false;
-    message->node_count = 0;
+    message->node_count = message->node_surplus = 0;
     message->code_count = 0;
     message->error_code = 0;
     message->error_text = (struct bytes){0};

@@ -90,7 +90,8 @@ struct message {
     uint8_t value_count;
     struct message_value values[MESSAGE_VALUES_MAX];
     bool has_nodes;
-    uint8_t node_count; /* nearest first; of both families together */
+    uint8_t node_count;   /* nearest first; of both families together */
+    uint8_t node_surplus; /* of those in the datagram, beyond MESSAGE_NODES_MAX */
     struct message_node nodes[MESSAGE_NODES_MAX];
     uint8_t code_count; /* put: one per record */
     uint16_t codes[MESSAGE_RECORDS_MAX];

@@ -155,8 +155,8 @@ bool dht_send_query(struct dht *dht, const struct rpc_query *query);
 void dht_send_again(struct dht *dht, const struct rpc_query *query);
 bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,
                    const struct id *id, uint32_t operation);
-/* Encodes into at most `cap` bytes and queues. */
-void dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
+/* Encodes into at most `cap` bytes and queues. False: they are too few. */
+bool dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
                       size_t cap);
 
 /* ---- dht_server.c ---- */

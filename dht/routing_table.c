@@ -363,7 +363,7 @@ enum seen_result routing_table_seen(struct routing_table *table, const struct co
         if (slot_has_endpoint(table, slot, &who->endpoint))
             return seen_again(table, bucket, index, who);
         if (slot_failures(slot) == 0)
-            return SEEN_IGNORED;             /* the one we know answers: nobody takes its name */
+            return SEEN_ELSEWHERE;           /* the one we know answers: nobody takes its name */
         bucket_remove(table, bucket, index); /* silent there, answers here: it moved */
     } else if (index != SIZE_MAX) {
         bucket->has_candidate = false; /* it is the candidate, and tries again */

@@ -184,8 +184,15 @@ struct dht_stats {
     uint64_t malformed;       /* datagrams that are no message */
     uint64_t unknown_answers; /* answers nobody waited for, or from another address */
     uint64_t other_network;   /* messages of another network id */
-    uint64_t crowded;         /* nodes kept out of the table: their network had its share */
-    uint64_t limited;         /* queries dropped by the per-source limits */
+    uint64_t not_served;      /* queries to us as a read-only node */
+    uint64_t unproven;      /* queries whose answer would have been more than thrice their bytes */
+    uint64_t impostors;     /* answers under an id that answers us elsewhere */
+    uint64_t renamed;       /* nodes that answered under another id, and lost the one we knew */
+    uint64_t surplus_nodes; /* nodes in one answer beyond 2k */
+    uint64_t false_values;  /* values brought by gets that are not what was asked for */
+    uint64_t unsent;        /* queries of ours that too many under way left no room for */
+    uint64_t crowded;       /* nodes kept out of the table: their network had its share */
+    uint64_t limited;       /* queries dropped by the per-source limits */
     uint64_t bad_tokens, bad_values, bad_signatures, over_quota, too_far, older; /* puts refused */
     uint64_t evicted, expired;                                                   /* records */
     uint64_t checked;       /* signatures verified for others */

@@ -34,6 +34,14 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "malformed", stats->malformed);
     pack_u64(pack, "unknown_answers", stats->unknown_answers);
     pack_u64(pack, "other_network", stats->other_network);
+    pack_u64(pack, "not_served", stats->not_served);
+    pack_u64(pack, "unproven", stats->unproven);
+    pack_u64(pack, "impostors", stats->impostors);
+    pack_u64(pack, "renamed", stats->renamed);
+    pack_u64(pack, "crowded", stats->crowded);
+    pack_u64(pack, "surplus_nodes", stats->surplus_nodes);
+    pack_u64(pack, "false_values", stats->false_values);
+    pack_u64(pack, "unsent", stats->unsent);
     pack_u64(pack, "limited", stats->limited);
     pack_u64(pack, "bad_tokens", stats->bad_tokens);
     pack_u64(pack, "bad_values", stats->bad_values);

@@ -273,6 +273,7 @@ static void liars_values_are_not_told(void **state)
     assert_non_null(event);
     assert_int_equal(event->values, 2);
     assert_int_equal(event->held, 9);
+    assert_int_equal(stats_of(f).false_values, 2);
     buffer_dispose(&buffer);
     free_node(f);
 }

@@ -173,6 +173,7 @@ static void read_only_node_answers_nobody(void **state)
     struct message ping = query_of(METHOD_PING, 0x80);
     hear(f, &ping, public_address(1));
     said_nothing(f);
+    assert_int_equal(stats_of(f).not_served, 1);
     add_contact(f, 0x80, public_address(1)); /* but it asks, and says that it is one */
     struct id target = id_of(1);
     dht_find(f->dht, &target, f->now_ms);

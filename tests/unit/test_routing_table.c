@@ -150,7 +150,7 @@ static void known_id_elsewhere_is_believed_only_when_the_known_one_is_silent(voi
     struct contact thief = contact_of(0x80, 1, 5000), found, oldest;
     thief.endpoint.addr[0] = 11;
     see(table, 0x80, 1, 0);
-    assert_int_equal(routing_table_seen(table, &thief, &oldest), SEEN_IGNORED);
+    assert_int_equal(routing_table_seen(table, &thief, &oldest), SEEN_ELSEWHERE);
     assert_true(routing_table_find(table, &thief.id, &found));
     assert_int_equal(found.endpoint.addr[0], 10);
 

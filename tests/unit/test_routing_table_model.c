@@ -239,7 +239,7 @@ static enum seen_result model_seen(struct model *model, const struct contact *wh
             return SEEN_REFRESHED;
         }
         if (entry->contact.failures == 0)
-            return SEEN_IGNORED;
+            return SEEN_ELSEWHERE;
         model_remove(model, entry);
     } else if (entry != NULL) {
         model_take_out(model, entry);
