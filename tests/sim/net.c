@@ -1,71 +1,17 @@
-#include "sim/net.h"
-
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kadpeer/siphash.h"
-#include "sim/event_heap.h"
+#include "sim/churn.h"
+#include "sim/net_private.h"
+#include "sim/sim_math.h"
 
-#define UNIX_BASE_MS 1700000000000ull
-#define EVENT_TYPES  (DHT_EVENT_PUBLISHED + 1)
-#define PARTS_MAX    8
-#define VALID_EVERY  64 /* inputs to a node between two checks of all its invariants */
-#define SAVED_NODES  64
+#define UNIX_BASE_MS      1700000000000ull
+#define VALID_EVERY       64 /* inputs to a node between two checks of all its invariants */
+#define VALID_EVERY_LARGE 8192
+#define SAVED_NODES       64
 
 enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
-
-struct part {
-    bool (*pass)(void *state, struct net_packet *packet);
-    void *state;
-    void (*dispose)(void *state); /* NULL: not ours */
-};
-
-struct saved_record {
-    struct saved_record *next;
-    struct id key;
-    enum record_kind kind;
-    uint64_t ends_ms;
-    size_t len;
-    uint8_t value[];
-};
-
-struct node {
-    struct dht *dht; /* NULL: down */
-    struct endpoint endpoint;
-    struct net_node_options options;
-    struct id id; /* zero before its first run */
-    struct dht_contact *saved;
-    size_t saved_count;
-    struct saved_record *records; /* a list */
-    uint64_t timer_ms;            /* of the timer event that counts */
-    uint64_t inputs;
-    uint32_t generation; /* counts starts: tells timers of an earlier life apart */
-    size_t events[EVENT_TYPES];
-    struct dht_event last[EVENT_TYPES];
-};
-
-struct net {
-    struct net_config config;
-    struct rng rng;
-    uint64_t now_ms;
-    struct event_heap heap;
-    struct node *nodes;
-    size_t count, cap;
-    size_t *by_port; /* hash of endpoints: node + 1 */
-    size_t hash_cap;
-    struct part parts[PARTS_MAX];
-    size_t part_count;
-    struct net_outcome *outcomes;
-    size_t outcome_count, outcome_cap;
-    uint64_t trace, delivered;
-    uint64_t mean_up_ms, mean_down_ms;
-    bool strangers;
-    struct net_guest guest; /* all NULL: none */
-};
-
-static const uint8_t trace_key[16] = "kadpeer trace..";
 
 /* ---- life ---- */
 
@@ -74,22 +20,51 @@ struct net *net_new(const struct net_config *config)
     struct net *net = calloc(1, sizeof *net);
     assert(net != NULL);
     net->config = *config;
+    net->doors = 1;
+    net->wheel = event_wheel_new();
+    assert(net->wheel != NULL);
     rng_init_seed(&net->rng, config->seed);
     return net;
 }
 
+static struct event *new_event(struct net *net, size_t size);
+static void free_event(struct net *net, struct event *event, size_t size);
+
+static size_t size_of(const struct event *event)
+{
+    return event->type == EVENT_DATAGRAM ? sizeof(struct net_datagram) + event->len
+                                         : sizeof(struct event);
+}
+
+static void free_events(struct net *net)
+{
+    for (struct event *event; (event = event_wheel_take(net->wheel, EVENT_NEVER)) != NULL;)
+        if (event->type == EVENT_DATAGRAM || event->type == EVENT_CALL)
+            free_event(net, event, size_of(event));
+    event_wheel_free(net->wheel);
+    for (size_t i = 0; i < NET_SIZES; i++)
+        for (struct event *event = net->free[i], *next; event != NULL; event = next) {
+            next = event->next;
+            free(event);
+        }
+}
+
 void net_free(struct net *net)
 {
+    free_events(net);
+    net_forget_outcomes(net);
     for (size_t i = 0; i < net->count; i++) {
-        dht_free(net->nodes[i].dht);
+        dht_free(net_node(net, i)->dht);
         net_forget(net, i);
+        free(net_node(net, i)->last);
     }
     for (size_t i = 0; i < net->part_count; i++)
         if (net->parts[i].dispose != NULL)
             net->parts[i].dispose(net->parts[i].state);
-    event_heap_dispose(&net->heap);
-    free(net->nodes);
-    free(net->by_port);
+    for (size_t i = 0; i < net->chunk_count; i++)
+        free(net->chunks[i]);
+    free(net->chunks);
+    free(net->by_endpoint);
     free(net->outcomes);
     free(net);
 }
@@ -109,74 +84,60 @@ uint64_t net_unix_s(const struct net *net)
     return (UNIX_BASE_MS + net->now_ms) / 1000;
 }
 
-/* ---- addresses ---- */
+/* ---- events ---- */
 
-static size_t *hash_place(const struct net *net, const struct endpoint *endpoint)
+static size_t class_of(size_t size)
 {
-    uint8_t compact[ENDPOINT_COMPACT_MAX];
-    size_t len = endpoint_to_compact(endpoint, compact);
-    size_t at = siphash(trace_key, bytes_of(compact, len)) & (net->hash_cap - 1);
-    while (net->by_port[at] != 0 &&
-           !endpoint_equal(&net->nodes[net->by_port[at] - 1].endpoint, endpoint))
-        at = (at + 1) & (net->hash_cap - 1);
-    return &net->by_port[at];
+    return (size - 1) / 128;
 }
 
-static size_t node_at(const struct net *net, const struct endpoint *endpoint)
+static struct event *new_event(struct net *net, size_t size)
 {
-    return net->hash_cap > 0 ? *hash_place(net, endpoint) - 1 : NET_NONE; /* 0 - 1 is NET_NONE */
-}
-
-static void hash_all(struct net *net)
-{
-    free(net->by_port);
-    net->hash_cap = 4 * net->cap;
-    net->by_port = calloc(net->hash_cap, sizeof *net->by_port);
-    assert(net->by_port != NULL);
-    for (size_t i = 0; i < net->count; i++)
-        *hash_place(net, &net->nodes[i].endpoint) = i + 1;
-}
-
-static struct endpoint new_address(struct net *net)
-{
-    struct endpoint endpoint = {.family = net->config.family, .port = 61881};
-    bool ipv6 = net->config.family == ENDPOINT_IPV6;
-    if (net->config.addresses == NET_ONE_ADDRESS) {
-        memcpy(endpoint.addr, ipv6 ? (uint8_t[16]){[15] = 1} : (uint8_t[16]){127, 0, 0, 1}, 16);
-        endpoint.port = (uint16_t)(1024 + net->count);
-    } else if (net->config.addresses == NET_LAN) {
-        endpoint.addr[0] = ipv6 ? 0xfd : 10;
-        write_u16(endpoint.addr + (ipv6 ? 14 : 2), (uint16_t)(net->count + 1));
-    } else {
-        rng_fill(&net->rng, endpoint.addr, ipv6 ? 16 : 4);
-        endpoint.addr[0] = ipv6 ? 0x20 : (uint8_t)(11 + rng_below(&net->rng, 80));
+    size_t class = class_of(size);
+    struct event *event = net->free[class];
+    if (event != NULL) {
+        net->free[class] = event->next;
+        return event;
     }
-    return endpoint;
+    event = malloc((class + 1) * 128);
+    assert(event != NULL);
+    return event;
+}
+
+static void free_event(struct net *net, struct event *event, size_t size)
+{
+    event->next = net->free[class_of(size)];
+    net->free[class_of(size)] = event;
 }
 
 /* ---- nodes ---- */
 
 size_t net_add_node(struct net *net, const struct net_node_options *options)
 {
-    if (net->count == net->cap) {
-        net->cap = net->cap > 0 ? 2 * net->cap : 16;
-        net->nodes = realloc(net->nodes, net->cap * sizeof *net->nodes);
-        assert(net->nodes != NULL);
-        hash_all(net);
+    size_t number = net->count;
+    if (number == net->chunk_count * NET_NODES_A_CHUNK) {
+        net->chunks = realloc(net->chunks, (net->chunk_count + 1) * sizeof *net->chunks);
+        assert(net->chunks != NULL);
+        net->chunks[net->chunk_count] = malloc(NET_NODES_A_CHUNK * sizeof(struct net_node));
+        assert(net->chunks[net->chunk_count] != NULL);
+        net->chunk_count++;
     }
-    struct node *node = &net->nodes[net->count];
-    *node = (struct node){.timer_ms = UINT64_MAX};
-    if (options != NULL)
-        node->options = *options;
-    if (node->options.same_address) {
-        node->endpoint = net->nodes[net->count - 1].endpoint;
+    struct net_node *node = net_node(net, number);
+    struct event event = {.at_ms = EVENT_NEVER, .node = (uint32_t)number};
+    *node = (struct net_node){.timer = event, .churn = event};
+    node->timer.type = EVENT_TIMER;
+    node->churn.type = EVENT_CHURN;
+    node->read_only = options != NULL && options->read_only;
+    if (options != NULL && options->same_address) {
+        node->endpoint = net_node(net, number - 1)->endpoint;
         node->endpoint.port++;
+    } else if (options != NULL && options->endpoint.family != ENDPOINT_NONE) {
+        node->endpoint = options->endpoint;
+        assert(net_node_at(net, &node->endpoint) == NET_NONE);
     } else {
-        do
-            node->endpoint = new_address(net);
-        while (node_at(net, &node->endpoint) != NET_NONE);
+        node->endpoint = net_new_address(net);
     }
-    *hash_place(net, &node->endpoint) = net->count + 1;
+    net_list_address(net, number);
     return net->count++;
 }
 
@@ -185,30 +146,53 @@ size_t net_node_count(const struct net *net)
     return net->count;
 }
 
+static void count_up(struct net *net, int change)
+{
+    net->traffic.up_ms += net->up * (net->now_ms - net->up_since_ms);
+    net->up_since_ms = net->now_ms;
+    net->up = (size_t)((long)net->up + change);
+}
+
+static void give_back(struct net *net, struct net_node *node)
+{
+    struct endpoint saved[SAVED_NODES];
+    struct dht_contact contacts[SAVED_NODES];
+    size_t size = node->endpoint.family == ENDPOINT_IPV6 ? 18 : 6;
+    for (size_t i = 0; i < node->saved_count; i++) {
+        endpoint_from_compact(bytes_of(node->saved + i * size, size), &saved[i]);
+        contacts[i] = (struct dht_contact){.endpoint = saved[i]};
+    }
+    if (node->saved_count > 0)
+        dht_add_saved(node->dht, contacts, node->saved_count, net->now_ms);
+    for (const struct net_saved_record *record = node->records; record != NULL;
+         record = record->next)
+        if (record->ends_ms > net->now_ms)
+            dht_restore_record(node->dht, &record->key, record->kind,
+                               bytes_of(record->value, record->len),
+                               (uint32_t)((record->ends_ms - net->now_ms) / 1000), net->now_ms);
+}
+
 void net_start(struct net *net, size_t number, size_t bootstrap)
 {
-    struct node *node = &net->nodes[number];
-    assert(node->dht == NULL);
+    struct net_node *node = net_node(net, number);
+    assert(node->dht == NULL && node->actor == NULL);
     struct dht_config config = {.id = node->id,
                                 .family = net->config.family,
                                 .network_id = net->config.network_id,
-                                .read_only = node->options.read_only,
+                                .read_only = node->read_only,
                                 .unix_base_ms = UNIX_BASE_MS,
                                 .version = "sim"};
     rng_init_seed(&config.rng, rng_u64(&net->rng));
     rng_fill(&net->rng, config.secret, sizeof config.secret);
     node->dht = dht_new(&config, net->now_ms);
     assert(node->dht != NULL);
-    node->generation++;
+    count_up(net, 1);
+    struct dht_stats stats;
+    dht_stats(node->dht, &stats);
+    node->id = stats.id;
     if (bootstrap != NET_NONE)
-        dht_bootstrap(node->dht, &net->nodes[bootstrap].endpoint, 1, net->now_ms);
-    if (node->saved_count > 0)
-        dht_add_saved(node->dht, node->saved, node->saved_count, net->now_ms);
-    for (const struct saved_record *record = node->records; record != NULL; record = record->next)
-        if (record->ends_ms > net->now_ms)
-            dht_restore_record(node->dht, &record->key, record->kind,
-                               bytes_of(record->value, record->len),
-                               (uint32_t)((record->ends_ms - net->now_ms) / 1000), net->now_ms);
+        dht_bootstrap(node->dht, &net_node(net, bootstrap)->endpoint, 1, net->now_ms);
+    give_back(net, node);
     if (net->guest.on_up != NULL)
         net->guest.on_up(net->guest.state, number);
     net_touched(net, number);
@@ -216,8 +200,8 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
 
 void net_lose_records(struct net *net, size_t number)
 {
-    struct node *node = &net->nodes[number];
-    for (struct saved_record *record = node->records, *next; record != NULL; record = next) {
+    struct net_node *node = net_node(net, number);
+    for (struct net_saved_record *record = node->records, *next; record != NULL; record = next) {
         next = record->next;
         free(record);
     }
@@ -226,7 +210,7 @@ void net_lose_records(struct net *net, size_t number)
 
 void net_forget(struct net *net, size_t number)
 {
-    struct node *node = &net->nodes[number];
+    struct net_node *node = net_node(net, number);
     net_lose_records(net, number);
     free(node->saved);
     node->saved = NULL;
@@ -234,7 +218,7 @@ void net_forget(struct net *net, size_t number)
     node->id = (struct id){0};
 }
 
-static void save_records(struct node *node)
+static void save_records(struct net_node *node)
 {
     struct id key;
     enum record_kind kind;
@@ -242,46 +226,82 @@ static void save_records(struct node *node)
     uint64_t ends_ms;
     for (size_t at = 0;
          (at = dht_next_record(node->dht, at, &key, &kind, &value, &ends_ms)) != 0;) {
-        struct saved_record *record = malloc(sizeof *record + value.len);
+        struct net_saved_record *record = malloc(sizeof *record + value.len);
         assert(record != NULL);
-        *record = (struct saved_record){
+        *record = (struct net_saved_record){
             .next = node->records, .key = key, .kind = kind, .len = value.len, .ends_ms = ends_ms};
         memcpy(record->value, value.data, value.len);
         node->records = record;
     }
 }
 
-void net_stop(struct net *net, size_t number)
+static void save_contacts(struct net_node *node)
 {
-    struct node *node = &net->nodes[number];
+    struct dht_contact contacts[SAVED_NODES];
+    uint8_t compact[SAVED_NODES * ENDPOINT_COMPACT_MAX];
+    size_t count = dht_contacts(node->dht, contacts, SAVED_NODES), len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += endpoint_to_compact(&contacts[i].endpoint, compact + len);
+    if (count == 0)
+        return;
+    node->saved = malloc(len);
+    assert(node->saved != NULL);
+    memcpy(node->saved, compact, len);
+    node->saved_count = (uint8_t)count;
+}
+
+static void stop_dht(struct net *net, size_t number)
+{
+    struct net_node *node = net_node(net, number);
     if (net->guest.on_down != NULL)
         net->guest.on_down(net->guest.state, number);
+    if (node->timer.at_ms != EVENT_NEVER)
+        event_wheel_remove(net->wheel, &node->timer);
+    node->open = 0;
+    count_up(net, -1);
+}
+
+void net_stop(struct net *net, size_t number)
+{
+    struct net_node *node = net_node(net, number);
+    struct id id = node->id;
+    stop_dht(net, number);
     net_forget(net, number);
+    node->id = id;
     save_records(node);
-    struct dht_stats stats;
-    dht_stats(node->dht, &stats);
-    node->id = stats.id;
-    node->saved = malloc(SAVED_NODES * sizeof *node->saved);
-    assert(node->saved != NULL);
-    node->saved_count = dht_contacts(node->dht, node->saved, SAVED_NODES);
+    save_contacts(node);
     dht_free(node->dht);
     node->dht = NULL;
-    node->timer_ms = UINT64_MAX;
 }
 
 bool net_is_up(const struct net *net, size_t node)
 {
-    return net->nodes[node].dht != NULL;
+    return net_node(net, node)->dht != NULL;
+}
+
+size_t net_up(const struct net *net)
+{
+    return net->up;
 }
 
 struct dht *net_dht(struct net *net, size_t node)
 {
-    return net->nodes[node].dht;
+    return net_node(net, node)->dht;
 }
 
 struct endpoint net_endpoint(const struct net *net, size_t node)
 {
-    return net->nodes[node].endpoint;
+    return net_node(net, node)->endpoint;
+}
+
+struct id net_id(const struct net *net, size_t node)
+{
+    return net_node(net, node)->id;
+}
+
+void net_set_id(struct net *net, size_t node, const struct id *id)
+{
+    net_node(net, node)->id = *id;
 }
 
 size_t net_random_up(struct net *net, size_t from)
@@ -298,99 +318,103 @@ size_t net_random_up(struct net *net, size_t from)
 void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
                   void *state, void (*dispose)(void *state))
 {
-    assert(net->part_count < PARTS_MAX);
-    net->parts[net->part_count++] = (struct part){.pass = pass, .state = state, .dispose = dispose};
+    assert(net->part_count < NET_PARTS_MAX);
+    net->parts[net->part_count++] =
+        (struct net_part){.pass = pass, .state = state, .dispose = dispose};
 }
 
 /* ---- what goes out ---- */
 
-static void send(struct net *net, size_t number, const struct endpoint *to, struct bytes data)
+static void carry(struct net *net, const struct net_packet *packet, uint64_t delay_ms,
+                  struct bytes data)
 {
-    struct net_packet packet = {.from = number,
-                                .to = node_at(net, to),
-                                .source = net->nodes[number].endpoint,
-                                .destination = *to,
-                                .bytes = data.len};
+    struct net_datagram *datagram =
+        (struct net_datagram *)(void *)new_event(net, sizeof *datagram + data.len);
+    datagram->event = (struct event){
+        .node = (uint32_t)packet->to, .type = EVENT_DATAGRAM, .len = (uint16_t)data.len};
+    datagram->from = packet->source;
+    memcpy(datagram->data, data.data, data.len);
+    event_wheel_add(net->wheel, &datagram->event, net->now_ms + delay_ms);
+}
+
+void net_send(struct net *net, size_t number, const struct endpoint *source,
+              const struct endpoint *to, struct bytes data)
+{
+    struct net_packet packet = {.from = number, .to = net_node_at(net, to), .bytes = data.len};
+    if (net_node(net, number)->dht != NULL) {
+        net->traffic.datagrams++;
+        net->traffic.bytes += data.len;
+    }
+    if (packet.to == NET_NONE)
+        return;
+    packet.source = source != NULL ? *source : net_node(net, number)->endpoint;
+    packet.destination = *to;
     for (size_t i = 0; i < net->part_count; i++)
         if (!net->parts[i].pass(net->parts[i].state, &packet))
             return;
-    if (packet.to == NET_NONE)
-        return;
-    struct event event = {.at = net->now_ms + packet.delay_ms,
-                          .type = EVENT_DATAGRAM,
-                          .node = packet.to,
-                          .from = packet.source,
-                          .len = (uint16_t)data.len};
-    event_heap_push(&net->heap, &event, data.data);
+    carry(net, &packet, packet.delay_ms, data);
+    if (packet.again_ms > 0)
+        carry(net, &packet, packet.delay_ms + packet.again_ms, data);
 }
 
-static struct net_outcome *outcome_of(struct net *net, size_t node, uint32_t operation)
+static void note_event(struct net *net, size_t number, const struct dht_event *event)
 {
-    for (size_t i = net->outcome_count; i-- > 0;)
-        if (net->outcomes[i].node == node && net->outcomes[i].operation == operation &&
-            !net->outcomes[i].done)
-            return &net->outcomes[i];
-    return NULL;
-}
-
-static void take_outcome(struct net *net, size_t number, const struct dht_event *event)
-{
-    struct net_outcome *outcome = outcome_of(net, number, event->operation);
-    if (outcome == NULL)
+    struct net_node *node = net_node(net, number);
+    node->events[event->type]++;
+    if (event->type == DHT_EVENT_ADDRESS)
+        node->id = event->id;
+    if (net->config.large)
         return;
-    if (event->type == DHT_EVENT_VALUE) {
-        if (outcome->found || !bytes_equal(event->value, outcome->expected))
-            return;
-        outcome->found = true;
-        outcome->endpoint = event->endpoint;
-        outcome->found_ms = net->now_ms;
-        return;
-    }
-    for (size_t i = 0; i < event->node_count; i++)
-        outcome->nodes[i] = event->nodes[i].id;
-    outcome->event = *event;
-    outcome->done = true;
-    outcome->ended_ms = net->now_ms;
+    if (node->last == NULL)
+        node->last = calloc(NET_EVENT_TYPES, sizeof *node->last);
+    assert(node->last != NULL);
+    node->last[event->type] = *event;
+    node->last[event->type].nodes = NULL;
+    node->last[event->type].value = (struct bytes){0};
 }
 
 static void drain(struct net *net, size_t number)
 {
-    struct node *node = &net->nodes[number];
+    struct dht *dht = net_dht(net, number);
     struct endpoint to;
     struct bytes data;
-    while (dht_next_datagram(node->dht, &to, &data))
-        send(net, number, &to, data);
+    while (dht_next_datagram(dht, &to, &data))
+        net_send(net, number, NULL, &to, data);
     struct dht_event event;
-    while (dht_next_event(node->dht, &event)) {
+    while (dht_next_event(dht, &event)) {
         if (event.operation != 0)
-            take_outcome(net, number, &event);
+            net_take_outcome(net, number, &event);
         if (net->guest.on_event != NULL)
             net->guest.on_event(net->guest.state, number, &event);
-        event.nodes = NULL;
-        event.value = (struct bytes){0};
-        node->events[event.type]++;
-        node->last[event.type] = event;
+        note_event(net, number, &event);
     }
+}
+
+static void set_timer(struct net *net, struct net_node *node)
+{
+    uint64_t deadline_ms = dht_deadline(node->dht);
+    if (deadline_ms < net->now_ms)
+        deadline_ms = net->now_ms;
+    if (deadline_ms == node->timer.at_ms)
+        return;
+    if (node->timer.at_ms != EVENT_NEVER)
+        event_wheel_remove(net->wheel, &node->timer);
+    if (deadline_ms != UINT64_MAX)
+        event_wheel_add(net->wheel, &node->timer, deadline_ms);
 }
 
 void net_touched(struct net *net, size_t number)
 {
-    struct node *node = &net->nodes[number];
+    struct net_node *node = net_node(net, number);
     drain(net, number);
     while (net->guest.on_turn != NULL && net->guest.on_turn(net->guest.state, number))
         drain(net, number);
-    if (++node->inputs % VALID_EVERY == 0)
+    if (++node->inputs % (net->config.large ? VALID_EVERY_LARGE : VALID_EVERY) == 0)
         assert(dht_valid(node->dht));
-    uint64_t deadline_ms = dht_deadline(node->dht);
-    if (deadline_ms >= node->timer_ms)
-        return;
-    node->timer_ms = deadline_ms > net->now_ms ? deadline_ms : net->now_ms;
-    struct event timer = {
-        .at = node->timer_ms, .type = EVENT_TIMER, .node = number, .generation = node->generation};
-    event_heap_push(&net->heap, &timer, NULL);
+    set_timer(net, node);
 }
 
-/* ---- guests ---- */
+/* ---- guests and actors ---- */
 
 void net_set_guest(struct net *net, const struct net_guest *guest)
 {
@@ -399,137 +423,191 @@ void net_set_guest(struct net *net, const struct net_guest *guest)
 
 void net_call_at(struct net *net, size_t number, uint64_t at_ms)
 {
-    struct event call = {
-        .at = at_ms > net->now_ms ? at_ms : net->now_ms, .type = EVENT_CALL, .node = number};
-    event_heap_push(&net->heap, &call, NULL);
+    struct event *call = new_event(net, sizeof *call);
+    *call = (struct event){.type = EVENT_CALL, .node = (uint32_t)number};
+    event_wheel_add(net->wheel, call, at_ms > net->now_ms ? at_ms : net->now_ms);
 }
 
-/* ---- what happens ---- */
-
-static void trace(struct net *net, const struct event *event, const uint8_t *data)
+static void called(struct net *net, size_t number)
 {
-    uint64_t parts[4] = {net->trace, event->at, event->node,
-                         siphash(trace_key, bytes_of(data, event->len))};
-    net->trace = siphash(trace_key, bytes_of(parts, sizeof parts));
-    net->delivered++;
+    struct net_node *node = net_node(net, number);
+    if (node->actor != NULL) {
+        if (node->actor->on_time != NULL)
+            node->actor->on_time(node->actor->state, number);
+    } else if (node->dht != NULL && net->guest.on_time != NULL) {
+        net->guest.on_time(net->guest.state, number);
+        net_touched(net, number);
+    }
 }
 
-static uint64_t exponential_ms(struct net *net, uint64_t mean_ms)
+void net_act(struct net *net, size_t number, const struct net_actor *actor)
 {
-    return 1 + (uint64_t)(-log(1 - rng_unit(&net->rng)) * (double)mean_ms);
+    struct net_node *node = net_node(net, number);
+    if (node->dht != NULL) {
+        stop_dht(net, number);
+        dht_free(node->dht);
+        node->dht = NULL;
+    }
+    node->actor = actor;
+}
+
+bool net_is_actor(const struct net *net, size_t node)
+{
+    return net_node(net, node)->actor != NULL;
+}
+
+/* ---- coming and going ---- */
+
+void net_set_doors(struct net *net, size_t count)
+{
+    net->doors = count;
+}
+
+/* Who returns asks one that is always there, if it is. */
+static size_t a_door(struct net *net)
+{
+    size_t door = net->doors > 1 ? rng_below(&net->rng, net->doors) : 0;
+    return net_is_up(net, door) ? door : NET_NONE;
+}
+
+static uint64_t stays_ms(struct net *net, bool up)
+{
+    if (net->churn != NULL)
+        return churn_next_ms(net->churn, up, &net->rng);
+    return 1 +
+           (uint64_t)sim_exponential(&net->rng, (double)(up ? net->mean_up_ms : net->mean_down_ms));
 }
 
 static void come_or_go(struct net *net, size_t number)
 {
+    if (net_is_actor(net, number))
+        return;
     bool up = net_is_up(net, number);
     if (up)
         net_stop(net, number);
     if (up && net->strangers)
         net_forget(net, number);
     if (!up)
-        net_start(net, number, net_is_up(net, 0) ? 0 : NET_NONE);
-    uint64_t stay_ms = exponential_ms(net, up ? net->mean_down_ms : net->mean_up_ms);
-    struct event next = {.at = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = number};
-    event_heap_push(&net->heap, &next, NULL);
+        net_start(net, number, a_door(net));
+    event_wheel_add(net->wheel, &net_node(net, number)->churn, net->now_ms + stays_ms(net, !up));
+}
+
+static void next_churn(struct net *net, size_t number, uint64_t after_ms)
+{
+    struct event *churn = &net_node(net, number)->churn;
+    if (churn->at_ms != EVENT_NEVER)
+        event_wheel_remove(net->wheel, churn);
+    event_wheel_add(net->wheel, churn, net->now_ms + after_ms);
 }
 
 void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms,
                bool strangers)
 {
+    net->churn = NULL;
     net->strangers = strangers;
     net->mean_up_ms = mean_up_ms;
     net->mean_down_ms = mean_down_ms;
-    for (size_t i = from; i < net->count; i++) {
-        uint64_t stay_ms = exponential_ms(net, net_is_up(net, i) ? mean_up_ms : mean_down_ms);
-        struct event next = {.at = net->now_ms + stay_ms, .type = EVENT_CHURN, .node = i};
-        event_heap_push(&net->heap, &next, NULL);
-    }
+    for (size_t i = from; i < net->count; i++)
+        next_churn(net, i, stays_ms(net, net_is_up(net, i)));
 }
 
-static void timer_fired(struct net *net, const struct event *event)
+void net_churn_by(struct net *net, size_t from, const struct churn_model *model, bool strangers)
 {
-    struct node *node = &net->nodes[event->node];
-    if (event->generation != node->generation || event->at != node->timer_ms)
+    net->churn = model;
+    net->strangers = strangers;
+    for (size_t i = from; i < net->count; i++)
+        if (!net_is_actor(net, i))
+            next_churn(net, i, churn_left_ms(model, net_is_up(net, i), &net->rng));
+}
+
+void net_churn_ends(struct net *net)
+{
+    for (size_t i = 0; i < net->count; i++)
+        if (net_node(net, i)->churn.at_ms != EVENT_NEVER)
+            event_wheel_remove(net->wheel, &net_node(net, i)->churn);
+}
+
+/* ---- what happens ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+static void trace(struct net *net, const struct net_datagram *datagram)
+{
+    size_t len = datagram->event.len;
+    uint64_t hash = mix(mix(net->trace, datagram->event.at_ms), datagram->event.node);
+    for (size_t i = 0; i + 8 <= len; i += 8)
+        hash = mix(hash, read_u64(datagram->data + i));
+    for (size_t i = len / 8 * 8; i < len; i++)
+        hash = mix(hash, datagram->data[i]);
+    net->trace = hash;
+    net->delivered++;
+}
+
+static void arrived(struct net *net, struct net_datagram *datagram, uint64_t at_ms)
+{
+    struct net_node *node = net_node(net, datagram->event.node);
+    struct bytes data = bytes_of(datagram->data, datagram->event.len);
+    if (node->dht == NULL && node->actor == NULL)
         return;
-    node->timer_ms = UINT64_MAX;
-    dht_on_time(node->dht, net->now_ms);
+    datagram->event.at_ms = at_ms;
+    trace(net, datagram);
+    if (node->actor != NULL) {
+        node->actor->on_datagram(node->actor->state, datagram->event.node, &datagram->from, data);
+        return;
+    }
+    dht_on_datagram(node->dht, &datagram->from, data, net->now_ms);
+    net_touched(net, datagram->event.node);
+}
+
+static void timer_fired(struct net *net, size_t number)
+{
+    struct dht *dht = net_dht(net, number);
+    dht_on_time(dht, net->now_ms);
     /* It must ask for a later time, or it would spin. */
-    assert(dht_deadline(node->dht) > net->now_ms);
-    net_touched(net, event->node);
+    assert(dht_deadline(dht) > net->now_ms);
+    net_touched(net, number);
 }
 
-static void step(struct net *net)
+static bool step(struct net *net, uint64_t until_ms)
 {
-    uint8_t data[DHT_DATAGRAM_MAX];
-    struct event event = event_heap_pop(&net->heap, data);
-    net->now_ms = event.at;
-    if (event.type == EVENT_CHURN) {
-        come_or_go(net, event.node);
-    } else if (!net_is_up(net, event.node)) {
-        return;
-    } else if (event.type == EVENT_TIMER) {
-        timer_fired(net, &event);
-    } else if (event.type == EVENT_CALL) {
-        net->guest.on_time(net->guest.state, event.node);
-        net_touched(net, event.node);
-    } else {
-        trace(net, &event, data);
-        dht_on_datagram(net->nodes[event.node].dht, &event.from, bytes_of(data, event.len),
-                        net->now_ms);
-        net_touched(net, event.node);
+    struct event *event = event_wheel_take(net->wheel, until_ms);
+    if (event == NULL) {
+        net->now_ms = until_ms;
+        return false;
     }
+    net->now_ms = net->wheel->now_ms;
+    size_t number = event->node;
+    if (event->type == EVENT_DATAGRAM) {
+        arrived(net, (struct net_datagram *)(void *)event, net->now_ms);
+        free_event(net, event, size_of(event));
+    } else if (event->type == EVENT_CALL) {
+        free_event(net, event, sizeof *event);
+        called(net, number);
+    } else if (event->type == EVENT_TIMER) {
+        timer_fired(net, number);
+    } else {
+        come_or_go(net, number);
+    }
+    return true;
 }
 
 void net_run_for(struct net *net, uint64_t ms)
 {
     uint64_t end_ms = net->now_ms + ms;
-    while (event_heap_next(&net->heap) <= end_ms)
-        step(net);
-    net->now_ms = end_ms;
+    while (step(net, end_ms))
+        ;
 }
 
 bool net_run_until_done(struct net *net, size_t outcome, uint64_t ms)
 {
     uint64_t end_ms = net->now_ms + ms;
-    while (!net->outcomes[outcome].done && event_heap_next(&net->heap) <= end_ms)
-        step(net);
+    while (!net->outcomes[outcome].done && step(net, end_ms))
+        ;
     return net->outcomes[outcome].done;
-}
-
-/* ---- lookups ---- */
-
-static size_t new_outcome(struct net *net, size_t node, struct bytes expected)
-{
-    if (net->outcome_count == net->outcome_cap) {
-        net->outcome_cap = net->outcome_cap > 0 ? 2 * net->outcome_cap : 64;
-        net->outcomes = realloc(net->outcomes, net->outcome_cap * sizeof *net->outcomes);
-        assert(net->outcomes != NULL);
-    }
-    net->outcomes[net->outcome_count] =
-        (struct net_outcome){.node = node, .expected = expected, .started_ms = net->now_ms};
-    return net->outcome_count++;
-}
-
-size_t net_get(struct net *net, size_t node, const struct id *key, enum record_kind kind,
-               struct bytes expected)
-{
-    size_t outcome = new_outcome(net, node, expected);
-    net->outcomes[outcome].operation = dht_get(net->nodes[node].dht, key, kind, net->now_ms);
-    net_touched(net, node);
-    return outcome;
-}
-
-size_t net_find(struct net *net, size_t node, const struct id *target)
-{
-    size_t outcome = new_outcome(net, node, (struct bytes){0});
-    net->outcomes[outcome].operation = dht_find(net->nodes[node].dht, target, net->now_ms);
-    net_touched(net, node);
-    return outcome;
-}
-
-const struct net_outcome *net_outcome(const struct net *net, size_t outcome)
-{
-    return &net->outcomes[outcome];
 }
 
 /* ---- figures ---- */
@@ -544,42 +622,21 @@ uint64_t net_delivered(const struct net *net)
     return net->delivered;
 }
 
+struct net_traffic net_traffic(const struct net *net)
+{
+    struct net_traffic traffic = net->traffic;
+    traffic.up_ms += net->up * (net->now_ms - net->up_since_ms);
+    return traffic;
+}
+
 size_t net_events_of(const struct net *net, size_t node, enum dht_event_type type)
 {
-    return net->nodes[node].events[type];
+    return net_node(net, node)->events[type];
 }
 
 const struct dht_event *net_last_event(const struct net *net, size_t node, enum dht_event_type type)
 {
-    return &net->nodes[node].last[type];
-}
-
-static struct id current_id(const struct node *node)
-{
-    struct dht_stats stats;
-    dht_stats(node->dht, &stats);
-    return stats.id;
-}
-
-size_t net_nearest(const struct net *net, const struct id *target, size_t out[], size_t cap)
-{
-    size_t count = 0;
-    struct id *ids = malloc(cap * sizeof *ids);
-    for (size_t i = 0; i < net->count; i++) {
-        if (net->nodes[i].dht == NULL || net->nodes[i].options.read_only)
-            continue;
-        struct id id = current_id(&net->nodes[i]);
-        size_t at = count;
-        while (at > 0 && id_distance_compare(target, &id, &ids[at - 1]) < 0)
-            at--;
-        if (at == cap)
-            continue;
-        size_t moved = count < cap ? count++ : cap - 1;
-        memmove(&ids[at + 1], &ids[at], (moved - at) * sizeof *ids);
-        memmove(&out[at + 1], &out[at], (moved - at) * sizeof *out);
-        ids[at] = id;
-        out[at] = i;
-    }
-    free(ids);
-    return count;
+    static const struct dht_event none;
+    const struct dht_event *last = net_node(net, node)->last;
+    return last != NULL ? &last[type] : &none;
 }
