@@ -7,7 +7,7 @@
 #include "sim/sim_math.h"
 
 #define REGIONS         9
-#define LAST_MILE_MS    4.0 /* median, one way; a fifth have more than twice that */
+#define LAST_MILE_MS    3.3 /* median, one way; a fifth have more than twice that */
 #define LAST_MILE_SIGMA 0.8
 #define LAST_MILE_MAX   150.0
 #define JITTER_MEAN_MS  3.0

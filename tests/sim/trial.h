@@ -1,0 +1,33 @@
+/* Named trials of simulated networks: what each does, with which settings, and what it has found.
+ */
+#pragma once
+
+#include "sim/result.h"
+#include "sim/world.h"
+
+#define TRIAL_LIST_MAX 12
+
+struct trial_list {
+    double values[TRIAL_LIST_MAX];
+    size_t count;
+};
+
+struct trial_settings {
+    struct world_options world; /* its nodes: the first of `nodes` */
+    struct trial_list nodes;
+    struct trial_list bad; /* shares of bad nodes */
+    uint64_t warm_up_ms, lasts_ms;
+    size_t records, lookups, flooded;
+};
+
+struct trial {
+    const char *name, *text;
+    struct trial_settings defaults;
+    /* Adds to the result what it has found, also when it was interrupted. False: it could not
+     * begin; `*error` says why. */
+    bool (*run)(const struct trial_settings *settings, struct result *result, const char **error);
+};
+
+extern const struct trial *const trials[]; /* up to NULL */
+
+extern const struct trial trial_lookup;
