@@ -107,6 +107,13 @@ static const struct flag limit_flags[] = {
     {0},
 };
 
+static const struct flag schedule_flags[] = {
+    {"down", 0, FLAG_SIZE, "RATE", "fetch at most so much a second; 0: no limit"},
+    {"up", 0, FLAG_SIZE, "RATE", "send at most so much a second; 0: no limit"},
+    {"peers", 0, FLAG_NUMBER, "N", "connections to peers at most; 0: no limit"},
+    {0},
+};
+
 static const struct flag rm_flags[] = {
     {"data", 0, FLAG_SWITCH, NULL, "delete its files too; asks first, or -y"},
     {0},
@@ -345,6 +352,17 @@ const struct command commands[] = {
      "transfer.up, transfer.limit_lan and network.max_connections say what holds until\n"
      "this is used, and again when they are changed.\n",
      verb_limit},
+    {"schedule add", "transfers", "[DAYS] FROM-TO", 1, 2, "Limits that hold at times of the week.",
+     schedule_flags,
+     "As in: schedule add --down 500K mon-fri 08:00-18:00. DAYS are like mon-fri or\n"
+     "sat,sun; without them each day. FROM-TO is in the daemon's local time, and may\n"
+     "go over midnight. What it does not say is as limit said; where several hold at\n"
+     "one time the one added last counts.\n",
+     verb_schedule_add},
+    {"schedule ls", "transfers", "", 0, 0, "The limits at times of the week.", no_flags, NULL,
+     verb_schedule_ls},
+    {"schedule rm", "transfers", "NUMBER", 1, 1, "Take one out, by its number in schedule ls.",
+     no_flags, NULL, verb_schedule_rm},
     {"verify", "transfers", "ID...", 1, WORDS_ANY, "Read all of it again and compare hashes.",
      no_flags, "Status 10 when a piece is not right; it is then fetched again.\n", verb_verify},
     {"torrent create", "torrents", "PATH", 1, 1, "Make a .torrent of a file or folder.",

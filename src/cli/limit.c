@@ -42,16 +42,28 @@ static void add_transfer(struct table *table, const json_t *transfer)
     free(name);
 }
 
+static bool is_other(const json_t *now, const json_t *said)
+{
+    static const char *const names[] = {"down", "up", "peers"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (json_whole(now, names[i], 0) != json_whole(said, names[i], 0))
+            return true;
+    return false;
+}
+
 /* Of one transfer, or of all; that of all holds for the one, too. */
 static void print_limits(struct cli *cli, const json_t *result)
 {
     struct table *table = table_new(">ID|>DOWN|>UP|>PEERS|OF");
     const json_t *all = json_at(result, "all");
-    bool limited = is_limited(result) || (all != NULL && is_limited(all));
+    const json_t *now = json_at(result, "in_force");
+    bool limited = is_limited(result) || is_limited(now) || (all != NULL && is_limited(all));
     char set[COMMAND_TEXT_SIZE];
     size_t index;
     json_t *transfer;
     add_row(table, "-", all != NULL ? all : result, "all together");
+    if (is_other(now, all != NULL ? all : result))
+        add_row(table, "-", now, "all together now, by the schedule");
     if (all != NULL)
         add_transfer(table, result);
     json_array_foreach(json_list(result, "transfers"), index, transfer)

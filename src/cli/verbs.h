@@ -28,6 +28,9 @@ int verb_move(struct cli *cli, const struct arguments *arguments);
 int verb_rm(struct cli *cli, const struct arguments *arguments);
 int verb_verify(struct cli *cli, const struct arguments *arguments);
 /* limit.c */
+int verb_schedule_add(struct cli *cli, const struct arguments *arguments);
+int verb_schedule_ls(struct cli *cli, const struct arguments *arguments);
+int verb_schedule_rm(struct cli *cli, const struct arguments *arguments);
 int verb_limit(struct cli *cli, const struct arguments *arguments);
 /* torrent.c */
 int verb_torrent_create(struct cli *cli, const struct arguments *arguments);

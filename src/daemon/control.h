@@ -28,6 +28,7 @@ extern const struct control_method
 extern const struct control_method methods_group[];    /* group.* */
 extern const struct control_method methods_limit[];    /* limit */
 extern const struct control_method methods_node[];     /* node.* */
+extern const struct control_method methods_schedule[]; /* schedule.* */
 extern const struct control_method methods_search[];   /* search */
 extern const struct control_method methods_share[];    /* share.* */
 extern const struct control_method methods_transfer[]; /* transfer.* */

@@ -193,6 +193,10 @@ struct engine *engine_new(struct daemon *daemon)
     read_boot_id(engine);
     read_limits(engine);
     engine_limits_start(engine);
+    if (engine->limits.timer == NULL) {
+        engine_free(engine);
+        return NULL;
+    }
     return engine;
 }
 
@@ -213,6 +217,7 @@ void engine_free(struct engine *engine)
         turn_free(engine->turn);
     timer_free(engine->timer);
     timer_free(engine->stop_timer);
+    engine_limits_dispose(engine);
     uploads_dispose(&engine->uploads);
     storage_cache_free(engine->cache);
     free(engine);

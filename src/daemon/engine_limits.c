@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <utlist.h>
 
@@ -16,9 +17,10 @@
  * kind, the limit, and what the config said at that time. A config that says something else by now
  * was changed since, and counts. */
 
-#define LIMITS_NAME "limits"
-#define LAN_KEY     "transfer.limit_lan"
-#define LAN_KIND    3u /* in that text; never another kind's */
+#define LIMITS_NAME   "limits"
+#define SCHEDULE_NAME "schedule"
+#define LAN_KEY       "transfer.limit_lan"
+#define LAN_KIND      3u /* in that text; never another kind's */
 
 static const char *const keys[LIMIT_KINDS] = {[LIMIT_DOWN] = "transfer.down",
                                               [LIMIT_UP] = "transfer.up",
@@ -102,10 +104,10 @@ static void enforce(struct engine *engine)
     struct engine_limits *limits = &engine->limits;
     uint64_t now_ms = engine_now(engine);
     struct item *item;
-    limiter_set_rate(&limits->down, limits->all.of[LIMIT_DOWN], now_ms);
-    limiter_set_rate(&limits->up, limits->all.of[LIMIT_UP], now_ms);
-    engine->connections_max =
-        limits->all.of[LIMIT_PEERS] > 0 ? (size_t)limits->all.of[LIMIT_PEERS] : SIZE_MAX;
+    uint64_t peers = limits->in_force.of[LIMIT_PEERS];
+    limiter_set_rate(&limits->down, limits->in_force.of[LIMIT_DOWN], now_ms);
+    limiter_set_rate(&limits->up, limits->in_force.of[LIMIT_UP], now_ms);
+    engine->connections_max = peers > 0 ? (size_t)peers : SIZE_MAX;
     DL_FOREACH(engine->items, item)
     engine_limits_apply(item);
     close_surplus(engine);
@@ -127,6 +129,84 @@ void engine_limits_apply(struct item *item)
     item_mark(item);
 }
 
+/* ---- the schedule ---- */
+
+struct local_time {
+    unsigned day, minute; /* day 0: Monday */
+    uint64_t left_ms;     /* of this minute */
+};
+
+static struct local_time local_now(void)
+{
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    uint64_t past_ms = (uint64_t)tm.tm_sec * 1000 + (uint64_t)(now.tv_nsec / 1000000);
+    return (struct local_time){.day = (unsigned)(tm.tm_wday + 6) % 7,
+                               .minute = (unsigned)(tm.tm_hour * 60 + tm.tm_min),
+                               .left_ms = past_ms < 60000 ? 60000 - past_ms : 1000};
+}
+
+bool engine_limits_in_force(const struct schedule_entry *entry)
+{
+    struct local_time now = local_now();
+    return schedule_holds(entry, now.day, now.minute);
+}
+
+/* Looked at each minute while there is a schedule: a clock that was set is noticed by then. */
+static void look_at_clock(struct engine *engine)
+{
+    struct engine_limits *limits = &engine->limits;
+    struct local_time now = local_now();
+    limits->in_force = limits->all;
+    schedule_apply(&limits->schedule, now.day, now.minute, &limits->in_force);
+    if (limits->timer != NULL)
+        timer_set(limits->timer,
+                  limits->schedule.count > 0 ? engine_now(engine) + now.left_ms : UINT64_MAX);
+}
+
+static void on_minute(void *user)
+{
+    struct engine *engine = user;
+    struct item_limits before = engine->limits.in_force;
+    look_at_clock(engine);
+    if (memcmp(&before, &engine->limits.in_force, sizeof before) != 0)
+        enforce(engine);
+}
+
+static void load_schedule(struct engine *engine)
+{
+    uint8_t *data;
+    size_t len;
+    if (catalog_get(engine->daemon->catalog, SCHEDULE_NAME, &data, &len) != STATUS_OK)
+        return;
+    char *text = strndup((const char *)data, len);
+    if (text != NULL)
+        schedule_parse(&engine->limits.schedule, text);
+    free(text);
+    free(data);
+}
+
+enum status engine_limits_set_schedule(struct engine *engine, const struct schedule *schedule)
+{
+    struct buffer text;
+    buffer_init(&text);
+    schedule_format(schedule, &text);
+    enum status status =
+        text.failed ? STATUS_NO_MEMORY
+                    : catalog_set(engine->daemon->catalog, SCHEDULE_NAME, buffer_bytes(&text));
+    buffer_dispose(&text);
+    if (status != STATUS_OK)
+        return status;
+    engine->limits.schedule = *schedule;
+    look_at_clock(engine);
+    enforce(engine);
+    return STATUS_OK;
+}
+
+/* ---- as configured, and said since ---- */
+
 static uint64_t configured_rate(const struct config *config, const char *key)
 {
     uint64_t bps = (uint64_t)config_number(config, key);
@@ -147,6 +227,9 @@ void engine_limits_start(struct engine *engine)
     limits->local = limits->configured_local = config_bool(config, LAN_KEY);
     limits->all = limits->configured;
     load(engine);
+    load_schedule(engine);
+    limits->timer = timer_new(engine->daemon->loop, on_minute, engine);
+    look_at_clock(engine);
     limiter_init(&limits->down, NULL, engine_now(engine));
     limiter_init(&limits->up, NULL, engine_now(engine));
     enforce(engine);
@@ -159,8 +242,14 @@ enum status engine_limits_set(struct engine *engine, const struct item_limits *a
         return status;
     engine->limits.all = *all;
     engine->limits.local = local;
+    look_at_clock(engine);
     enforce(engine);
     return STATUS_OK;
+}
+
+void engine_limits_dispose(struct engine *engine)
+{
+    timer_free(engine->limits.timer);
 }
 
 enum status engine_limits_set_item(struct item *item, const struct item_limits *limits)

@@ -15,6 +15,14 @@ static void pack_item(struct pack *pack, const struct item *item)
     item_limits_pack(&item->options.limits, pack);
 }
 
+/* Of all together, by the schedule. */
+static void pack_in_force(struct pack *pack, const struct engine_limits *limits)
+{
+    pack_begin_map(pack, "in_force");
+    item_limits_pack(&limits->in_force, pack);
+    pack_end(pack);
+}
+
 static void answer_one(const struct item *item, struct call *call)
 {
     struct pack *pack = call_result(call);
@@ -22,6 +30,7 @@ static void answer_one(const struct item *item, struct call *call)
     pack_begin_map(pack, "all");
     item_limits_pack(&item->engine->limits.all, pack);
     pack_end(pack);
+    pack_in_force(pack, &item->engine->limits);
     pack_bool(pack, "limit_lan", item->engine->limits.local);
     call_finish(call);
 }
@@ -31,6 +40,7 @@ static void answer_all(const struct engine *engine, struct call *call)
     struct pack *pack = call_result(call);
     const struct item *item;
     item_limits_pack(&engine->limits.all, pack);
+    pack_in_force(pack, &engine->limits);
     pack_bool(pack, "limit_lan", engine->limits.local);
     pack_begin_array(pack, "transfers");
     DL_FOREACH(engine->items, item)

@@ -23,8 +23,8 @@
 #include "daemon/session.h"
 
 static const struct control_method *const method_tables[] = {
-    methods_daemon, methods_group,    methods_limit, methods_node, methods_search,
-    methods_share,  methods_transfer, methods_user,  NULL};
+    methods_daemon, methods_group, methods_limit,    methods_node, methods_schedule,
+    methods_search, methods_share, methods_transfer, methods_user, NULL};
 
 /* ---- the process ---- */
 

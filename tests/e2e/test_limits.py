@@ -112,6 +112,36 @@ def peers_on_the_local_network_are_limited_from_now_on(net):
 
 
 @test
+def a_schedule_holds_at_its_time(net):
+    seed = net.daemon('seed')
+    link = seed.share(net.make_file('notes.bin', 16 * MIB), wait_announce=0)['link']
+    peer = net.daemon('peer', config={**LAN, 'transfer.up': '30K'})
+    in_two_days = time.strftime('%a', time.localtime(time.time() + 2 * 86400)).lower()
+    peer.ok('schedule', 'add', '--down', '2K', '--peers', '3', in_two_days, '08:00-18:00')
+    assert peer.json('limit')[1][0]['in_force'] == {'down': 0, 'up': 30 << 10, 'peers': 200}
+    told = peer.ok('schedule', 'add', '--down', '10K', '--up', '0', '00:00-24:00')
+    assert 'in force' in told and '10 KiB/s' in told and 'no limit' in told, told
+    ident = peer.add(link)
+    peer.wait_until(lambda: peer.transfer(ident)['downloaded'] > 0, what='with some of it')
+    peer.restart()
+    said = peer.json('limit')[1][0]
+    assert said['in_force'] == {'down': 10 << 10, 'up': 0, 'peers': 200}, said
+    assert (said['down'], said['up']) == (0, 30 << 10), said
+    assert 'all together now, by the schedule' in peer.ok('limit')
+    assert peer.transfer(ident)['done'] < 16 * MIB
+    listed = peer.json('schedule', 'ls')[1][0]['entries']
+    assert [(e['number'], e['days'], e['time'], e['in_force']) for e in listed] == \
+        [(1, in_two_days, '08:00-18:00', False), (2, 'daily', '00:00-24:00', True)], listed
+    peer.ok('schedule', 'rm', '2')
+    peer.wait_state(ident, 'sharing')
+    assert peer.cli('schedule', 'rm', '2').exit == 3
+    for words in (['08:00-18:00'], ['--down', '5K', 'someday', '08:00-18:00'], ['--down', '5K', '8-18'],
+                  ['--down', '5', '08:00-18:00'], ['--down', '5K', 'mon', '08:00-08:00']):
+        assert peer.cli('schedule', 'add', *words).exit == 2, words
+    assert peer.cli('schedule', 'rm', 'x').exit == 2
+
+
+@test
 def limits_survive_a_restart_and_a_changed_config_counts(net):
     seed = net.daemon('seed')
     link = seed.share(net.make_file('notes.bin', 2 * MIB), wait_announce=0)['link']
