@@ -32,13 +32,20 @@
 #define STORE_DROPS_PER_HOLDER_MAX                                                                 \
     16 /* … by a node that keeps the mailbox too: it hands on what others sent */
 #define STORE_BUDGET_BYTES                                                                         \
-    (32 * 1024 * 1024)         /* true memory of all records of one node: half for                 \
-                                  signed ones, half for the others, so that                        \
-                                  neither kind can push the other out */
-#define STORE_ADDRESS_SHARE 32 /* one address, or one signer, has at most 1/32 of its half */
-#define STORE_NETWORK_SHARE 8  /* one /24 or /48 at most 1/8 of the half of its own records */
-#define STORE_BRINGER_SHARE 4  /* … and of signed ones, whoever signed: it may hand on many */
-#define STORE_TIDY_S        30 /* records that have ended are swept this often, all at once */
+    (32 * 1024 * 1024)           /* true memory of all records of one node: half for               \
+                                    signed ones, half for the others, so that                      \
+                                    neither kind can push the other out */
+#define STORE_ADDRESS_SHARE 32   /* one address, or one signer, has at most 1/32 of its half */
+#define STORE_NETWORK_SHARE 8    /* one /24 or /48 at most 1/8 of the half of its own records */
+#define STORE_BRINGER_SHARE 4    /* … and of signed ones, whoever signed: it may hand on many */
+#define STORE_COUNTING_PART 4    /* nobody is counted while less of a half than this is in use */
+#define STORE_COUNTING_STEP 32   /* buckets counted by the way, with each change */
+#define STORE_WIDE_CELL     512  /* bytes of a half for each cell of a row counting networks … */
+#define STORE_NARROW_CELL   8192 /* … and of one counting sources and signers */
+#define STORE_PREY_DRAWN    12   /* a flood that fills a third is met 99 times of 100 */
+#define STORE_TIDY_S        30   /* records that have ended are swept this often … */
+#define STORE_SWEEP_BUCKETS 1024 /* … some 2,000 keys at a time … */
+#define STORE_SWEEP_MS      20   /* … and the next after this: 10^5 keys a second */
 
 /* Signatures verified for strangers. A core verifies about 4,000 a second: a quarter of one. */
 #define VERIFY_PER_S 1000

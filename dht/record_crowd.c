@@ -4,28 +4,31 @@
 
 #include "dht/params.h"
 
-enum { MAPPED_PREFIX = 12 }; /* bytes before an IPv4 address in its 16-byte form */
+/* May be called for all records of a large group: compares bytes where they lie. */
+static bool has_prefix(const struct record *record, const struct endpoint *source, size_t prefix)
+{
+    return record->family == source->family &&
+           memcmp(record_address(record), source->addr, prefix) == 0;
+}
 
 size_t crowd_of(const struct record_group *group, const struct source_rules *rules,
                 const struct endpoint *source, enum source_scope scope)
 {
-    struct record like;
     size_t count = 0, prefix = source_prefix_bytes(rules, source, scope);
-    if (prefix == 0)
+    if (prefix == 0 || source->family == ENDPOINT_NONE)
         return 0;
-    if (source->family == ENDPOINT_IPV4)
-        prefix += MAPPED_PREFIX;
-    record_set_source(&like, source);
-    for (size_t i = 0; i < group->count; i++)
-        count += memcmp(group->records[i].address, like.address, prefix) == 0;
+    for (const struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record))
+        count += has_prefix(record, source, prefix);
     return count;
 }
 
 size_t crowd_of_signer(const struct record_group *group, uint32_t signer)
 {
     size_t count = 0;
-    for (size_t i = 0; i < group->count; i++)
-        count += group->records[i].mark == signer;
+    for (const struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record))
+        count += record->mark == signer;
     return count;
 }
 
@@ -47,7 +50,7 @@ static uint64_t network_of(const struct source_rules *rules, const struct endpoi
 static uint64_t network_of_record(const struct source_rules *rules, const struct record *record)
 {
     struct endpoint source = record_source(record);
-    return network_of(rules, &source, record->place);
+    return network_of(rules, &source, record_place(record));
 }
 
 /* How many records each network has. */
@@ -70,33 +73,35 @@ static size_t *tally_of(struct tally *tally, uint64_t network)
     return &tally->slots[at].count;
 }
 
-static size_t first_to_end_of(const struct record_group *group, const struct source_rules *rules,
-                              struct tally *tally, size_t network_count)
+static struct record *first_to_end_of(const struct record_group *group,
+                                      const struct source_rules *rules, struct tally *tally,
+                                      size_t network_count)
 {
-    size_t first = NOWHERE;
-    for (size_t i = 0; i < group->count; i++) {
-        const struct record *record = &group->records[i];
-        if (first != NOWHERE && record->ends_s >= group->records[first].ends_s)
+    struct record *first = NULL;
+    for (struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record)) {
+        if (first != NULL && record->ends_s >= first->ends_s)
             continue;
         if (*tally_of(tally, network_of_record(rules, record)) == network_count)
-            first = i;
+            first = record;
     }
     return first;
 }
 
-size_t crowd_victim(const struct record_group *group, const struct source_rules *rules,
-                    const struct endpoint *source, uint32_t place)
+struct record *crowd_victim(const struct record_group *group, const struct source_rules *rules,
+                            const struct endpoint *source, uint32_t place)
 {
     struct tally tally = {.salt = read_u64(rules->secret)};
     size_t most = 0;
     assert(group->count <= RECORDS_PER_KEY_MAX);
-    for (size_t i = 0; i < group->count; i++) {
-        size_t *count = tally_of(&tally, network_of_record(rules, &group->records[i]));
+    for (const struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record)) {
+        size_t *count = tally_of(&tally, network_of_record(rules, record));
         if (++*count > most)
             most = *count;
     }
     if (*tally_of(&tally, network_of(rules, source, place)) >= most)
-        return NOWHERE;
+        return NULL;
     return first_to_end_of(group, rules, &tally, most);
 }
 
@@ -107,16 +112,17 @@ static bool is_weaker(const struct record *a, const struct record *b)
     return a->mark != b->mark ? a->mark < b->mark : a->ends_s < b->ends_s;
 }
 
-size_t crowd_weakest(const struct record_group *group, const struct source_rules *rules,
-                     const struct endpoint *of_network)
+struct record *crowd_weakest(const struct record_group *group, const struct source_rules *rules,
+                             const struct endpoint *of_network)
 {
-    size_t weakest = NOWHERE;
-    for (size_t i = 0; i < group->count; i++) {
-        struct endpoint source = record_source(&group->records[i]);
+    struct record *weakest = NULL;
+    for (struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record)) {
+        struct endpoint source = record_source(record);
         if (of_network != NULL && !source_same_network(rules, of_network, &source))
             continue;
-        if (weakest == NOWHERE || is_weaker(&group->records[i], &group->records[weakest]))
-            weakest = i;
+        if (weakest == NULL || is_weaker(record, weakest))
+            weakest = record;
     }
     return weakest;
 }

@@ -1,10 +1,19 @@
 #include "dht/record_index.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "kadpeer/dht.h"
 #include "kadpeer/siphash.h"
 
-enum { SLOTS_MIN = 8, HEAP_MIN = 4 };
+enum {
+    BUCKETS_MIN = 4,
+    GROUPS_PER_BUCKET = 2, /* at most, on average; at least half as many */
+    PLACE_BYTES = 4,
+    RECORD_ALIGNMENT = 4,
+};
+_Static_assert(DHT_VALUE_MAX < 1 << 10, "a length fits into its bits");
+_Static_assert(sizeof(struct record) == 12 && sizeof(struct record_group) == 40, "no padding");
 
 size_t allocation_bytes(size_t size)
 {
@@ -12,367 +21,413 @@ size_t allocation_bytes(size_t size)
     return size == 0 ? 0 : bytes < 32 ? 32 : bytes;
 }
 
-static size_t group_bytes(size_t record_cap)
+static size_t group_bytes(size_t cap)
 {
-    return sizeof(struct record_group) + record_cap * sizeof(struct record);
+    return sizeof(struct record_group) + cap;
 }
 
 void record_index_init(struct record_index *index, const uint8_t secret[16])
 {
-    *index = (struct record_index){0};
+    *index = (struct record_index){.due_s = UINT32_MAX};
     memcpy(index->secret, secret, sizeof index->secret);
-}
-
-static void free_value(struct record_index *index, struct record *record)
-{
-    if (record->len <= RECORD_INLINE_BYTES)
-        return;
-    index->bytes -= allocation_bytes(record->len);
-    free(record->value.heap);
+    rng_init(&index->rng, secret);
 }
 
 void record_index_dispose(struct record_index *index)
 {
-    for (size_t i = 0; i < index->groups; i++) {
-        struct record_group *group = index->heap[i];
-        for (size_t r = 0; r < group->count; r++)
-            free_value(index, &group->records[r]);
-        free(group);
+    for (size_t i = 0; i < index->bucket_count; i++) {
+        for (struct record_group *group = index->buckets[i], *next; group != NULL; group = next) {
+            next = group->next;
+            free(group);
+        }
     }
-    free(index->heap);
-    free(index->slots);
-    *index = (struct record_index){0};
+    free(index->buckets);
+    *index = (struct record_index){.due_s = UINT32_MAX};
 }
 
-/* ---- by key: linear probing, gaps closed on removal ---- */
+/* ---- a record ---- */
 
-static size_t home_slot(const struct record_index *index, const struct id *key, unsigned kind)
+static size_t address_bytes(unsigned family)
+{
+    return family == ENDPOINT_IPV4 ? 4 : family == ENDPOINT_IPV6 ? 16 : 0;
+}
+
+static size_t bytes_for(bool has_place, unsigned family, size_t value_len)
+{
+    size_t bytes =
+        sizeof(struct record) + has_place * (size_t)PLACE_BYTES + address_bytes(family) + value_len;
+    return (bytes + RECORD_ALIGNMENT - 1) & ~(size_t)(RECORD_ALIGNMENT - 1);
+}
+
+size_t record_address_bytes(const struct record *record)
+{
+    return address_bytes(record->family);
+}
+
+size_t record_bytes(const struct record *record)
+{
+    return bytes_for(record->has_place, record->family, record->len);
+}
+
+size_t record_fields_bytes(const struct record_fields *fields)
+{
+    return bytes_for(fields->place != 0, fields->source->family, fields->value.len);
+}
+
+const uint8_t *record_address(const struct record *record)
+{
+    return record->tail + record->has_place * PLACE_BYTES;
+}
+
+struct bytes record_value(const struct record *record)
+{
+    return bytes_of(record_address(record) + record_address_bytes(record), record->len);
+}
+
+uint32_t record_place(const struct record *record)
+{
+    return record->has_place ? read_u32(record->tail) : 0;
+}
+
+struct endpoint record_source(const struct record *record)
+{
+    struct endpoint source = {.port = record->port, .family = (uint8_t)record->family};
+    memcpy(source.addr, record_address(record), record_address_bytes(record));
+    return source;
+}
+
+bool record_is_from(const struct record *record, const struct endpoint *source)
+{
+    return record->port == source->port && record->family == source->family &&
+           memcmp(record_address(record), source->addr, address_bytes(source->family)) == 0;
+}
+
+static void write_record(struct record *record, const struct record_fields *fields)
+{
+    uint8_t *at = record->tail;
+    *record = (struct record){.ends_s = fields->ends_s,
+                              .mark = fields->mark,
+                              .port = fields->source->port,
+                              .len = fields->value.len & 0x3ff,
+                              .family = fields->source->family & 7,
+                              .has_place = fields->place != 0};
+    if (record->has_place) {
+        write_u32(at, fields->place);
+        at += PLACE_BYTES;
+    }
+    memcpy(at, fields->source->addr, address_bytes(record->family));
+    if (fields->value.len > 0)
+        memcpy(at + address_bytes(record->family), fields->value.data, fields->value.len);
+}
+
+/* ---- by key: linear hashing ---- */
+
+/* The largest power of two that is not greater than the number of buckets. */
+static size_t level_of(size_t bucket_count)
+{
+    return (size_t)1 << (63 - __builtin_clzll(bucket_count));
+}
+
+static size_t bucket_of(const struct record_index *index, const struct id *key, unsigned kind)
 {
     uint8_t text[ID_BYTES + 1];
     memcpy(text, key->bytes, ID_BYTES);
     text[ID_BYTES] = (uint8_t)kind;
-    return (size_t)siphash(index->secret, bytes_of(text, sizeof text)) & (index->slot_cap - 1);
+    size_t hash = (size_t)siphash(index->secret, bytes_of(text, sizeof text));
+    size_t level = level_of(index->bucket_count), at = hash & (2 * level - 1);
+    return at < index->bucket_count ? at : at - level;
 }
 
-/* The slot that holds the group of (key, kind), or the empty one where it belongs. */
-static size_t slot_of(const struct record_index *index, const struct id *key, unsigned kind)
+/* The pointer to the group of (key, kind), or to the end of its bucket. There are buckets. */
+static struct record_group **link_of(const struct record_index *index, const struct id *key,
+                                     unsigned kind)
 {
-    size_t at = home_slot(index, key, kind);
-    for (;;) {
-        const struct record_group *group = index->slots[at];
-        if (group == NULL || (group->kind == kind && id_equal(&group->key, key)))
-            return at;
-        at = (at + 1) & (index->slot_cap - 1);
-    }
+    struct record_group **link = &index->buckets[bucket_of(index, key, kind)];
+    while (*link != NULL && ((*link)->kind != kind || !id_equal(&(*link)->key, key)))
+        link = &(*link)->next;
+    return link;
 }
 
 struct record_group *record_index_find(const struct record_index *index, const struct id *key,
                                        unsigned kind)
 {
-    return index->slot_cap == 0 ? NULL : index->slots[slot_of(index, key, kind)];
+    return index->bucket_count == 0 ? NULL : *link_of(index, key, kind);
 }
 
-static bool resize_slots(struct record_index *index, size_t cap)
+const struct record_group *record_index_bucket(const struct record_index *index, size_t at)
 {
-    struct record_group **slots = calloc(cap, sizeof *slots);
-    if (slots == NULL)
+    return index->buckets[at];
+}
+
+static bool resize_buckets(struct record_index *index, size_t cap)
+{
+    struct record_group **buckets = realloc(index->buckets, cap * sizeof *buckets);
+    if (buckets == NULL)
         return false;
-    index->bytes += allocation_bytes(cap * sizeof *slots);
-    index->bytes -= allocation_bytes(index->slot_cap * sizeof *slots);
-    free(index->slots);
-    index->slots = slots;
-    index->slot_cap = cap;
-    for (size_t i = 0; i < index->groups; i++) {
-        struct record_group *group = index->heap[i];
-        slots[slot_of(index, &group->key, group->kind)] = group;
+    index->bytes += allocation_bytes(cap * sizeof *buckets);
+    index->bytes -= allocation_bytes(index->bucket_cap * sizeof *buckets);
+    index->buckets = buckets;
+    index->bucket_cap = cap;
+    return true;
+}
+
+static uint32_t group_due_s(const struct record_group *group)
+{
+    uint32_t due_s = UINT32_MAX;
+    for (const struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record))
+        due_s = record->ends_s < due_s ? record->ends_s : due_s;
+    return due_s;
+}
+
+static void note_end(struct record_index *index, uint32_t ends_s)
+{
+    index->due_s = ends_s < index->due_s ? ends_s : index->due_s;
+    index->swept_due_s = ends_s < index->swept_due_s ? ends_s : index->swept_due_s;
+}
+
+/* One bucket more, which takes its part of the groups of another. */
+static bool split_bucket(struct record_index *index)
+{
+    size_t added = index->bucket_count;
+    if (added == index->bucket_cap && !resize_buckets(index, added + added / 8 + BUCKETS_MIN))
+        return false;
+    index->buckets[added] = NULL;
+    index->bucket_count++;
+    if (added == 0)
+        return true;
+    struct record_group **link = &index->buckets[added - level_of(added)];
+    while (*link != NULL) {
+        struct record_group *group = *link;
+        if (bucket_of(index, &group->key, group->kind) != added) {
+            link = &group->next;
+            continue;
+        }
+        *link = group->next;
+        group->next = index->buckets[added];
+        index->buckets[added] = group;
+        note_end(index, group_due_s(group)); /* it lies behind the sweep now */
     }
     return true;
 }
 
-/* Moves groups that probing would no longer reach back over the gap at `gap`. */
-static void close_gap(struct record_index *index, size_t gap)
+/* The last bucket gives its groups back to where it had them from. */
+static void merge_bucket(struct record_index *index)
 {
-    size_t mask = index->slot_cap - 1, at = gap;
-    index->slots[gap] = NULL;
-    for (;;) {
-        at = (at + 1) & mask;
-        struct record_group *group = index->slots[at];
-        if (group == NULL)
-            return;
-        size_t home = home_slot(index, &group->key, group->kind);
-        if (((at - home) & mask) < ((at - gap) & mask))
-            continue;
-        index->slots[gap] = group;
-        index->slots[at] = NULL;
-        gap = at;
-    }
+    size_t gone = --index->bucket_count;
+    struct record_group **link = &index->buckets[gone - level_of(gone)];
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = index->buckets[gone];
 }
 
-/* ---- by time: a binary heap ---- */
-
-static void heap_put(struct record_index *index, size_t at, struct record_group *group)
+/* Buckets for the groups there are. Without memory for more, there are fewer. */
+static bool fit_buckets(struct record_index *index)
 {
-    index->heap[at] = group;
-    group->heap_at = (uint32_t)at;
-}
-
-static void sift_up(struct record_index *index, struct record_group *group)
-{
-    size_t at = group->heap_at;
-    while (at > 0 && group->due_s < index->heap[(at - 1) / 2]->due_s) {
-        heap_put(index, at, index->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    heap_put(index, at, group);
-}
-
-static void sift_down(struct record_index *index, struct record_group *group)
-{
-    size_t at = group->heap_at;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child + 1 < index->groups && index->heap[child + 1]->due_s < index->heap[child]->due_s)
-            child++;
-        if (child >= index->groups || group->due_s <= index->heap[child]->due_s)
-            break;
-        heap_put(index, at, index->heap[child]);
-        at = child;
-    }
-    heap_put(index, at, group);
-}
-
-struct record_group *record_index_soonest(const struct record_index *index)
-{
-    return index->groups == 0 ? NULL : index->heap[0];
-}
-
-static bool resize_heap(struct record_index *index, size_t cap)
-{
-    struct record_group **heap = realloc(index->heap, cap * sizeof *heap);
-    if (heap == NULL)
+    if (index->groups >= GROUPS_PER_BUCKET * index->bucket_count && !split_bucket(index) &&
+        index->bucket_count == 0)
         return false;
-    index->bytes += allocation_bytes(cap * sizeof *heap);
-    index->bytes -= allocation_bytes(index->heap_cap * sizeof *heap);
-    index->heap = heap;
-    index->heap_cap = cap;
+    if (index->bucket_count > BUCKETS_MIN &&
+        index->groups < GROUPS_PER_BUCKET * index->bucket_count / 2)
+        merge_bucket(index);
+    if (index->bucket_cap > 2 * BUCKETS_MIN && index->bucket_count < index->bucket_cap / 2)
+        resize_buckets(index, index->bucket_count + index->bucket_count / 8 + BUCKETS_MIN);
     return true;
 }
 
 /* ---- groups ---- */
 
-/* Room in both tables for one more group. */
-static bool reserve_tables(struct record_index *index)
+/* Gives the group at `*link` (NULL: none yet) room for `cap` bytes. False: as before. */
+static bool resize_group(struct record_index *index, struct record_group **link, size_t cap)
 {
-    if (index->groups == index->heap_cap) {
-        size_t cap = index->heap_cap + index->heap_cap / 4;
-        if (!resize_heap(index, cap < HEAP_MIN ? HEAP_MIN : cap + 1))
-            return false;
-    }
-    if (index->slot_cap == 0 || index->groups + 1 > index->slot_cap / 4 * 3)
-        return resize_slots(index, index->slot_cap == 0 ? SLOTS_MIN : 2 * index->slot_cap);
+    struct record_group *group = *link;
+    size_t before = group != NULL ? allocation_bytes(group_bytes(group->cap)) : 0;
+    struct record_group *moved = realloc(group, group_bytes(cap));
+    if (moved == NULL)
+        return false;
+    index->bytes += allocation_bytes(group_bytes(cap)) - before;
+    moved->cap = (uint32_t)cap;
+    *link = moved;
     return true;
 }
 
-/* Tables that have become far too wide give memory back; without memory for that, they stay. */
-static void trim_tables(struct record_index *index)
+static struct record_group **add_group(struct record_index *index, const struct id *key,
+                                       unsigned kind, size_t cap)
 {
-    if (index->heap_cap > HEAP_MIN && index->groups < index->heap_cap / 2)
-        resize_heap(index, index->groups + index->groups / 4 + HEAP_MIN);
-    if (index->slot_cap > SLOTS_MIN && index->groups < index->slot_cap / 8)
-        resize_slots(index, index->slot_cap / 4 < SLOTS_MIN ? SLOTS_MIN : index->slot_cap / 4);
-}
-
-static struct record_group *add_group(struct record_index *index, const struct id *key,
-                                      unsigned kind, uint32_t due_s)
-{
-    if (!reserve_tables(index))
+    struct record_group *group = NULL;
+    if (!fit_buckets(index) || !resize_group(index, &group, cap))
         return NULL;
-    struct record_group *group = malloc(group_bytes(1));
-    if (group == NULL)
-        return NULL;
-    *group = (struct record_group){.key = *key,
-                                   .kind = (uint8_t)kind,
-                                   .cap = 1,
-                                   .due_s = due_s,
-                                   .heap_at = (uint32_t)index->groups};
-    index->bytes += allocation_bytes(group_bytes(1));
-    index->slots[slot_of(index, key, kind)] = group;
-    index->heap[index->groups++] = group;
-    sift_up(index, group);
-    return group;
+    struct record_group **link = link_of(index, key, kind);
+    *group = (struct record_group){.key = *key, .kind = (uint8_t)kind, .cap = (uint32_t)cap};
+    *link = group;
+    index->groups++;
+    return link;
 }
 
 static void remove_group(struct record_index *index, struct record_group *group)
 {
-    struct record_group *last = index->heap[--index->groups];
-    close_gap(index, slot_of(index, &group->key, group->kind));
-    if (last != group) {
-        heap_put(index, group->heap_at, last);
-        sift_up(index, last);
-        sift_down(index, last);
-    }
+    struct record_group **link = link_of(index, &group->key, group->kind);
+    *link = group->next;
+    index->groups--;
     index->bytes -= allocation_bytes(group_bytes(group->cap));
     free(group);
-    trim_tables(index);
-}
-
-/* Gives the group room for `cap` records. Returns it, moved; NULL: no memory, as before. */
-static struct record_group *resize_group(struct record_index *index, struct record_group *group,
-                                         size_t cap)
-{
-    size_t slot = slot_of(index, &group->key, group->kind), old_cap = group->cap;
-    struct record_group *moved = realloc(group, group_bytes(cap));
-    if (moved == NULL)
-        return NULL;
-    index->bytes += allocation_bytes(group_bytes(cap));
-    index->bytes -= allocation_bytes(group_bytes(old_cap));
-    moved->cap = (uint16_t)cap;
-    index->slots[slot] = moved;
-    index->heap[moved->heap_at] = moved;
-    return moved;
+    fit_buckets(index);
+    if (index->groups == 0)
+        index->due_s = UINT32_MAX;
 }
 
 /* ---- records ---- */
 
-struct record *record_index_add(struct record_index *index, const struct id *key, unsigned kind,
-                                uint32_t ends_s)
+/* Takes the bytes of a record out of the group, or makes them as many as `size`: there is room. */
+static void resize_record(struct record_group *group, struct record *record, size_t size)
 {
-    struct record_group *group = record_index_find(index, key, kind);
-    if (group == NULL)
-        group = add_group(index, key, kind, ends_s);
-    else if (group->count == group->cap)
-        group = resize_group(index, group, (size_t)group->cap + group->cap / 4 + 1);
-    if (group == NULL)
-        return NULL;
-    struct record *record = &group->records[group->count++];
-    *record = (struct record){.ends_s = UINT32_MAX};
-    index->records++;
-    record_index_set_end(index, group, record, ends_s);
-    return record;
+    uint8_t *begin = (uint8_t *)record, *behind = (uint8_t *)record_after(record);
+    uint8_t *end = (uint8_t *)record_end(group);
+    size_t before = (size_t)(behind - begin);
+    memmove(begin + size, behind, (size_t)(end - behind));
+    group->used = (uint32_t)(group->used - before + size);
 }
 
-void record_index_remove(struct record_index *index, struct record_group *group, size_t at)
+struct record *record_index_put(struct record_index *index, const struct id *key, unsigned kind,
+                                struct record *old, const struct record_fields *fields)
 {
-    free_value(index, &group->records[at]);
-    group->records[at] = group->records[--group->count];
-    index->records--;
-    if (group->count == 0)
-        remove_group(index, group);
-    else if (group->count < group->cap / 2)
-        resize_group(index, group, (size_t)group->count + group->count / 4);
-}
-
-bool record_index_set_value(struct record_index *index, struct record *record, struct bytes value)
-{
-    uint8_t *heap = NULL;
-    if (value.len > RECORD_INLINE_BYTES) {
-        heap = malloc(value.len);
-        if (heap == NULL)
-            return false;
-        memcpy(heap, value.data, value.len);
-        index->bytes += allocation_bytes(value.len);
+    struct record_group **link = index->bucket_count > 0 ? link_of(index, key, kind) : NULL;
+    struct record_group *group = link != NULL ? *link : NULL;
+    size_t size = record_fields_bytes(fields), before = old != NULL ? record_bytes(old) : 0;
+    size_t place = old != NULL ? (size_t)((uint8_t *)old - (uint8_t *)group->contents) : 0;
+    if (group == NULL) {
+        link = add_group(index, key, kind, size);
+        if (link == NULL)
+            return NULL;
+    } else if (group->used - before + size > group->cap) {
+        size_t spare = group->count > 1 || old == NULL ? group->used / 8 & ~3u : 0;
+        if (!resize_group(index, link, group->used - before + size + spare))
+            return NULL;
     }
-    free_value(index, record);
-    record->len = (uint16_t)value.len;
-    if (heap != NULL)
-        record->value.heap = heap;
-    else if (value.len > 0)
-        memcpy(record->value.inline_bytes, value.data, value.len);
-    return true;
+    group = *link;
+    if (old != NULL) {
+        old = (struct record *)((uintptr_t)group->contents + place);
+        resize_record(group, old, size);
+    } else {
+        old = record_end(group);
+        group->used += (uint32_t)size;
+        group->count++;
+        index->records++;
+    }
+    write_record(old, fields);
+    note_end(index, fields->ends_s);
+    return old;
 }
 
-void record_index_set_end(struct record_index *index, struct record_group *group,
-                          struct record *record, uint32_t ends_s)
+size_t record_index_growth(const struct record_index *index, const struct record_group *group,
+                           size_t size)
+{
+    if (group != NULL)
+        return allocation_bytes(size + group->used / 8) + 16;
+    bool full = index->bucket_count == index->bucket_cap;
+    size_t table = full ? (index->bucket_cap / 8 + BUCKETS_MIN) * sizeof *index->buckets + 16 : 0;
+    return allocation_bytes(group_bytes(size)) + table;
+}
+
+void record_index_set_end(struct record_index *index, struct record *record, uint32_t ends_s)
 {
     record->ends_s = ends_s;
-    if (ends_s < group->due_s) {
-        group->due_s = ends_s;
-        sift_up(index, group);
-    }
+    note_end(index, ends_s);
 }
 
-void record_index_refresh(struct record_index *index, struct record_group *group)
+void record_index_remove(struct record_index *index, struct record_group *group,
+                         struct record *record)
 {
-    group->due_s = UINT32_MAX;
-    for (size_t i = 0; i < group->count; i++)
-        if (group->records[i].ends_s < group->due_s)
-            group->due_s = group->records[i].ends_s;
-    sift_up(index, group);
-    sift_down(index, group);
-}
-
-struct bytes record_value(const struct record *record)
-{
-    bool is_inline = record->len <= RECORD_INLINE_BYTES;
-    return bytes_of(is_inline ? record->value.inline_bytes : record->value.heap, record->len);
-}
-
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-void record_set_source(struct record *record, const struct endpoint *source)
-{
-    memset(record->address, 0, sizeof record->address);
-    record->port = source != NULL ? source->port : 0;
-    if (source == NULL)
+    index->records--;
+    if (--group->count == 0) {
+        remove_group(index, group);
         return;
-    bool ipv4 = source->family == ENDPOINT_IPV4;
-    if (ipv4)
-        memcpy(record->address, mapped_prefix, sizeof mapped_prefix);
-    memcpy(record->address + (ipv4 ? 12 : 0), source->addr, ipv4 ? 4 : 16);
+    }
+    resize_record(group, record, 0);
+    if (group->used < group->cap / 2)
+        resize_group(index, link_of(index, &group->key, group->kind),
+                     group->used + (group->used / 8 & ~3u));
 }
 
-struct endpoint record_source(const struct record *record)
+/* ---- at random, and in turn ---- */
+
+struct record_group *record_index_pick(struct record_index *index)
 {
-    static const uint8_t none[16];
-    struct endpoint source = {.port = record->port};
-    if (memcmp(record->address, none, sizeof none) == 0)
-        return source;
-    bool ipv4 = memcmp(record->address, mapped_prefix, sizeof mapped_prefix) == 0;
-    source.family = ipv4 ? ENDPOINT_IPV4 : ENDPOINT_IPV6;
-    memcpy(source.addr, record->address + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
-    return source;
+    if (index->groups == 0)
+        return NULL;
+    size_t at = rng_below(&index->rng, index->bucket_count);
+    while (index->buckets[at] == NULL)
+        at = at + 1 < index->bucket_count ? at + 1 : 0;
+    size_t length = 0;
+    for (const struct record_group *group = index->buckets[at]; group != NULL; group = group->next)
+        length++;
+    struct record_group *picked = index->buckets[at];
+    for (uint64_t skip = rng_below(&index->rng, length); skip > 0; skip--)
+        picked = picked->next;
+    return picked;
 }
 
-bool record_same_source(const struct record *a, const struct record *b)
+/* The first group of the bucket that holds an ended record; of the others the ends are noted. */
+static struct record_group *first_ended(struct record_index *index, size_t at, uint32_t now_s)
 {
-    return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
+    uint32_t soonest_s = UINT32_MAX;
+    for (struct record_group *group = index->buckets[at]; group != NULL; group = group->next) {
+        uint32_t due_s = group_due_s(group);
+        if (due_s <= now_s)
+            return group;
+        soonest_s = due_s < soonest_s ? due_s : soonest_s;
+    }
+    index->swept_due_s = soonest_s < index->swept_due_s ? soonest_s : index->swept_due_s;
+    return NULL;
+}
+
+struct record_group *record_index_sweep(struct record_index *index, uint32_t now_s, size_t *budget)
+{
+    if (index->unswept == 0) {
+        index->unswept = index->bucket_count;
+        index->swept_due_s = UINT32_MAX;
+    }
+    for (; *budget > 0 && index->unswept > 0; --*budget, index->unswept--) {
+        if (index->unswept > index->bucket_count)
+            index->unswept = index->bucket_count;
+        struct record_group *group = first_ended(index, index->unswept - 1, now_s);
+        if (group != NULL)
+            return group;
+    }
+    if (index->unswept == 0)
+        index->due_s = index->swept_due_s;
+    return NULL;
 }
 
 /* ---- invariants ---- */
 
-static size_t value_bytes(const struct record *record)
+static bool group_valid(const struct record_index *index, const struct record_group *group)
 {
-    return record->len > RECORD_INLINE_BYTES ? allocation_bytes(record->len) : 0;
-}
-
-static bool group_valid(const struct record_index *index, size_t at)
-{
-    const struct record_group *group = index->heap[at];
-    if (group->heap_at != at || group->count == 0 || group->count > group->cap ||
-        record_index_find(index, &group->key, group->kind) != group ||
-        (at > 0 && index->heap[(at - 1) / 2]->due_s > group->due_s))
-        return false;
-    for (size_t i = 0; i < group->count; i++)
-        if (group->records[i].ends_s < group->due_s)
+    size_t count = 0;
+    const struct record *record = record_first(group);
+    for (; record < record_end(group); record = record_after(record), count++)
+        if (record->ends_s < index->due_s)
             return false;
-    return true;
+    return record == record_end(group) && count == group->count && count > 0 &&
+           group->used <= group->cap && record_index_find(index, &group->key, group->kind) == group;
 }
 
 bool record_index_valid(const struct record_index *index)
 {
-    size_t records = 0, used = 0;
-    size_t bytes = allocation_bytes(index->slot_cap * sizeof *index->slots) +
-                   allocation_bytes(index->heap_cap * sizeof *index->heap);
-    for (size_t i = 0; i < index->slot_cap; i++)
-        used += index->slots[i] != NULL;
-    for (size_t i = 0; i < index->groups; i++) {
-        if (!group_valid(index, i))
-            return false;
-        const struct record_group *group = index->heap[i];
-        records += group->count;
-        bytes += allocation_bytes(group_bytes(group->cap));
-        for (size_t r = 0; r < group->count; r++)
-            bytes += value_bytes(&group->records[r]);
+    size_t records = 0, groups = 0;
+    size_t bytes = allocation_bytes(index->bucket_cap * sizeof *index->buckets);
+    for (size_t i = 0; i < index->bucket_count; i++) {
+        for (const struct record_group *group = index->buckets[i]; group != NULL;
+             group = group->next) {
+            if (!group_valid(index, group))
+                return false;
+            groups++;
+            records += group->count;
+            bytes += allocation_bytes(group_bytes(group->cap));
+        }
     }
-    return used == index->groups && records == index->records && bytes == index->bytes;
+    return groups == index->groups && records == index->records && bytes == index->bytes &&
+           index->bucket_count <= index->bucket_cap &&
+           (index->bucket_count <= BUCKETS_MIN + 1 ||
+            groups <= GROUPS_PER_BUCKET * index->bucket_count);
 }

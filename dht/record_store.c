@@ -2,26 +2,21 @@
 
 #include <stdlib.h>
 
-#include "dht/byte_counts.h"
 #include "dht/params.h"
 #include "dht/record_crowd.h"
 #include "dht/record_index.h"
 #include "dht/record_kinds.h"
 #include "dht/record_owners.h"
+#include "dht/record_shelf.h"
 #include "dht/source.h"
 #include "dht/verify_budget.h"
 
-/* The records that prove themselves, or the others, with a budget of their own. */
-struct shelf {
-    struct record_index index;
-    struct byte_counts counts;
-    size_t budget_bytes;
-};
-
 struct record_store {
     struct source_rules sources;
-    struct shelf shelves[2]; /* by record_rules.self_proving */
+    struct record_shelf shelves[2]; /* by record_rules.self_proving */
     struct verify_budget checks;
+    uint64_t crowded_out; /* records that gave way under a full key */
+    uint64_t swept_ms;    /* when the sweep under way got this far; 0: none is */
     struct record_store_stats stats;
 };
 
@@ -33,7 +28,7 @@ struct newcomer {
     struct endpoint source; /* family 0: our own disk */
     uint32_t place, mark;   /* as in struct record */
     uint32_t now_s, ends_s;
-    size_t victim; /* whose place it takes under a full key; else NOWHERE */
+    struct record *victim; /* whose place it takes under a full key; else NULL */
 };
 
 struct record_store *record_store_new(const struct record_store_config *config)
@@ -45,10 +40,8 @@ struct record_store *record_store_new(const struct record_store_config *config)
     memcpy(store->sources.secret, config->secret, sizeof store->sources.secret);
     store->sources.limit_local = config->limit_local;
     verify_budget_init(&store->checks, &store->sources);
-    for (size_t i = 0; i < 2; i++) {
-        record_index_init(&store->shelves[i].index, config->secret);
-        store->shelves[i].budget_bytes = budget / 2;
-    }
+    for (size_t i = 0; i < 2; i++)
+        record_shelf_init(&store->shelves[i], &store->sources, config->secret, budget / 2);
     store->stats.bytes = allocation_bytes(sizeof *store);
     return store;
 }
@@ -57,10 +50,8 @@ void record_store_free(struct record_store *store)
 {
     if (store == NULL)
         return;
-    for (size_t i = 0; i < 2; i++) {
-        record_index_dispose(&store->shelves[i].index);
-        byte_counts_dispose(&store->shelves[i].counts);
-    }
+    for (size_t i = 0; i < 2; i++)
+        record_shelf_dispose(&store->shelves[i]);
     verify_budget_dispose(&store->checks);
     free(store);
 }
@@ -69,98 +60,44 @@ static void note_sizes(struct record_store *store)
 {
     struct record_store_stats *stats = &store->stats;
     stats->records = stats->keys = 0;
+    stats->expired = 0;
+    stats->evicted = store->crowded_out;
     stats->bytes = allocation_bytes(sizeof *store) + verify_budget_memory(&store->checks);
     for (size_t i = 0; i < 2; i++) {
-        const struct shelf *shelf = &store->shelves[i];
+        const struct record_shelf *shelf = &store->shelves[i];
         stats->records += shelf->index.records;
         stats->keys += shelf->index.groups;
-        stats->bytes += shelf->index.bytes + allocation_bytes(byte_counts_memory(&shelf->counts));
+        stats->bytes += record_shelf_bytes(shelf);
+        stats->evicted += shelf->evicted;
+        stats->expired += shelf->expired;
     }
 }
 
-/* ---- taking records away ---- */
-
-static struct shelf *shelf_of(struct record_store *store, unsigned kind)
+static struct record_shelf *shelf_of(struct record_store *store, unsigned kind)
 {
     return &store->shelves[record_rules(kind)->self_proving];
 }
 
-static void remove_record(struct record_store *store, struct record_group *group, size_t at)
-{
-    struct shelf *shelf = shelf_of(store, group->kind);
-    const struct record *record = &group->records[at];
-    enum record_owner owner = record_rules(group->kind)->owner;
-    record_owners_discharge(&shelf->counts, record_owners_of_record(&store->sources, owner, record),
-                            record->len);
-    record_index_remove(&shelf->index, group, at);
-}
-
-/* Removes what has ended of one group. Returns the group as it is now, NULL when it is gone. */
-static struct record_group *expire_group(struct record_store *store, struct record_group *group,
-                                         uint32_t now_s)
-{
-    struct record_index *index = &shelf_of(store, group->kind)->index;
-    struct id key = group->key;
-    unsigned kind = group->kind;
-    for (size_t i = group->count; i-- > 0;) {
-        if (group->records[i].ends_s > now_s)
-            continue;
-        remove_record(store, group, i);
-        store->stats.expired++;
-        group = record_index_find(index, &key, kind);
-        if (group == NULL)
-            return NULL;
-    }
-    record_index_refresh(index, group);
-    return group;
-}
-
-static size_t first_to_end(const struct record_group *group)
-{
-    size_t first = 0;
-    for (size_t i = 1; i < group->count; i++)
-        if (group->records[i].ends_s < group->records[first].ends_s)
-            first = i;
-    return first;
-}
-
-/* Makes room for `need` bytes by dropping what ends before the newcomer, soonest first. */
-static bool make_room(struct record_store *store, struct shelf *shelf, size_t need, uint32_t ends_s)
-{
-    struct record_group *group;
-    while (shelf->index.bytes + need > shelf->budget_bytes) {
-        group = record_index_soonest(&shelf->index);
-        if (group == NULL || group->due_s >= ends_s)
-            return false;
-        size_t first = first_to_end(group);
-        if (group->records[first].ends_s > group->due_s) {
-            record_index_refresh(&shelf->index, group);
-            continue;
-        }
-        remove_record(store, group, first);
-        store->stats.evicted++;
-    }
-    return true;
-}
-
 /* ---- under one key ---- */
 
-static bool is_own(enum record_owner owner, const struct record *record, const struct record *like)
+static bool is_own(const struct newcomer *in, const struct record *record)
 {
-    if (owner == OWNER_SOURCE)
-        return record_same_source(record, like);
-    return record->place == like->place && (owner == OWNER_NOBODY || record->mark == like->mark);
+    if (in->rules->owner == OWNER_SOURCE)
+        return record_is_from(record, &in->source);
+    return record_place(record) == in->place &&
+           (in->rules->owner == OWNER_NOBODY || record->mark == in->mark);
 }
 
-/* The owner's earlier record, or NOWHERE. */
-static size_t find_own(const struct record_group *group, const struct newcomer *in)
+/* The owner's earlier record, or NULL. */
+static struct record *find_own(const struct record_group *group, const struct newcomer *in)
 {
-    struct record like = {.place = in->place, .mark = in->mark};
-    record_set_source(&like, &in->source);
-    for (size_t i = 0; group != NULL && i < group->count; i++)
-        if (is_own(in->rules->owner, &group->records[i], &like))
-            return i;
-    return NOWHERE;
+    if (group == NULL)
+        return NULL;
+    for (struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record))
+        if (is_own(in, record))
+            return record;
+    return NULL;
 }
 
 static bool within_key_caps(const struct record_store *store, const struct record_group *group,
@@ -193,10 +130,8 @@ static enum message_code read_newcomer(const struct record_store *store,
                                        const struct record_put *put, uint64_t now_ms,
                                        uint64_t now_unix_s, struct newcomer *in)
 {
-    *in = (struct newcomer){.put = put,
-                            .rules = record_rules(put->kind),
-                            .victim = NOWHERE,
-                            .now_s = (uint32_t)(now_ms / 1000)};
+    *in = (struct newcomer){
+        .put = put, .rules = record_rules(put->kind), .now_s = (uint32_t)(now_ms / 1000)};
     enum message_code code =
         record_inspect(put->kind, &put->key, put->value, now_unix_s, &in->facts);
     if (code != CODE_OK)
@@ -248,24 +183,37 @@ static enum message_code judge_work(const struct record_store *store, struct new
     else if (group->count < in->rules->per_key_max)
         return CODE_OK;
     in->victim = crowd_weakest(group, &store->sources, of_network);
-    const struct record *weakest = &group->records[in->victim];
+    const struct record *weakest = in->victim;
     bool has_more =
         in->mark != weakest->mark ? in->mark > weakest->mark : in->ends_s > weakest->ends_s;
     return has_more ? CODE_OK : CODE_QUOTA;
 }
 
+static struct record_owners owners_of(const struct record_store *store, const struct newcomer *in)
+{
+    return record_owners_of(&store->sources, in->rules->owner, &in->source, in->mark, in->place);
+}
+
+static struct record_fields fields_of(const struct newcomer *in)
+{
+    return (struct record_fields){.source = &in->source,
+                                  .value = in->put->value,
+                                  .ends_s = in->ends_s,
+                                  .mark = in->mark,
+                                  .place = in->place};
+}
+
 /* What speaks against it, once it is known to be well-formed; its signature aside. Finds the
  * victim. */
 static enum message_code judge(const struct record_store *store, struct newcomer *in,
-                               const struct record_group *group, size_t own)
+                               const struct record_group *group, const struct record *own)
 {
-    const struct shelf *shelf = &store->shelves[in->rules->self_proving];
-    if (own != NOWHERE)
-        return judge_again(store, in, &group->records[own]);
-    struct record_owners owners =
-        record_owners_of(&store->sources, in->rules->owner, &in->source, in->mark);
-    if (!record_owners_within_shares(&shelf->counts, shelf->budget_bytes, in->rules->owner, owners,
-                                     in->put->value.len))
+    const struct record_shelf *shelf = &store->shelves[in->rules->self_proving];
+    if (own != NULL)
+        return judge_again(store, in, own);
+    struct record_fields fields = fields_of(in);
+    if (!record_shelf_within_shares(shelf, in->rules->owner, owners_of(store, in),
+                                    record_fields_bytes(&fields)))
         return CODE_QUOTA;
     if (group == NULL)
         return CODE_OK;
@@ -276,7 +224,7 @@ static enum message_code judge(const struct record_store *store, struct newcomer
     if (group->count < in->rules->per_key_max)
         return CODE_OK;
     in->victim = crowd_victim(group, &store->sources, &in->source, in->place);
-    return in->victim != NOWHERE ? CODE_OK : CODE_QUOTA;
+    return in->victim != NULL ? CODE_OK : CODE_QUOTA;
 }
 
 /* Is it signed by whom it names? As far as there is time for its source to ask. */
@@ -303,46 +251,34 @@ static enum message_code check_signature(struct record_store *store, const struc
     return CODE_BAD_SIGNATURE;
 }
 
-/* Adds a record for the newcomer. NULL: no memory. */
-static struct record *add_record(struct record_store *store, const struct newcomer *in)
+/* Room in memory for it, in addition to `own`. Groups and records may move. */
+static bool make_room(struct record_store *store, const struct newcomer *in,
+                      const struct record_group *group)
 {
-    struct record_index *index = &shelf_of(store, in->put->kind)->index;
-    struct record *record = record_index_add(index, &in->put->key, in->put->kind, in->ends_s);
-    if (record == NULL)
-        return NULL;
-    record->place = in->place;
-    record->mark = in->mark;
-    return record;
+    struct record_shelf *shelf = shelf_of(store, in->put->kind);
+    struct record_fields fields = fields_of(in);
+    size_t size = record_fields_bytes(&fields);
+    size_t growth = record_index_growth(&shelf->index, group, size);
+    if (record_shelf_bytes(shelf) + growth <= shelf->budget_bytes)
+        return true;
+    struct shelf_newcomer newcomer = {.owners = owners_of(store, in),
+                                      .size = size,
+                                      .beside = group != NULL ? group->count : 0,
+                                      .now_s = in->now_s};
+    return record_shelf_make_room(shelf, &newcomer, growth);
 }
 
 /* Puts the newcomer in its own or a new place. There is room for it. */
-static enum message_code keep(struct record_store *store, const struct newcomer *in)
+static enum message_code keep(struct record_store *store, struct newcomer *in)
 {
     const struct record_put *put = in->put;
-    struct shelf *shelf = shelf_of(store, put->kind);
+    struct record_shelf *shelf = shelf_of(store, put->kind);
     struct record_group *group = record_index_find(&shelf->index, &put->key, put->kind);
-    size_t own = find_own(group, in);
-    struct record *record = own != NOWHERE ? &group->records[own] : add_record(store, in);
-    if (record == NULL)
-        return CODE_QUOTA;
-    if (own != NOWHERE)
-        record_owners_discharge(&shelf->counts,
-                                record_owners_of_record(&store->sources, in->rules->owner, record),
-                                record->len);
-
-    group = record_index_find(&shelf->index, &put->key, put->kind);
-    struct record_owners owners =
-        record_owners_of(&store->sources, in->rules->owner, &in->source, in->mark);
-    if (in->rules->by_work)
-        record->mark = in->mark;
-    if (!record_index_set_value(&shelf->index, record, put->value) ||
-        !record_owners_charge(&shelf->counts, owners, put->value.len)) {
-        record_index_remove(&shelf->index, group, (size_t)(record - group->records));
-        return CODE_QUOTA;
-    }
-    record_set_source(record, put->source);
-    record_index_set_end(&shelf->index, group, record, in->ends_s);
-    return CODE_OK;
+    struct record *own = find_own(group, in);
+    if (own != NULL && in->rules->owner == OWNER_SOURCE)
+        in->mark = own->mark; /* first seen */
+    struct record_fields fields = fields_of(in);
+    return record_shelf_put(shelf, &put->key, put->kind, own, &fields) ? CODE_OK : CODE_QUOTA;
 }
 
 static bool is_renewal(const struct newcomer *in, const struct record *own)
@@ -351,18 +287,18 @@ static bool is_renewal(const struct newcomer *in, const struct record *own)
 }
 
 static enum message_code put_checked(struct record_store *store, struct newcomer *in,
-                                     struct record_group *group, size_t own, uint64_t now_ms)
+                                     struct record_group *group, struct record *own,
+                                     uint64_t now_ms)
 {
-    struct shelf *shelf = shelf_of(store, in->put->kind);
-    if (own != NOWHERE && in->facts.gone) {
-        remove_record(store, group, own);
+    struct record_shelf *shelf = shelf_of(store, in->put->kind);
+    if (in->facts.gone) {
+        if (own != NULL)
+            record_shelf_remove(shelf, group, own);
         return CODE_OK;
     }
-    if (in->facts.gone)
-        return CODE_OK;
-    if (own != NOWHERE && is_renewal(in, &group->records[own])) {
-        if (in->ends_s > group->records[own].ends_s)
-            record_index_set_end(&shelf->index, group, &group->records[own], in->ends_s);
+    if (own != NULL && is_renewal(in, own)) {
+        if (in->ends_s > own->ends_s)
+            record_index_set_end(&shelf->index, own, in->ends_s);
         return CODE_OK;
     }
     enum message_code code = judge(store, in, group, own);
@@ -371,13 +307,12 @@ static enum message_code put_checked(struct record_store *store, struct newcomer
     code = check_signature(store, in, now_ms);
     if (code != CODE_OK)
         return code;
-    if (in->victim != NOWHERE) {
-        remove_record(store, group, in->victim);
-        store->stats.evicted++;
+    if (in->victim != NULL) {
+        record_shelf_remove(shelf, group, in->victim);
+        store->crowded_out++;
+        group = record_index_find(&shelf->index, &in->put->key, in->put->kind);
     }
-    if (!make_room(store, shelf, record_cost(in->put->value.len), in->ends_s))
-        return CODE_QUOTA;
-    return keep(store, in);
+    return make_room(store, in, group) ? keep(store, in) : CODE_QUOTA;
 }
 
 static void note_code(struct record_store_stats *stats, enum message_code code)
@@ -394,13 +329,12 @@ enum message_code record_store_put(struct record_store *store, const struct reco
     struct newcomer in;
     enum message_code code = read_newcomer(store, put, now_ms, now_unix_s, &in);
     if (code == CODE_OK) {
-        struct record_index *index = &shelf_of(store, put->kind)->index;
-        struct record_group *group = record_index_find(index, &put->key, put->kind);
-        if (group != NULL && group->due_s <= in.now_s)
-            group = expire_group(store, group, in.now_s);
-        size_t own = find_own(group, &in);
-        uint32_t life_s = lifetime_s(&in, own != NOWHERE ? &group->records[own] : NULL, now_unix_s);
-        in.ends_s = in.now_s + life_s;
+        struct record_shelf *shelf = shelf_of(store, put->kind);
+        struct record_group *group = record_index_find(&shelf->index, &put->key, put->kind);
+        if (group != NULL && shelf->index.due_s <= in.now_s)
+            group = record_shelf_expire(shelf, group, in.now_s);
+        struct record *own = find_own(group, &in);
+        in.ends_s = in.now_s + lifetime_s(&in, own, now_unix_s);
         code = put_checked(store, &in, group, own, now_ms);
     }
     note_code(&store->stats, code);
@@ -427,48 +361,58 @@ struct record_sample record_store_get(const struct record_store *store,
 void record_store_expire(struct record_store *store, uint64_t now_ms)
 {
     uint32_t now_s = (uint32_t)(now_ms / 1000);
+    bool over = true;
     for (size_t i = 0; i < 2; i++) {
-        struct record_index *index = &store->shelves[i].index;
-        struct record_group *group;
-        while ((group = record_index_soonest(index)) != NULL && group->due_s <= now_s)
-            expire_group(store, group, now_s);
+        struct record_shelf *shelf = &store->shelves[i];
+        if (shelf->index.due_s <= now_s || shelf->index.unswept > 0)
+            over &= record_shelf_sweep(shelf, now_s, STORE_SWEEP_BUCKETS);
     }
+    store->swept_ms = over ? 0 : now_ms;
     note_sizes(store);
 }
 
 uint64_t record_store_deadline(const struct record_store *store)
 {
-    uint64_t due_s = UINT64_MAX;
-    for (size_t i = 0; i < 2; i++) {
-        const struct record_group *group = record_index_soonest(&store->shelves[i].index);
-        if (group != NULL && group->due_s < due_s)
-            due_s = group->due_s;
-    }
-    if (due_s == UINT64_MAX)
+    uint64_t first_s = store->shelves[0].index.due_s, second_s = store->shelves[1].index.due_s;
+    uint64_t due_s = first_s < second_s ? first_s : second_s;
+    if (store->swept_ms != 0)
+        return store->swept_ms + STORE_SWEEP_MS;
+    if (due_s == UINT32_MAX)
         return UINT64_MAX;
     return (due_s + STORE_TIDY_S - 1) / STORE_TIDY_S * STORE_TIDY_S * 1000;
 }
 
 /* ---- all of them ---- */
 
-/* A cursor is a group's place in the heap, shifted, and a record's in it, counted from 1. */
+/* Of a bucket, the records from number `skip` on: the group of the first, and its number in it. */
+static const struct record_group *skip_records(const struct record_group *group, size_t *skip)
+{
+    for (; group != NULL && *skip >= group->count; group = group->next)
+        *skip -= group->count;
+    return group;
+}
+
+/* A cursor is a bucket, shifted, and a record's number in it, counted from 1. */
 size_t record_store_next(const struct record_store *store, size_t cursor, struct id *key,
                          unsigned *kind, struct bytes *value, uint32_t *ends_s)
 {
     const struct record_index *index = &store->shelves[true].index;
-    size_t at = cursor >> 16, record_at = cursor & 0xffff;
-    while (at < index->groups && record_at >= index->heap[at]->count) {
-        at++;
-        record_at = 0;
+    for (size_t at = cursor >> 24, number = cursor & 0xffffff; at < index->bucket_count;
+         at++, number = 0) {
+        size_t skip = number;
+        const struct record_group *group = skip_records(record_index_bucket(index, at), &skip);
+        if (group == NULL)
+            continue;
+        const struct record *record = record_first(group);
+        for (; skip > 0; skip--)
+            record = record_after(record);
+        *key = group->key;
+        *kind = group->kind;
+        *value = record_value(record);
+        *ends_s = record->ends_s;
+        return at << 24 | (number + 1);
     }
-    if (at >= index->groups)
-        return 0;
-    const struct record_group *group = index->heap[at];
-    *key = group->key;
-    *kind = group->kind;
-    *value = record_value(&group->records[record_at]);
-    *ends_s = group->records[record_at].ends_s;
-    return at << 16 | (record_at + 1);
+    return 0;
 }
 
 const struct record_store_stats *record_store_stats(const struct record_store *store)
@@ -476,40 +420,26 @@ const struct record_store_stats *record_store_stats(const struct record_store *s
     return &store->stats;
 }
 
-static uint64_t charged_bytes(const struct record_store *store, const struct record_index *index)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < index->groups; i++) {
-        enum record_owner owner = record_rules(index->heap[i]->kind)->owner;
-        for (size_t r = 0; r < index->heap[i]->count; r++) {
-            const struct record *record = &index->heap[i]->records[r];
-            struct record_owners owners = record_owners_of_record(&store->sources, owner, record);
-            sum += (uint64_t)record_cost(record->len) * ((owners.narrow != 0) + (owners.wide != 0));
-        }
-    }
-    return sum;
-}
-
 static bool groups_within_caps(const struct record_index *index, bool self_proving)
 {
-    for (size_t i = 0; i < index->groups; i++) {
-        const struct record_group *group = index->heap[i];
-        const struct record_rules *rules = record_rules(group->kind);
-        if (rules == NULL || rules->self_proving != self_proving ||
-            group->count > rules->per_key_max)
-            return false;
+    for (size_t i = 0; i < index->bucket_count; i++) {
+        for (const struct record_group *group = record_index_bucket(index, i); group != NULL;
+             group = group->next) {
+            const struct record_rules *rules = record_rules(group->kind);
+            if (rules == NULL || rules->self_proving != self_proving ||
+                group->count > rules->per_key_max)
+                return false;
+        }
     }
     return true;
 }
 
 bool record_store_valid(const struct record_store *store)
 {
-    for (size_t i = 0; i < 2; i++) {
-        const struct shelf *shelf = &store->shelves[i];
-        if (!record_index_valid(&shelf->index) || !groups_within_caps(&shelf->index, i) ||
-            byte_counts_sum(&shelf->counts) != charged_bytes(store, &shelf->index))
+    for (size_t i = 0; i < 2; i++)
+        if (!record_shelf_valid(&store->shelves[i]) ||
+            !groups_within_caps(&store->shelves[i].index, i))
             return false;
-    }
     return store->stats.records ==
            store->shelves[0].index.records + store->shelves[1].index.records;
 }

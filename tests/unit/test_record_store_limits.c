@@ -125,10 +125,22 @@ static void memory_stays_within_the_budget(void **state)
         assert_true(record_store_stats(store)->bytes <= BUDGET);
     }
     assert_true(record_store_valid(store));
-    assert_int_equal(kept, 5000); /* each ends a little later than what had to go */
-    assert_true(record_store_stats(store)->evicted > 1000);
+    assert_in_range(kept, BUDGET / 2 / 100, 3000); /* no worse than those who came later */
     assert_int_equal(record_store_stats(store)->records + record_store_stats(store)->evicted, kept);
-    record_store_expire(store, now + DAY_MS);
+    kept = 0;
+    now = START_MS + 40 * 60 * 1000; /* nobody has renewed any */
+    for (unsigned i = 0; i < 500; i++) {
+        struct endpoint host = public_host(rng_u32(&rng) & 0x3fffffff);
+        struct peer_record record = {.tcp_port = 1};
+        rng_fill(&rng, key.bytes, ID_BYTES);
+        kept += put_quickly(store, &key, &host, &record, now) == CODE_OK;
+        assert_true(record_store_stats(store)->bytes <= BUDGET);
+    }
+    assert_in_range(kept, 400, 500);
+    unsigned turns = 0; /* no more at a time than is quickly done */
+    for (now += DAY_MS; record_store_deadline(store) <= now; now += STORE_SWEEP_MS, turns++)
+        record_store_expire(store, now);
+    assert_in_range(turns, 1, 3);
     assert_int_equal(record_store_stats(store)->records, 0);
     assert_true(record_store_stats(store)->bytes < 2048); /* the tables gave it back */
 }
@@ -174,12 +186,12 @@ static void signed_records_cannot_push_out_the_others(void **state)
     struct record_store *store = store_with_budget(state, 64 * 1024);
     for (uint8_t key = 0; key < 50; key++)
         assert_int_equal(put_host(store, key, key * 256u, START_MS), CODE_OK);
-    unsigned kept = 0;
     for (uint32_t i = 0; i < 400; i++) {
         struct endpoint host = public_host(i * 256);
-        kept += put_entry(store, (uint8_t)i, &host, i, 1, 1, START_MS) == CODE_OK;
+        put_entry(store, (uint8_t)i, &host, i, 1, 1, START_MS);
+        assert_true(record_store_stats(store)->bytes <= 64 * 1024);
     }
-    assert_in_range(kept, 50, 150);
+    assert_in_range(record_store_stats(store)->records, 50 + 20, 50 + 150);
     for (uint8_t key = 0; key < 50; key++)
         assert_int_equal(held(store, key, KIND_PEER, START_MS), 1);
 }
@@ -189,21 +201,26 @@ static void a_peer_record_is_small(void **state)
 {
     (void)state;
     struct record_store *alone = record_store_new(&plain), *crowd = record_store_new(&plain);
+    size_t fixed = record_store_stats(alone)->bytes, most = 0, most_in_crowd = 0;
     struct rng rng;
     rng_init_seed(&rng, test_seed(62));
-    for (unsigned i = 0; i < 20000; i++) {
+    for (unsigned i = 1; i <= 60000; i++) {
         struct peer_record record = {.tcp_port = 60000, .pieces_held = 70000};
         struct endpoint host = public_host(rng_u32(&rng) & 0x3fffffff);
-        struct id key = id_of((uint8_t)(i % 40));
+        struct id key = {.bytes = {(uint8_t)(i / 1000), (uint8_t)(i / 256000)}};
         assert_int_equal(put_quickly(crowd, &key, &host, &record, START_MS), CODE_OK);
         rng_fill(&rng, key.bytes, ID_BYTES);
         assert_int_equal(put_quickly(alone, &key, &host, &record, START_MS), CODE_OK);
+        size_t each = (record_store_stats(alone)->bytes - fixed) / i;
+        size_t each_in_crowd = (record_store_stats(crowd)->bytes - fixed) / i;
+        if (i >= 1000) { /* at every size */
+            most = each > most ? each : most;
+            most_in_crowd = each_in_crowd > most_in_crowd ? each_in_crowd : most_in_crowd;
+        }
     }
-    size_t each_alone = record_store_stats(alone)->bytes / 20000;
-    size_t each_in_crowd = record_store_stats(crowd)->bytes / 20000;
-    print_message("# %zu bytes alone under a key, %zu among many\n", each_alone, each_in_crowd);
-    assert_in_range(each_alone, 100, 180);
-    assert_in_range(each_in_crowd, 48, 100);
+    print_message("# at most %zu bytes alone under a key, %zu among many\n", most, most_in_crowd);
+    assert_in_range(most, 80, 100);
+    assert_in_range(most_in_crowd, 32, 50);
     record_store_free(alone);
     record_store_free(crowd);
 }

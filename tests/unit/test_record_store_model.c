@@ -9,40 +9,48 @@
 
 /* ---- who gives way under a full key, against counting by hand ---- */
 
-/* `count` hosts of up to `networks` networks, a few of them local or without a source. */
-static struct record_group *random_group(struct rng *rng, size_t count, uint32_t networks)
+/* A host of up to `networks` networks, or a local one, or none. */
+static struct record_fields random_fields(struct rng *rng, uint32_t networks,
+                                          struct endpoint *source)
 {
-    struct record_group *group = calloc(1, sizeof *group + count * sizeof(struct record));
-    group->count = (uint16_t)count;
-    for (size_t i = 0; i < count; i++) {
-        struct endpoint host = public_host((uint32_t)rng_below(rng, networks) * 256);
-        host.addr[3] = (uint8_t)rng_u32(rng);
-        struct endpoint local = endpoint_of("10.0.0.1:1");
-        local.port = (uint16_t)(1 + rng_below(rng, 3));
-        uint64_t sort = rng_below(rng, 10);
-        record_set_source(&group->records[i], sort == 0 ? NULL : sort == 1 ? &local : &host);
-        group->records[i].place = 1 + (uint32_t)rng_below(rng, 3);
-        group->records[i].ends_s = (uint32_t)rng_below(rng, 50);
+    uint64_t sort = rng_below(rng, 10);
+    *source = public_host((uint32_t)rng_below(rng, networks) * 256);
+    source->addr[3] = (uint8_t)rng_u32(rng);
+    if (sort == 0)
+        *source = (struct endpoint){0};
+    if (sort == 1) {
+        *source = endpoint_of("10.0.0.1:1");
+        source->port = (uint16_t)(1 + rng_below(rng, 3));
     }
-    return group;
+    return (struct record_fields){.source = source,
+                                  .place = 1 + (uint32_t)rng_below(rng, 3),
+                                  .ends_s = (uint32_t)rng_below(rng, 50)};
 }
 
-static bool same_network(const struct record *a, const struct record *b)
+static bool same_network(const struct record *record, const struct record_fields *like)
 {
-    struct endpoint x = record_source(a), y = record_source(b);
+    struct endpoint x = record_source(record), y = *like->source;
     if (x.family == ENDPOINT_NONE || y.family == ENDPOINT_NONE)
-        return x.family == y.family && a->place == b->place;
+        return x.family == y.family && record_place(record) == like->place;
     if (endpoint_is_local(&x) || endpoint_is_local(&y))
         return endpoint_equal(&x, &y);
     return memcmp(x.addr, y.addr, 3) == 0;
 }
 
-static unsigned count_by_hand(const struct record_group *group, const struct record *like)
+static unsigned count_by_hand(const struct record_group *group, const struct record_fields *like)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < group->count; i++)
-        count += same_network(&group->records[i], like);
+    for (const struct record *record = record_first(group); record < record_end(group);
+         record = record_after(record))
+        count += same_network(record, like);
     return count;
+}
+
+static unsigned crowd_by_hand(const struct record_group *group, const struct record *record)
+{
+    struct endpoint source = record_source(record);
+    return count_by_hand(group,
+                         &(struct record_fields){.source = &source, .place = record_place(record)});
 }
 
 static void the_victim_is_the_first_to_end_of_the_largest_networks(void **state)
@@ -50,32 +58,37 @@ static void the_victim_is_the_first_to_end_of_the_largest_networks(void **state)
     (void)state;
     const struct source_rules rules = {.secret = "a secret of ours"};
     struct rng rng;
+    struct id key = id_of(1);
     unsigned refused = 0;
     rng_init_seed(&rng, test_seed(64));
     for (unsigned round = 0; round < 500; round++) {
-        uint32_t networks = 1 + (uint32_t)rng_below(&rng, 20);
-        struct record_group *group = random_group(&rng, 1 + rng_below(&rng, 60), networks);
-        struct record_group *newcomer = random_group(&rng, 1, networks + 2);
-        const struct record *in = &newcomer->records[0];
-        struct endpoint source = record_source(in);
+        uint32_t networks = 1 + (uint32_t)rng_below(&rng, 20), soonest = UINT32_MAX;
+        struct record_index index;
+        struct endpoint source;
+        struct record_fields in;
         unsigned most = 0;
-        uint32_t soonest = UINT32_MAX;
-        for (size_t i = 0; i < group->count; i++)
-            if (count_by_hand(group, &group->records[i]) > most)
-                most = count_by_hand(group, &group->records[i]);
-        for (size_t i = 0; i < group->count; i++)
-            if (count_by_hand(group, &group->records[i]) == most &&
-                group->records[i].ends_s < soonest)
-                soonest = group->records[i].ends_s;
-        size_t victim = crowd_victim(group, &rules, &source, in->place);
-        assert_true((victim == NOWHERE) == (count_by_hand(group, in) >= most));
-        refused += victim == NOWHERE;
-        if (victim != NOWHERE) {
-            assert_int_equal(count_by_hand(group, &group->records[victim]), most);
-            assert_int_equal(group->records[victim].ends_s, soonest);
+        record_index_init(&index, rules.secret);
+        for (uint64_t count = 1 + rng_below(&rng, 60); count > 0; count--) {
+            in = random_fields(&rng, networks, &source);
+            assert_non_null(record_index_put(&index, &key, 1, NULL, &in));
         }
-        free(group);
-        free(newcomer);
+        in = random_fields(&rng, networks + 2, &source);
+        struct record_group *group = record_index_find(&index, &key, 1);
+        for (struct record *record = record_first(group); record < record_end(group);
+             record = record_after(record)) {
+            unsigned crowd = crowd_by_hand(group, record);
+            if (crowd > most || (crowd == most && record->ends_s < soonest))
+                soonest = record->ends_s;
+            most = crowd > most ? crowd : most;
+        }
+        struct record *victim = crowd_victim(group, &rules, &source, in.place);
+        assert_true((victim == NULL) == (count_by_hand(group, &in) >= most));
+        refused += victim == NULL;
+        if (victim != NULL) {
+            assert_int_equal(crowd_by_hand(group, victim), most);
+            assert_int_equal(victim->ends_s, soonest);
+        }
+        record_index_dispose(&index);
     }
     assert_in_range(refused, 10, 400);
 }
