@@ -53,7 +53,7 @@ static void drain_events(struct node *node, struct overlay *overlay)
 
 static void set_timer(struct node *node)
 {
-    uint64_t at_ms = UINT64_MAX;
+    uint64_t at_ms = node->touched ? node_now_ms(node) : UINT64_MAX;
     for (size_t i = 0; i < NODE_FAMILIES; i++) {
         if (node->overlays[i].dht == NULL)
             continue;
@@ -65,6 +65,7 @@ static void set_timer(struct node *node)
 
 static void drain(struct node *node)
 {
+    node->touched = false; /* who takes an event may ask for more */
     for (size_t i = 0; i < NODE_FAMILIES; i++) {
         if (node->overlays[i].dht == NULL)
             continue;
@@ -76,6 +77,9 @@ static void drain(struct node *node)
 
 void node_touch(struct node *node)
 {
+    if (node->touched)
+        return;
+    node->touched = true;
     timer_set(node->timer, node_now_ms(node));
 }
 

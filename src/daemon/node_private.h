@@ -56,6 +56,7 @@ struct node {
     uint32_t last_handle;
     uint16_t port;
     bool started, may_join;
+    bool touched;          /* the timer is set to fire at once */
     uint64_t unix_base_ms; /* Unix time at uv_now 0, as the dhts have it */
     uint64_t save_ms, save_records_ms;
 };

@@ -1,9 +1,13 @@
 /* Every limit of io, with its unit, its reason and where it comes from. */
 #pragma once
 
-/* libuv gives each datagram of a batch 64 KiB of the space, whatever it needs: this is 8 datagrams
- * in one system call. Only pages that a datagram reaches become resident: 8 of 4 KiB. */
-#define UDP_BATCH_BYTES (8 * 65536)
+/* Datagrams received in one system call, and answered in one. libuv gives each of them 64 KiB of
+ * space, whatever it needs; only pages that a datagram reaches become resident, one for each. */
+#define UDP_BATCH      8
+#define UDP_SLOT_BYTES 65536
+
+/* A datagram up to this size leaves together with others: the longest of the DHT. */
+#define UDP_TOGETHER_BYTES 1200
 
 /* Asked of the system for what has arrived and is not read yet: 300 datagrams of 1,200 bytes and
  * what the system adds to each; a lookup's answers come in bursts. */

@@ -1,5 +1,5 @@
-/* UDP on the loop: received in batches where the system can, sent at once where it takes it, else
- * from a bounded queue. */
+/* UDP on the loop: received in batches where the system can; what is sent meanwhile leaves in one
+ * batch too, all else at once. What the system has no room for waits in a bounded queue. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,7 +24,8 @@ enum status udp_open(uv_loop_t *loop, const struct endpoint *address, struct udp
                      struct endpoint *bound);
 enum status udp_start(struct udp *udp, udp_on_datagram *on_datagram, void *user);
 
-/* False: dropped, because the queue is full or the system refused it. The bytes are copied. */
+/* False: dropped, because the queue is full or the system refused it; of what leaves in a batch,
+ * only udp_counts tells. The bytes are copied. */
 bool udp_send(struct udp *udp, const struct endpoint *to, struct bytes data);
 
 struct udp_counts {

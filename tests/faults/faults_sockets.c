@@ -69,6 +69,12 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return faults_fails(CALLER, CALL_SEND) ? -1 : next(fd, message, flags);
 }
 
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    NEXT(sendmmsg);
+    return faults_fails(CALLER, CALL_SEND) ? -1 : next(fd, messages, count, flags);
+}
+
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     NEXT(recvmsg);

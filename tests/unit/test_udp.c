@@ -1,7 +1,12 @@
 #include "io/udp.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "io/resolve.h"
 #include "io/signals.h"
@@ -13,7 +18,8 @@ struct end {
     unsigned received;
     size_t bytes;
     struct endpoint from;
-    bool close_at_first;
+    bool close_at_first, answers;
+    const struct endpoint *beside; /* answers: one more goes there each time */
 };
 
 struct fixture {
@@ -27,6 +33,22 @@ struct fixture {
     int signal;
 };
 
+/* In the place of the system's: after so many datagrams it has no room for more. */
+static unsigned room = UINT_MAX;
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    if (room == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    unsigned most = count < room ? count : room;
+    int sent = (int)syscall(SYS_sendmmsg, fd, messages, most, flags);
+    if (sent > 0 && room != UINT_MAX)
+        room -= (unsigned)sent;
+    return sent;
+}
+
 static void on_datagram(void *user, struct udp *udp, const struct endpoint *from, struct bytes data)
 {
     struct end *end = user;
@@ -36,6 +58,10 @@ static void on_datagram(void *user, struct udp *udp, const struct endpoint *from
     end->from = *from;
     for (size_t i = 0; i < data.len; i++)
         assert_int_equal(data.data[i], (uint8_t)(data.len + i));
+    if (end->answers && end->beside != NULL)
+        udp_send(udp, end->beside, data);
+    if (end->answers)
+        assert_true(udp_send(udp, from, data));
     if (end->close_at_first) {
         udp_close(end->udp);
         end->udp = NULL;
@@ -61,6 +87,7 @@ static void open_end(struct fixture *f, struct end *end, uint8_t family)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    room = UINT_MAX;
     assert_int_equal(uv_loop_init(&f->loop), 0);
     open_end(f, &f->a, ENDPOINT_IPV4);
     open_end(f, &f->b, ENDPOINT_IPV4);
@@ -131,6 +158,64 @@ static void a_socket_may_be_closed_by_its_own_datagram(void **state)
         uv_run(&f->loop, UV_RUN_ONCE);
     uv_run(&f->loop, UV_RUN_NOWAIT);
     assert_int_equal(f->b.received, 1);
+}
+
+/* Asks with datagrams of many sizes, before the other end reads any. Returns how many. */
+static unsigned ask(struct fixture *f)
+{
+    unsigned count = 0;
+    for (size_t len = 1; len <= 1200; len += 37, count++)
+        assert_true(send_len(&f->a, &f->b, len));
+    return count;
+}
+
+static void answers_to_a_batch_arrive_whole(void **state)
+{
+    struct fixture *f = *state;
+    f->b.answers = true;
+    unsigned count = ask(f);
+    while (f->a.received < count)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_int_equal(f->a.bytes, f->b.bytes);
+    assert_true(endpoint_equal(&f->a.from, &f->b.address));
+    assert_int_equal(udp_counts(f->b.udp).queued + udp_counts(f->b.udp).refused, 0);
+}
+
+static void one_refused_answer_of_a_batch_takes_no_other_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct endpoint everybody; /* takes a right that the socket has not */
+    assert_true(endpoint_parse("255.255.255.255:9", &everybody));
+    f->b.answers = true;
+    f->b.beside = &everybody;
+    unsigned count = ask(f);
+    while (f->a.received < count)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_int_equal(udp_counts(f->b.udp).refused, count);
+}
+
+static void answers_that_find_no_room_wait(void **state)
+{
+    struct fixture *f = *state;
+    f->b.answers = true;
+    unsigned count = ask(f);
+    room = 3;
+    while (f->a.received < count)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_int_equal(f->a.bytes, f->b.bytes);
+    assert_true(udp_counts(f->b.udp).queued > 0);
+    assert_int_equal(udp_counts(f->b.udp).dropped, 0);
+}
+
+static void what_was_answered_before_a_socket_closes_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    f->b.answers = f->b.close_at_first = true;
+    ask(f);
+    while (f->a.received == 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_int_equal(f->a.received, 1);
 }
 
 static void a_taken_port_and_a_foreign_address_are_told_apart(void **state)
@@ -236,6 +321,10 @@ int main(void)
         TEST(an_empty_datagram_is_one_too),
         TEST(what_the_system_refuses_is_counted),
         TEST(a_socket_may_be_closed_by_its_own_datagram),
+        TEST(answers_to_a_batch_arrive_whole),
+        TEST(one_refused_answer_of_a_batch_takes_no_other_with_it),
+        TEST(answers_that_find_no_room_wait),
+        TEST(what_was_answered_before_a_socket_closes_is_sent),
         TEST(a_taken_port_and_a_foreign_address_are_told_apart),
         TEST(addresses_of_both_families_need_no_resolver),
         TEST(a_name_becomes_addresses_without_repeats),
