@@ -172,6 +172,8 @@ static void print_share(struct cli *cli, const json_t *result)
     print_what(cli, json_at(result, "transfer"));
     fprintf(cli->out, "link     %s\n", link);
     fprintf(cli->out, "fetch    kadpeer get '%s'\n", link);
+    if (arguments_has(cli->arguments, "sha1") && json_text(result, "sha1", NULL) != NULL)
+        fprintf(cli->out, "sha1     %s\n", json_text(result, "sha1", ""));
     print_announced(cli, result);
     fflush(cli->out);
 }
@@ -182,6 +184,7 @@ static void add_flags(struct request *request, const struct arguments *arguments
     size_t count = arguments_texts(arguments, "exclude", exclude, EXCLUDE_MAX);
     request_text(request, "name", arguments_text(arguments, "name", NULL));
     request_bool(request, "unlisted", arguments_has(arguments, "unlisted"));
+    request_bool(request, "sha1", arguments_has(arguments, "sha1"));
     request_bool(request, "announce", !arguments_has(arguments, "no-announce"));
     if (arguments_has(arguments, "piece-size"))
         request_number(request, "piece_size",

@@ -307,12 +307,6 @@ void hasher_files_free(struct hasher_files *files)
     free(files);
 }
 
-bool hasher_files_want_sha256(struct hasher_files *files)
-{
-    files->sha256 = sha256_new();
-    return files->sha256 != NULL;
-}
-
 static void end_file(struct hasher_files *files, const struct metainfo_file *file)
 {
     if (!file->padding && files->sha1 != NULL)

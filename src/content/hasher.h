@@ -53,10 +53,8 @@ enum status hasher_check(const struct hasher *hasher, const struct hasher_result
 struct hasher_files;
 struct hasher_files *hasher_files_new(struct storage *storage); /* borrowed; NULL: no memory */
 void hasher_files_free(struct hasher_files *files);             /* NULL is allowed */
-/* The SHA-256 too, of all files one after the other (no padding): of a single file what `sha256sum`
- * prints. Before the first step. False: no memory. */
-bool hasher_files_want_sha256(struct hasher_files *files);
-/* That SHA-256 alone. */
+/* Instead the SHA-256 of all files one after the other (no padding): of a single file what
+ * `sha256sum` prints. */
 struct hasher_files *hasher_all_new(struct storage *storage); /* NULL: no memory */
 /* Goes on by at most `max_bytes`; *done when nothing is left. After a failure: free it. */
 enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bool *done,
@@ -64,4 +62,5 @@ enum status hasher_files_step(struct hasher_files *files, uint64_t max_bytes, bo
 /* Once done: file_count hashes (padding files, and all of hasher_all_new: zero ids), borrowed until
  * hasher_files_free. */
 const struct id *hasher_files_sums(const struct hasher_files *files);
-void hasher_files_sha256(struct hasher_files *files, uint8_t out[SHA256_BYTES]); /* once done */
+/* Once done, of hasher_all_new. */
+void hasher_files_sha256(struct hasher_files *files, uint8_t out[SHA256_BYTES]);

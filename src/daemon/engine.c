@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/channels.h"
 #include "daemon/engine_private.h"
+#include "daemon/file_sha1.h"
 #include "daemon/finisher.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
@@ -297,6 +298,7 @@ static void stop_item(struct item *item)
 {
     verifier_cancel(item);
     finisher_cancel(item);
+    file_sha1_cancel(item);
     item_save_peers(item);
     item_publish(item); /* withdraws: it does not run any more */
     finder_turn(&item->finder);

@@ -40,13 +40,16 @@
 #define CHECKS_AT_A_TIME                                                                           \
     2 /* jobs that hash and write pieces of one transfer: more threads would wait for the lock of  \
          the one file. What waits for them is hashed side by side */
-#define SETTLE_BYTES     (8u << 20) /* verified pieces that wait for one write to the catalog … */
-#define SETTLE_MS        10 /* … at most so long: a write for each costs more than SHA-1 */
-#define SYNC_BYTES       (64u << 20) /* written since the last sync [protocol.md 4] */
-#define SYNC_MS          2000        /* [protocol.md 4] */
-#define VERIFY_BYTES     (8u << 20) /* hashed by one job: some 10 ms, then others have their turn */
-#define VERIFY_JOBS      2          /* at a time for one transfer; the pool has 4 threads */
-#define SPACE_RECHECK_MS 5000       /* whether there is room again */
+#define SETTLE_BYTES (8u << 20)  /* verified pieces that wait for one write to the catalog … */
+#define SETTLE_MS    10          /* … at most so long: a write for each costs more than SHA-1 */
+#define SYNC_BYTES   (64u << 20) /* written since the last sync [protocol.md 4] */
+#define SYNC_MS      2000        /* [protocol.md 4] */
+#define VERIFY_BYTES (8u << 20)  /* hashed by one job: some 10 ms, then others have their turn */
+#define SHA1_AT_ONCE_BYTES                                                                         \
+    (32u << 20) /* a share's own SHA-1 is taken with its pieces up to here, some 30 ms of it; of a \
+                   longer one it follows */
+#define VERIFY_JOBS      2    /* at a time for one transfer; the pool has 4 threads */
+#define SPACE_RECHECK_MS 5000 /* whether there is room again */
 #define FALSE_ALARMS_MAX                                                                           \
     3 /* partial files that look changed and are right: a file system that stamps them late, or    \
          somebody who touches them; then all is verified once, at the end */

@@ -11,6 +11,7 @@
 #include "kadpeer/ed25519.h"
 #include "swarm/transfer.h"
 
+struct file_sha1;
 struct peer_connection;
 struct item;
 struct resolving;
@@ -35,6 +36,7 @@ struct engine {
     struct merges merges;
     struct peer_connection *connections; /* utlist: all, of whatever item */
     struct share_job *share_jobs;        /* utlist */
+    struct file_sha1 *file_sha1s;        /* utlist: the first one is being taken, the others wait */
     struct resolving *resolving;         /* utlist: names of peers in links */
     size_t connection_count, half_open;
     size_t connections_max, half_open_max;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "daemon/file_sha1.h"
 #include "daemon/group_engine.h"
 #include "daemon/item_facts.h"
 #include "daemon/item_peers.h"
@@ -132,6 +133,7 @@ void item_free(struct item *item)
 {
     if (item == NULL)
         return;
+    file_sha1_free(item);
     uploads_forget(item); /* another one may come to lie at this address */
     finder_dispose(&item->finder);
     reshare_free(item->reshare);

@@ -10,6 +10,7 @@
  *   not placed            place.c looks at the disk: what is there, is there room, can we write
  *   pieces to verify      verifier.c
  *   nothing missing       finisher.c: whole-file SHA-1 where asked for, sync, rename
+ *   a share without SHA-1 file_sha1.c, beside all else
  *   else                  fetch what is missing, serve what is there
  *   trouble               nothing, until somebody says `resume` or the disk says otherwise */
 #pragma once
@@ -25,6 +26,7 @@
 #include "swarm/transfer.h"
 
 struct discard;
+struct file_sha1;
 struct finisher;
 struct first_peer_call;
 struct follower;
@@ -136,6 +138,8 @@ struct item {
     unsigned past_sources; /* peers that gave something and are gone */
 
     struct reshare *reshare; /* to be done next */
+    struct file_sha1 *sha1_job;
+    uint64_t sha1_again_ms; /* not before; after a failure */
     struct metadata_job *metadata_job;
     struct place *place;
     struct discard *discard;

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "daemon/file_sha1.h"
 #include "daemon/first_peer.h"
 #include "daemon/follow.h"
 #include "daemon/item_facts.h"
@@ -121,10 +122,10 @@ static struct publisher_facts facts_of(struct item *item)
 
 static uint64_t mark_of(const struct publisher_facts *facts)
 {
-    uint64_t mark = (uint64_t)facts->have_count << 6 | (uint64_t)facts->leaving << 5 |
-                    (uint64_t)(facts->piece_count > 0) << 4 | (uint64_t)facts->running << 3 |
-                    (uint64_t)facts->announce << 2 | (uint64_t)facts->named << 1 |
-                    (uint64_t)facts->seed;
+    uint64_t mark = (uint64_t)facts->have_count << 7 | (uint64_t)(facts->file_sha1 != NULL) << 6 |
+                    (uint64_t)facts->leaving << 5 | (uint64_t)(facts->piece_count > 0) << 4 |
+                    (uint64_t)facts->running << 3 | (uint64_t)facts->announce << 2 |
+                    (uint64_t)facts->named << 1 | (uint64_t)facts->seed;
     return (mark ^ read_u64(facts->infohash.bytes)) | (uint64_t)1 << 63;
 }
 
@@ -177,6 +178,7 @@ void item_turn(struct item *item)
     pump(item); /* starting and stopping has its actions, too */
     flush(item);
     piece_jobs_sync(item, false);
+    file_sha1_turn(item);
     if (item->removing && item_is_idle(item)) {
         remover_go_on(item);
         return;

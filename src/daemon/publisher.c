@@ -29,6 +29,7 @@ struct publisher {
 
     struct publisher_record *names;
     size_t name_count;
+    bool has_alias; /* one of them is of the file's SHA-1 */
     int64_t names_at_unix_s;
     uint64_t names_due_ms;
     uint64_t names_turn_ms; /* when it may sign them; 0: it has not asked */
@@ -225,6 +226,17 @@ static void add_key(struct publisher *publisher, struct id key)
         (struct publisher_record){.key = key, .kind = KIND_ENTRY};
 }
 
+/* The SHA-1 of a long file comes to be known when its names are there already. False: it is not
+ * known, or has been added. */
+static bool add_alias(struct publisher *publisher, const struct publisher_facts *facts)
+{
+    if (publisher->has_alias || facts->file_sha1 == NULL)
+        return false;
+    publisher->has_alias = true;
+    add_key(publisher, key_of_file_sha1(facts->file_sha1));
+    return true;
+}
+
 static bool make_keys(struct publisher *publisher, const struct publisher_facts *facts)
 {
     char *normal;
@@ -232,8 +244,8 @@ static bool make_keys(struct publisher *publisher, const struct publisher_facts 
     publisher->names = calloc(PUBLISHED_WORDS_MAX + 2, sizeof *publisher->names);
     if (publisher->names == NULL)
         return false;
-    if (facts->file_sha1 != NULL)
-        add_key(publisher, key_of_file_sha1(facts->file_sha1));
+    publisher->has_alias = false;
+    add_alias(publisher, facts);
     if (names_normalize(facts->name, &normal) != STATUS_OK)
         return true;
     add_key(publisher, key_of_name(normal));
@@ -309,17 +321,21 @@ static bool is_its_turn(struct publisher *publisher, const struct publisher_fact
 static void publish_names(struct publisher *publisher, const struct publisher_facts *facts,
                           uint64_t now_ms, int64_t now_unix_s)
 {
-    if (publisher->names != NULL && now_ms < publisher->names_due_ms)
-        return;
-    if (!is_its_turn(publisher, facts, now_ms))
+    size_t first = publisher->name_count;
+    bool came_later = publisher->names != NULL && add_alias(publisher, facts);
+    bool are_due = publisher->names == NULL || now_ms >= publisher->names_due_ms;
+    if (are_due && is_its_turn(publisher, facts, now_ms))
+        first = 0;
+    else if (!came_later)
         return;
     if (publisher->names == NULL && !make_keys(publisher, facts))
         return;
     now_unix_s = next_seq(publisher, facts, now_unix_s);
-    for (size_t i = 0; i < publisher->name_count; i++)
+    for (size_t i = first; i < publisher->name_count; i++)
         put_name(publisher, facts, &publisher->names[i].key, now_unix_s, false);
     publisher->names_at_unix_s = now_unix_s;
-    publisher->names_due_ms = now_ms + (uint64_t)ENTRY_SIGN_EVERY_S * 1000;
+    if (first == 0)
+        publisher->names_due_ms = now_ms + (uint64_t)ENTRY_SIGN_EVERY_S * 1000;
 }
 
 static void withdraw_names(struct publisher *publisher, const struct publisher_facts *facts,

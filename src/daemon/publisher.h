@@ -30,7 +30,7 @@ struct publisher_facts {
     const char *name;
     uint64_t size; /* bytes */
     uint32_t file_count;
-    const struct id *file_sha1; /* NULL: several files, or not known */
+    const struct id *file_sha1; /* NULL: several files, or not known yet */
     uint32_t piece_count;       /* 0: metainfo is not known */
     const uint8_t *have;        /* bitfield; NULL: nothing */
     uint32_t have_count;

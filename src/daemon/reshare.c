@@ -49,8 +49,10 @@ static void take_place(struct item *item, struct reshare *reshare)
     item->row.origin = ORIGIN_SHARE;
     item->row.wish = WISH_RUN;
     item->row.unlisted = reshare->unlisted;
-    item->row.has_file_sha1 = reshare->has_file_sha1;
-    item->row.file_sha1 = reshare->file_sha1;
+    if (reshare->has_file_sha1) { /* the same content has the same */
+        item->row.has_file_sha1 = true;
+        item->row.file_sha1 = reshare->file_sha1;
+    }
     item->options.quiet = reshare->quiet;
 }
 

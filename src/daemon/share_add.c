@@ -8,6 +8,12 @@
 #include "daemon/reshare.h"
 #include "daemon/share_private.h"
 
+const struct id *share_sha1(const struct share_job *job)
+{
+    const struct hasher_files *files = job->digests[SHARE_SHA1].files;
+    return files != NULL ? hasher_files_sums(files) : NULL;
+}
+
 static bool fill_row(const struct share_job *job, struct catalog_transfer *row)
 {
     const struct metainfo *metainfo = job->metainfo;
@@ -24,7 +30,7 @@ static bool fill_row(const struct share_job *job, struct catalog_transfer *row)
         .options = strdup(job->announce ? "" : "quiet"),
         .complete = true,
         .unlisted = job->unlisted,
-        .has_file_sha1 = job->tree->single_file && job->files != NULL,
+        .has_file_sha1 = share_sha1(job) != NULL,
         .has_group = job->has_group,
         .has_sha256 = job->has_group,
         .size = metainfo->total_length,
@@ -34,10 +40,10 @@ static bool fill_row(const struct share_job *job, struct catalog_transfer *row)
         .have = bytes_of(have, have_len),
     };
     if (row->has_file_sha1)
-        row->file_sha1 = hasher_files_sums(job->files)[0];
+        row->file_sha1 = *share_sha1(job);
     if (job->has_group) {
         memcpy(row->group, job->group.bytes, sizeof row->group);
-        hasher_files_sha256(job->files, row->sha256);
+        hasher_files_sha256(job->digests[SHARE_SHA256].files, row->sha256);
     }
     if (info == NULL || have == NULL || row->name == NULL || row->dir == NULL ||
         row->target == NULL || row->peers == NULL || row->options == NULL)
@@ -121,9 +127,9 @@ static enum status renew(struct share_job *job, struct item *item)
     reshare->metainfo = job->metainfo;
     reshare->unlisted = job->unlisted;
     reshare->quiet = !job->announce;
-    reshare->has_file_sha1 = job->tree->single_file && job->files != NULL;
+    reshare->has_file_sha1 = share_sha1(job) != NULL;
     if (reshare->has_file_sha1)
-        reshare->file_sha1 = hasher_files_sums(job->files)[0];
+        reshare->file_sha1 = *share_sha1(job);
     job->stats = NULL;
     job->metainfo = NULL;
     job->id = item->row.id;

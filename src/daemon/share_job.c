@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/file_sha1.h"
 #include "daemon/group_engine.h"
 #include "daemon/groups.h"
 #include "daemon/info_store.h"
@@ -19,7 +20,9 @@
 static void free_job(struct share_job *job)
 {
     DL_DELETE(job->engine->share_jobs, job);
-    hasher_files_free(job->files);
+    file_sha1_wake(job->engine);
+    for (size_t i = 0; i < SHARE_DIGESTS; i++)
+        hasher_files_free(job->digests[i].files);
     for (size_t i = 0; i < VERIFY_JOBS; i++)
         hasher_free(job->slices[i].hasher);
     storage_free(job->storage);
@@ -80,6 +83,17 @@ static void describe_skipped(const struct tree *tree, struct buffer *out)
     buffer_add_byte(out, 0);
 }
 
+static void pack_sha1(struct pack *pack, const struct share_job *job, const struct item *item)
+{
+    const struct id *sha1 = share_sha1(job);
+    if (sha1 == NULL && item->row.has_file_sha1)
+        sha1 = &item->row.file_sha1;
+    if (sha1 != NULL)
+        pack_id(pack, "sha1", sha1);
+    else
+        pack_nil(pack, "sha1");
+}
+
 static void finish(struct share_job *job)
 {
     struct item *item = engine_find_id(job->engine, job->id);
@@ -98,6 +112,7 @@ static void finish(struct share_job *job)
     pack_text(pack, "link", link.failed ? NULL : (const char *)link.data);
     pack_u64(pack, "announced", job->announced);
     pack_bool(pack, "listed", !job->unlisted && job->announce && !job->is_private);
+    pack_sha1(pack, job, item);
     pack_text(pack, "note", note.failed || note.data[0] == 0 ? NULL : (const char *)note.data);
     call_finish(job->call);
     buffer_dispose(&link);
@@ -120,6 +135,25 @@ static void on_timer(void *user)
 }
 
 /* ---- stage 1: the walk ---- */
+
+/* False: no memory. */
+static bool make_digests(struct share_job *job)
+{
+    bool at_once =
+        job->has_group || job->wants_sha1 || job->layout->total_length <= SHA1_AT_ONCE_BYTES;
+    bool wanted[SHARE_DIGESTS] = {
+        [SHARE_SHA1] = job->tree->single_file && at_once, [SHARE_SHA256] = job->has_group};
+    for (size_t i = 0; i < SHARE_DIGESTS; i++) {
+        struct share_digest *digest = &job->digests[i];
+        *digest = (struct share_digest){.job = job, .done = !wanted[i]};
+        if (wanted[i])
+            digest->files =
+                i == SHARE_SHA1 ? hasher_files_new(job->storage) : hasher_all_new(job->storage);
+        if (wanted[i] && digest->files == NULL)
+            return false;
+    }
+    return true;
+}
 
 static void run_scan(void *user)
 {
@@ -148,11 +182,7 @@ static void run_scan(void *user)
         if (job->slices[i].hasher == NULL)
             job->status = STATUS_NO_MEMORY;
     }
-    bool whole = job->tree->single_file || job->has_group;
-    if (whole)
-        job->files = hasher_files_new(job->storage);
-    if (job->hashes == NULL || (whole && job->files == NULL) ||
-        (job->has_group && !hasher_files_want_sha256(job->files)))
+    if (job->hashes == NULL || !make_digests(job))
         job->status = STATUS_NO_MEMORY;
 }
 
@@ -231,10 +261,12 @@ static void build_done(void *user, bool cancelled)
     if (job->status != STATUS_OK && job->status != STATUS_BUSY && job->status != STATUS_CONFLICT)
         snprintf(job->error, sizeof job->error, "cannot write the database: %s",
                  status_text(job->status));
-    if (job->status != STATUS_OK)
+    if (job->status != STATUS_OK) {
         fail(job);
-    else
-        wait_for_announcement(job);
+        return;
+    }
+    file_sha1_wake(job->engine);
+    wait_for_announcement(job);
 }
 
 /* ---- stage 2: the hashes ---- */
@@ -262,13 +294,13 @@ static void tell_progress(struct share_job *job)
 }
 
 /* What can't be read any more may have been cut or taken away: that is what to say then. */
-static void explain(struct share_slice *slice, const struct storage_error *error)
+static enum status explain(const struct share_job *job, enum status status,
+                           const struct storage_error *error, char out[TREE_ERROR_SIZE])
 {
-    enum status status = tree_check_unchanged(slice->job->tree, slice->job->storage, slice->error);
-    if (status == STATUS_CONFLICT)
-        slice->status = status;
-    else
-        storage_error_text(slice->status, error, slice->error);
+    if (tree_check_unchanged(job->tree, job->storage, out) == STATUS_CONFLICT)
+        return STATUS_CONFLICT;
+    storage_error_text(status, error, out);
+    return status;
 }
 
 static void note_results(struct share_slice *slice)
@@ -279,7 +311,7 @@ static void note_results(struct share_slice *slice)
         slice->status = results[i].status;
         slice->job->hashes[results[i].piece] = results[i].hash;
         if (slice->status != STATUS_OK)
-            explain(slice, results[i].error);
+            slice->status = explain(slice->job, slice->status, results[i].error, slice->error);
     }
 }
 
@@ -299,7 +331,7 @@ static void run_slice(void *user)
 }
 
 static void slice_done(void *user, bool cancelled);
-static void files_done(void *user, bool cancelled);
+static void digest_done(void *user, bool cancelled);
 
 /* Goes on with the slice, or with another one. */
 static bool start_slice(struct share_slice *slice)
@@ -317,16 +349,13 @@ static bool start_slice(struct share_slice *slice)
     return true;
 }
 
-static void run_files(void *user)
+static void run_digest(void *user)
 {
-    struct share_job *job = user;
+    struct share_digest *digest = user;
     struct storage_error error;
-    enum status status = hasher_files_step(job->files, VERIFY_BYTES, &job->files_done, &error);
-    if (status == STATUS_OK)
-        return;
-    job->files_done = true; /* the slices meet the same error, and say which */
-    hasher_files_free(job->files);
-    job->files = NULL;
+    digest->status = hasher_files_step(digest->files, VERIFY_BYTES, &digest->done, &error);
+    if (digest->status != STATUS_OK)
+        digest->status = explain(digest->job, digest->status, &error, digest->error);
 }
 
 static void build_when_hashed(struct share_job *job)
@@ -335,13 +364,23 @@ static void build_when_hashed(struct share_job *job)
         start(job, &job->work, run_build, build_done, job);
 }
 
-static void files_done(void *user, bool cancelled)
+static void note_failure(struct share_job *job, enum status status, const char *error)
 {
-    struct share_job *job = user;
+    if (status == STATUS_OK || job->status != STATUS_OK)
+        return;
+    job->status = status;
+    snprintf(job->error, sizeof job->error, "%s", error);
+}
+
+static void digest_done(void *user, bool cancelled)
+{
+    struct share_digest *digest = user;
+    struct share_job *job = digest->job;
+    note_failure(job, digest->status, digest->error);
     if (!ended_well(job, cancelled))
         return;
-    if (!job->files_done)
-        start(job, &job->files_work, run_files, files_done, job);
+    if (!digest->done)
+        start(job, &digest->work, run_digest, digest_done, digest);
     else
         build_when_hashed(job);
 }
@@ -350,10 +389,7 @@ static void slice_done(void *user, bool cancelled)
 {
     struct share_slice *slice = user;
     struct share_job *job = slice->job;
-    if (slice->status != STATUS_OK && job->status == STATUS_OK) {
-        job->status = slice->status;
-        snprintf(job->error, sizeof job->error, "%s", slice->error);
-    }
+    note_failure(job, slice->status, slice->error);
     if (!ended_well(job, cancelled))
         return;
     job->done_bytes += slice->done_bytes;
@@ -369,8 +405,9 @@ static void scan_done(void *user, bool cancelled)
         return;
     for (size_t i = 0; i < VERIFY_JOBS; i++)
         start_slice(&job->slices[i]);
-    if (job->files != NULL)
-        start(job, &job->files_work, run_files, files_done, job);
+    for (size_t i = 0; i < SHARE_DIGESTS; i++)
+        if (!job->digests[i].done)
+            start(job, &job->digests[i].work, run_digest, digest_done, &job->digests[i]);
     build_when_hashed(job);
 }
 
@@ -420,6 +457,7 @@ static bool read_params(struct share_job *job, struct call *call)
     job->unlisted = call_bool(call, "unlisted", false);
     job->announce = call_bool(call, "announce", true);
     job->is_private = call_bool(call, "private", false);
+    job->wants_sha1 = call_bool(call, "sha1", false);
     job->wait_ms = call_ms(call, "wait_announce", 3);
     return read_group(job, call);
 }
@@ -446,6 +484,15 @@ void share_job_start(struct engine *engine, struct call *call)
     job->started_ms = job->told_ms = engine_now(engine);
     call_on_cancel(call, on_cancel, job);
     start(job, &job->work, run_scan, scan_done, job);
+}
+
+bool share_jobs_hash(const struct engine *engine)
+{
+    const struct share_job *job;
+    DL_FOREACH(engine->share_jobs, job)
+    if (job->id == 0)
+        return true;
+    return false;
 }
 
 void share_jobs_cancel(struct engine *engine)

@@ -26,6 +26,22 @@ struct share_slice {
     char error[TREE_ERROR_SIZE];
 };
 
+/* Digests of whole files, each one stream: that of one is taken on one thread. */
+enum share_digests {
+    SHARE_SHA1,   /* of a single file by itself */
+    SHARE_SHA256, /* of all of it, for a group */
+    SHARE_DIGESTS
+};
+
+struct share_digest {
+    struct work work;
+    struct share_job *job;
+    struct hasher_files *files; /* NULL: not wanted */
+    bool done;
+    enum status status;
+    char error[TREE_ERROR_SIZE];
+};
+
 struct share_job {
     struct share_job *prev, *next; /* engine->share_jobs */
     struct engine *engine;
@@ -37,7 +53,8 @@ struct share_job {
     size_t exclude_count;
     uint32_t piece_length; /* 0: by the size */
     bool unlisted, announce, is_private;
-    bool has_group; /* for the members of `group` alone */
+    bool wants_sha1; /* in the answer */
+    bool has_group;  /* for the members of `group` alone */
     struct public_key group;
     uint64_t wait_ms;
 
@@ -46,12 +63,10 @@ struct share_job {
     struct storage *storage;
     struct id *hashes;
     uint32_t next_piece;
-    struct hasher_files *files; /* of a single file: its own SHA-1; in a group: SHA-256 of all */
-    bool files_done;
+    struct share_digest digests[SHARE_DIGESTS];
 
     struct work work;                       /* one stage after the other */
     struct share_slice slices[VERIFY_JOBS]; /* side by side */
-    struct work files_work;
     unsigned running;
     atomic_bool cancelled;
     enum status status;
@@ -69,3 +84,5 @@ struct share_job {
 /* Makes the row and the item, or renews those that are there. OK: job->id and discovery are set.
  * CONFLICT: it is offered to others already; job->error says so. */
 enum status share_add(struct share_job *job);
+/* NULL: not taken here. Borrowed from the job. */
+const struct id *share_sha1(const struct share_job *job);

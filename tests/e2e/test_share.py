@@ -1,9 +1,10 @@
 """Shares that do not go the easy way: stopped, cut, repeated, huge, or no files at all."""
 
+import contextlib
 import os
 
 from harness import test
-from kadnet import ControlError
+from kadnet import ControlError, sha1_file
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -126,3 +127,94 @@ def what_cannot_be_a_torrent_is_refused_before_it_is_hashed_with_the_reason(net)
         assert result.exit == 12 and '2621440 pieces' in result.err, result
     assert one.cli('torrent', 'create', '/dev/null').exit == 12
     assert one.cli('share', odd, '--name', 'even').exit == 0
+
+
+# ---- the SHA-1 of a long file follows ----
+
+LONG = 33 * MIB  # that of a shorter one is taken at once
+
+
+@contextlib.contextmanager
+def sharing_of_another(net, one):
+    """As long as that goes on, no SHA-1 of what is shared already is taken."""
+    path = net.path('endless')
+    if not os.path.exists(path):
+        sparse(net, 'endless', 500 * GIB)
+    call = one.stream('share.add', path=path)
+    with call.control:
+        wait_hashing(call, net)
+        yield
+
+
+def wait_sha1(one, ident):
+    return one.wait_event(lambda event: event['what'] == 'sha1' and event['id'] == ident,
+                          60)['sha1']
+
+
+def sha1_shown(one, ident):
+    return one.call('transfer.info', id=ident)['info']['sha1']
+
+
+@test
+def long_file_is_shared_and_fetched_before_its_own_sha1_is_known(net):
+    _, one, two, three = net.star('one', 'two', 'three')
+    path = net.make_file('long', LONG)
+    with sharing_of_another(net, one):
+        shared = one.share(path)
+        ident = shared['transfer']['id']
+        assert shared['announced'] >= 1 and shared['sha1'] is None, shared
+        assert sha1_file(two.fetch(shared['link'])['path']) == sha1_file(path)
+        assert sha1_shown(one, ident) is None
+    assert wait_sha1(one, ident) == sha1_shown(one, ident) == sha1_file(path)
+    done = three.fetch(sha1_file(path), sha1_too=True)
+    assert sha1_file(done['path']) == sha1_file(path)
+    assert one.share(path)['sha1'] == sha1_file(path), 'what is known stays known'
+
+
+@test
+def sha1_that_a_kill_came_before_is_taken_after_the_restart(net):
+    one = net.daemon('one')
+    path = net.make_file('long', LONG)
+    with sharing_of_another(net, one):
+        ident = one.share(path, wait_announce=0)['transfer']['id']
+        assert sha1_shown(one, ident) is None
+        one.kill9()
+    one.start()
+    assert wait_sha1(one, ident) == sha1_shown(one, ident) == sha1_file(path)
+
+
+@test
+def long_file_that_changed_before_its_sha1_was_taken_gets_none(net):
+    one = net.daemon('one')
+    path = net.make_file('long', LONG)
+    with sharing_of_another(net, one):
+        ident = one.share(path, wait_announce=0)['transfer']['id']
+        with open(path, 'r+b') as out:
+            out.seek(20 * MIB)
+            out.write(b'other')
+    one.wait_state(ident, 'error')
+    assert sha1_shown(one, ident) is None
+    assert all(event['what'] != 'sha1' for event in one.events), one.events
+
+
+@test
+def what_is_shared_no_more_holds_up_no_other_sha1(net):
+    one = net.daemon('one')
+    paths = [net.make_file(f'long{n}', LONG + n) for n in range(3)]
+    with sharing_of_another(net, one):
+        idents = [one.share(path, wait_announce=0)['transfer']['id'] for path in paths]
+        one.ok('unshare', idents[0])
+        one.ok('pause', idents[1])
+    assert wait_sha1(one, idents[2]) == sha1_file(paths[2])
+    assert sha1_shown(one, idents[1]) is None
+    one.ok('resume', idents[1])
+    assert wait_sha1(one, idents[1]) == sha1_file(paths[1])
+
+
+@test
+def sha1_is_in_the_answer_of_a_short_share_and_of_one_that_asks_for_it(net):
+    one = net.daemon('one')
+    short, long = net.make_file('short', 5), net.make_file('long', LONG)
+    with sharing_of_another(net, one):
+        assert one.share(short, wait_announce=0)['sha1'] == sha1_file(short)
+        assert f'sha1     {sha1_file(long)}\n' in one.ok('share', '--no-announce', '--sha1', long)

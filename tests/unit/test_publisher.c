@@ -352,6 +352,45 @@ static void names_are_signed_anew_daily(void **state)
     assert_int_equal(f->node.calls, calls + 6);
 }
 
+static void a_sha1_that_comes_to_be_known_later_is_published_alone(void **state)
+{
+    struct fixture *f = *state;
+    share(f);
+    f->facts.file_sha1 = NULL;
+    update(f);
+    assert_int_equal(count_published(&f->node, KIND_ENTRY), 5);
+    uint64_t due_ms = publisher_due(f->publisher), first = entry_at(f, word("notes")).seq;
+    f->node.calls = 0;
+    pass(f, 60000);
+    f->facts.file_sha1 = &f->sha1;
+    update(f);
+    update(f);
+    assert_int_equal(f->node.calls, 1);
+    assert_true(entry_at(f, key_of_file_sha1(&f->sha1)).seq > first);
+    assert_int_equal(publisher_due(f->publisher), due_ms);
+    f->node.calls = 0;
+    f->now_ms = due_ms;
+    f->now_unix_s += ENTRY_SIGN_EVERY_S;
+    update(f);
+    assert_int_equal(f->node.calls, 6); /* from then on with the others */
+    f->facts.running = f->facts.named = false;
+    update(f);
+    assert_int_equal(count_published(&f->node, KIND_ENTRY), 0);
+}
+
+static void a_sha1_that_comes_to_be_known_when_names_are_due_is_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    share(f);
+    f->facts.file_sha1 = NULL;
+    update(f);
+    f->node.calls = 0;
+    pass(f, (uint64_t)ENTRY_SIGN_EVERY_S * 1000);
+    f->facts.file_sha1 = &f->sha1;
+    update(f);
+    assert_int_equal(f->node.calls, 6);
+}
+
 static void a_changed_infohash_moves_its_records(void **state)
 {
     struct fixture *f = *state;
@@ -441,6 +480,8 @@ int main(void)
         TEST(a_daemon_that_stops_leaves_its_names),
         TEST(names_are_signed_anew_daily),
         TEST(a_changed_infohash_moves_its_records),
+        TEST(a_sha1_that_comes_to_be_known_later_is_published_alone),
+        TEST(a_sha1_that_comes_to_be_known_when_names_are_due_is_one_of_them),
         TEST(a_refusal_of_our_own_node_is_tried_again_later),
         TEST(what_is_published_is_listed),
         TEST(names_of_many_transfers_are_signed_one_after_the_other),
