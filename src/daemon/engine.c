@@ -41,6 +41,9 @@ struct item *engine_find(const struct engine *engine, const struct id *infohash)
 struct item *engine_find_id(const struct engine *engine, int64_t id)
 {
     struct item *item;
+    HASH_FIND(hh_id, engine->by_id, &id, sizeof id, item);
+    if (item != NULL || engine->unnumbered == 0)
+        return item;
     DL_FOREACH(engine->items, item)
     if (item->row.id == id)
         return item;

@@ -30,8 +30,8 @@ struct engine {
     struct turn *turn;
     struct timer *timer;
     struct item *items;              /* utlist, in the order of their ids */
-    struct item *by_hash;            /* uthash */
-    unsigned unlisted;               /* items that by_hash had no memory for */
+    struct item *by_hash, *by_id;    /* uthash */
+    unsigned unlisted, unnumbered;   /* items that these had no memory for */
     struct item *dirty, *dirty_last; /* to be looked at this turn */
     struct merges merges;
     struct peer_connection *connections; /* utlist: all, of whatever item */

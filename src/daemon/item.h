@@ -74,7 +74,7 @@ enum item_state {
 struct item {
     struct item *prev, *next; /* engine->items */
     struct item *next_dirty;
-    UT_hash_handle hh;
+    UT_hash_handle hh, hh_id;
     struct engine *engine;
     bool is_dirty, removing;
     unsigned jobs;   /* in the pool, of any kind: storage and metainfo must live */
@@ -173,7 +173,7 @@ struct item {
 struct item *item_new(struct engine *engine, struct catalog_transfer *row);
 void item_free(struct item *item);   /* no job of its may be running */
 void item_enter(struct item *item);  /* into the engine's lists, and to work */
-void item_unlist(struct item *item); /* from engine->by_hash */
+void item_unlist(struct item *item); /* from engine->by_hash and by_id */
 void item_leave(struct item *item);  /* them; idle, and without a transfer */
 bool item_is_idle(const struct item *item);
 

@@ -15,9 +15,14 @@
 #include "daemon/remover.h"
 #include "daemon/selection.h"
 
-static int compare_ids(const struct item *a, const struct item *b)
+/* A new one has the highest number: ten thousand of them are not walked past. */
+static void list_in_order(struct item *item)
 {
-    return a->row.id < b->row.id ? -1 : a->row.id > b->row.id;
+    struct engine *engine = item->engine;
+    struct item *before = engine->items != NULL ? engine->items->prev : NULL; /* the last one */
+    while (before != NULL && before->row.id > item->row.id)
+        before = before != engine->items ? before->prev : NULL;
+    DL_APPEND_ELEM(engine->items, before, item);
 }
 
 /* Without memory for that it is found all the same, see engine_find. */
@@ -28,7 +33,14 @@ static void list_by_hash(struct item *item)
     engine->unlisted += item->hh.tbl == NULL;
 }
 
-void item_unlist(struct item *item)
+static void list_by_id(struct item *item)
+{
+    struct engine *engine = item->engine;
+    HASH_ADD(hh_id, engine->by_id, row.id, sizeof item->row.id, item);
+    engine->unnumbered += item->hh_id.tbl == NULL;
+}
+
+static void unlist_hash(struct item *item)
 {
     if (item->hh.tbl != NULL)
         HASH_DEL(item->engine->by_hash, item);
@@ -36,11 +48,20 @@ void item_unlist(struct item *item)
         item->engine->unlisted--;
 }
 
+void item_unlist(struct item *item)
+{
+    unlist_hash(item);
+    if (item->hh_id.tbl != NULL)
+        HASH_DELETE(hh_id, item->engine->by_id, item);
+    else
+        item->engine->unnumbered--;
+}
+
 void item_enter(struct item *item)
 {
-    struct engine *engine = item->engine;
-    DL_INSERT_INORDER(engine->items, item, compare_ids);
+    list_in_order(item);
     list_by_hash(item);
+    list_by_id(item);
     item_mark(item);
 }
 
@@ -145,7 +166,7 @@ void item_becomes(struct item *item, const struct id *infohash)
     if (catalog_set_infohash(engine->daemon->catalog, item->row.id, infohash) != STATUS_OK)
         return;
     item_halt(item);
-    item_unlist(item);
+    unlist_hash(item);
     item->row.expected_sha1 = item->row.infohash;
     item->row.has_expected_sha1 = true;
     item->row.infohash = *infohash;
@@ -235,7 +256,7 @@ bool item_rejects(struct item *item)
         catalog_set_infohash(engine->daemon->catalog, item->row.id, &sha1) != STATUS_OK)
         return false;
     info_drop(engine, &item->row.infohash, item->row.info.len);
-    item_unlist(item);
+    unlist_hash(item);
     item->row.infohash = sha1;
     item->row.has_expected_sha1 = false;
     item->options.sha1_too = true;
