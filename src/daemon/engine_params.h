@@ -44,7 +44,10 @@
 #define SETTLE_MS    10          /* … at most so long: a write for each costs more than SHA-1 */
 #define SYNC_BYTES   (64u << 20) /* written since the last sync [protocol.md 4] */
 #define SYNC_MS      2000        /* [protocol.md 4] */
-#define VERIFY_BYTES (8u << 20)  /* hashed by one job: some 10 ms, then others have their turn */
+/* Of pieces, hashed side by side by one job at most: some 10 ms, then others have their turn. */
+#define VERIFY_BYTES         (32u << 20)
+#define VERIFY_PORTION_BYTES (8u << 20) /* that a job of a verification takes on, at least */
+#define DIGEST_BYTES         (8u << 20) /* of one stream, hashed by one job: likewise */
 #define SHA1_AT_ONCE_BYTES                                                                         \
     (32u << 20) /* a share's own SHA-1 is taken with its pieces up to here, some 30 ms of it; of a \
                    longer one it follows */

@@ -62,7 +62,7 @@ static void make(struct item *item)
 static void run(void *user)
 {
     struct file_sha1 *job = user;
-    job->status = hasher_files_step(job->files, VERIFY_BYTES, &job->done, &job->error);
+    job->status = hasher_files_step(job->files, DIGEST_BYTES, &job->done, &job->error);
     if (job->status == STATUS_OK && job->done)
         job->status = storage_stat_files(job->storage, &job->after, &job->error);
 }

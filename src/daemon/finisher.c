@@ -51,7 +51,7 @@ static void run_digest(void *user)
     struct digest *digest = user;
     bool done = false;
     while (digest->status == STATUS_OK && !done && !digest->finisher->cancelled)
-        digest->status = hasher_files_step(digest->files, VERIFY_BYTES, &done, &digest->error);
+        digest->status = hasher_files_step(digest->files, DIGEST_BYTES, &done, &digest->error);
 }
 
 /* Of a folder, one of its files must have the SHA-1. */

@@ -353,7 +353,7 @@ static void run_digest(void *user)
 {
     struct share_digest *digest = user;
     struct storage_error error;
-    digest->status = hasher_files_step(digest->files, VERIFY_BYTES, &digest->done, &error);
+    digest->status = hasher_files_step(digest->files, DIGEST_BYTES, &digest->done, &error);
     if (digest->status != STATUS_OK)
         digest->status = explain(digest->job, digest->status, &error, digest->error);
 }

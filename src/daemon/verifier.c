@@ -140,7 +140,7 @@ static bool take_slice(struct verifier *verifier, struct slice *slice)
         verifier->next++;
     uint32_t first = verifier->next;
     while (verifier->next < metainfo->piece_count &&
-           (bytes < VERIFY_BYTES || count < hasher_lanes() || verifier->next % 8 != 0)) {
+           (bytes < VERIFY_PORTION_BYTES || count < hasher_lanes() || verifier->next % 8 != 0)) {
         if (has_bit(verifier->checked, verifier->next)) {
             bytes += metainfo_piece_size(metainfo, verifier->next);
             count++;
