@@ -29,7 +29,7 @@ static const struct flag share_flags[] = {
     {"no-announce", 0, FLAG_SWITCH, NULL, "tell no node of it"},
     {"exclude", 0, FLAG_TEXT, "GLOB", "leave files out; may come many times"},
     {"wait-first-peer", 0, FLAG_SWITCH, NULL, "return when a peer has fetched all of it"},
-    {"sha1", 0, FLAG_SWITCH, NULL, "wait for what sha1sum prints, and print it too"},
+    {"sha1", 0, FLAG_SWITCH, NULL, "print what sha1sum would; a long file takes longer"},
     {"qr", 0, FLAG_SWITCH, NULL, "show the link as a QR code too"},
     {0},
 };
@@ -271,9 +271,6 @@ const struct command commands[] = {
      "and name gives the same link on every machine. Listed shares can be found by\n"
      "name and by words of it (kadpeer search), a file also by what sha1sum prints;\n"
      "--unlisted ones by link only. With -q the link alone is printed.\n"
-     "\n"
-     "A file of more than 32 MiB is shared before its own SHA-1 is known, which follows\n"
-     "soon; --sha1 waits for it.\n"
      "\n"
      "--wait-first-peer returns when one peer that fetched from here has all of it, so\n"
      "the machine may be switched off. Ctrl-C (130) and --timeout (4) end the waiting,\n"
