@@ -6,7 +6,9 @@
 #include "sim/progress.h"
 #include "sim/trial.h"
 
-const struct trial *const trials[] = {&trial_lookup, NULL};
+const struct trial *const trials[] = {
+    &trial_lookup, &trial_churn, &trial_survival,  &trial_adversary, &trial_eclipse,
+    &trial_poison, &trial_flood, &trial_partition, &trial_scale,     NULL};
 
 struct options {
     const struct trial *trial;
@@ -26,7 +28,12 @@ static const char option_text[] =
     "  --nat PERCENT        of nodes that cannot be reached unasked\n"
     "  --latency FILE       round trips in ms, as many columns as rows (a synthetic internet)\n"
     "  --warm-up TIME       under churn before anything is measured: 90m, 2h, 7d\n"
+    "  --lasts TIME         of what is looked at: a siege, days of records, a cut\n"
     "  --records N, --lookups N\n"
+    "  --bad PERCENT[,…]    shares of hostile nodes (adversary)\n"
+    "  --kinds KIND[,…]     silent, colluding, dead, slow, forging (adversary)\n"
+    "  --sybils N           hostile nodes: next to each key, or in all (eclipse, poison, flood)\n"
+    "  --flooded N          records (flood)\n"
     "  --json               instead of the tables\n"
     "  --csv FILE, --plot FILE.svg\n";
 
@@ -91,6 +98,24 @@ static bool parse_churn(const char *text, const struct churn_model **out)
     return *out != NULL || strcmp(text, "none") == 0;
 }
 
+static bool parse_kinds(const char *text, unsigned *out)
+{
+    char copy[256];
+    if (strlen(text) >= sizeof copy)
+        return false;
+    strcpy(copy, text);
+    *out = 0;
+    for (char *rest = copy, *one; (one = strsep(&rest, ",")) != NULL;) {
+        int kind = 0;
+        while (kind < ROGUE_KINDS && strcmp(one, rogue_names[kind]) != 0)
+            kind++;
+        if (kind == ROGUE_KINDS)
+            return false;
+        *out |= 1u << kind;
+    }
+    return true;
+}
+
 /* ---- options ---- */
 
 static bool set_percent(const char *text, double most, double *out)
@@ -147,6 +172,13 @@ static const char *set_trial(struct options *options, const char *name, const ch
                                                               : "numbers from 2 to 5,000,000";
     if (strcmp(name, "--warm-up") == 0)
         return parse_time(value, &settings->warm_up_ms) ? NULL : "a time: 90m, 2h, 7d";
+    if (strcmp(name, "--lasts") == 0)
+        return parse_time(value, &settings->lasts_ms) ? NULL : "a time: 90m, 2h, 7d";
+    if (strcmp(name, "--bad") == 0)
+        return parse_list(value, 0, 90, 0.01, &settings->bad) ? NULL : "percentages up to 90";
+    if (strcmp(name, "--kinds") == 0)
+        return parse_kinds(value, &settings->rogues) ? NULL
+                                                     : "silent, colluding, dead, slow, forging";
     if (strcmp(name, "--csv") == 0) {
         options->csv = value;
         return NULL;
@@ -157,6 +189,8 @@ static const char *set_trial(struct options *options, const char *name, const ch
     }
     size_t *count = strcmp(name, "--records") == 0   ? &settings->records
                     : strcmp(name, "--lookups") == 0 ? &settings->lookups
+                    : strcmp(name, "--sybils") == 0  ? &settings->sybils
+                    : strcmp(name, "--flooded") == 0 ? &settings->flooded
                                                      : NULL;
     *known = count != NULL;
     return count == NULL || set_count(value, count) ? NULL : "a number";

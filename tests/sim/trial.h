@@ -17,7 +17,10 @@ struct trial_settings {
     struct trial_list nodes;
     struct trial_list bad; /* shares of bad nodes */
     uint64_t warm_up_ms, lasts_ms;
-    size_t records, lookups, flooded;
+    size_t records, lookups;
+    size_t sybils;   /* hostile nodes that come: of one key, or in all */
+    size_t flooded;  /* records */
+    unsigned rogues; /* bits: 1 << enum rogue_kind */
 };
 
 struct trial {
@@ -30,4 +33,5 @@ struct trial {
 
 extern const struct trial *const trials[]; /* up to NULL */
 
-extern const struct trial trial_lookup;
+extern const struct trial trial_lookup, trial_churn, trial_survival, trial_adversary, trial_eclipse,
+    trial_poison, trial_flood, trial_partition, trial_scale;

@@ -10,28 +10,33 @@
 #define QUIET_MS       (10 * WORLD_MINUTE)
 #define PUBLISH_MS     (2 * WORLD_MINUTE)
 #define LOOKUPS_MS     (5 * WORLD_MINUTE)
-#define ENDING_MS      (20 * WORLD_SECOND)
-#define FINDS_PART     4 /* one lookup of nodes for so many of records */
+#define ENDING_MS      (20 * WORLD_SECOND) /* for the last record to be stored */
+#define FINDS_PART     4                   /* one lookup of nodes for so many of records */
 #define CURVE_POINTS   200
 #define STUTZBACH_BITS 1.3327 /* gained a hop, beside log2 k */
 
 static const struct column network_columns[] = {
-    {"nodes", 0},     {"up", 0},     {"contacts", 1},  {"stale %", 1},     {"upkeep B/s", 0},
-    {"publish s", 2}, {"95 %", 2},   {"stored at", 1}, {"heap B/node", 0}, {"CPU s", 1},
-    {"datagrams", 0}, {"trace", -1}, {NULL, 0}};
+    {"nodes", 0},      {"churn", -1},    {"up", 0},     {"contacts", 1},  {"stale %", 1},
+    {"upkeep B/s", 0}, {"publish s", 2}, {"95 %", 2},   {"stored at", 1}, {"heap B/node", 0},
+    {"CPU s", 1},      {"datagrams", 0}, {"trace", -1}, {NULL, 0}};
 static const struct column lookup_columns[] = {
-    {"nodes", 0}, {"lookups", 0},   {"found %", 2},       {"value ms", 0},  {"90 %", 0},
-    {"99 %", 0},  {"end ms", 0},    {"end 99 %", 0},      {"asked", 1},     {"answered", 1},
-    {"hops", 2},  {"hops most", 0}, {"log2 N / bits", 2}, {"nearest %", 2}, {NULL, 0}};
+    {"nodes", 0},     {"churn", -1},        {"lookups", 0},   {"found %", 2},
+    {"value ms", 0},  {"90 %", 0},          {"99 %", 0},      {"end ms", 0},
+    {"end 99 %", 0},  {"asked", 1},         {"answered", 1},  {"hops", 2},
+    {"hops most", 0}, {"log2 N / bits", 2}, {"nearest %", 2}, {NULL, 0}};
 
 struct run {
     const struct trial_settings *settings;
     struct world world;
     struct table *network, *lookups;
-    struct sorted value_ms, end_ms, hops, asked, answered, nearest;
-    size_t found, done;
+    struct world_lookups found;
     clock_t began;
 };
+
+static const char *churn_name(const struct churn_model *churn)
+{
+    return churn == &churn_default ? "default" : churn == &churn_harsh ? "harsh" : "none";
+}
 
 /* ---- publishing ---- */
 
@@ -67,59 +72,14 @@ static void add_publishing(struct run *run)
 
 /* ---- lookups ---- */
 
-static void take(struct run *run, size_t number, bool is_get)
+static uint64_t every_ms(const struct trial_settings *settings)
 {
-    const struct net_outcome *outcome = net_outcome(run->world.net, number);
-    if (!outcome->done)
-        return; /* its node went down */
-    if (!is_get) {
-        sorted_add(&run->nearest, 100 * world_nearest_share(&run->world, outcome));
-        return;
-    }
-    run->done++;
-    run->found += outcome->found;
-    if (outcome->found)
-        sorted_add(&run->value_ms, (double)(outcome->found_ms - outcome->started_ms));
-    sorted_add(&run->end_ms, (double)(outcome->ended_ms - outcome->started_ms));
-    sorted_add(&run->hops, outcome->event.hops);
-    sorted_add(&run->asked, outcome->event.asked);
-    sorted_add(&run->answered, outcome->event.answered);
+    return LOOKUPS_MS / (settings->lookups + 1) + 1;
 }
 
-static size_t start(struct run *run, bool is_get)
+static size_t finds_of(const struct trial_settings *settings)
 {
-    struct world *world = &run->world;
-    if (is_get) {
-        size_t record = rng_below(net_rng(world->net), world->record_count);
-        size_t asker;
-        do
-            asker = world_random_node(world);
-        while (asker == world->records[record].publisher);
-        return net_get(world->net, asker, &world->records[record].key, world->records[record].kind,
-                       world_value(world, record));
-    }
-    struct id target;
-    rng_fill(net_rng(world->net), target.bytes, sizeof target.bytes);
-    return net_find(world->net, world_random_node(world), &target);
-}
-
-/* What has ended is looked at soon: who is nearest changes. */
-static void look_up(struct run *run)
-{
-    uint64_t every_ms = LOOKUPS_MS / (run->settings->lookups + 1) + 1;
-    size_t taken = 0, started = 0, lookups = run->settings->lookups;
-    uint64_t batch_ms = ENDING_MS / 4;
-    while (started < lookups && !progress_stopped()) {
-        for (uint64_t ms = 0; ms < batch_ms && started < lookups; ms += every_ms) {
-            start(run, started % (FINDS_PART + 1) != 0);
-            started++;
-            world_run(&run->world, every_ms);
-        }
-        world_run(&run->world, ENDING_MS);
-        for (; taken < started; taken++)
-            take(run, taken, taken % (FINDS_PART + 1) != 0);
-    }
-    net_forget_outcomes(run->world.net);
+    return settings->lookups / FINDS_PART;
 }
 
 static double line_of(double nodes)
@@ -129,25 +89,23 @@ static double line_of(double nodes)
 
 static void add_lookups(struct run *run)
 {
-    struct sorted *all[] = {&run->value_ms, &run->end_ms,   &run->hops,
-                            &run->asked,    &run->answered, &run->nearest};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        sorted_sort(all[i]);
+    struct world_lookups *lookups = &run->found;
     struct table *table = run->lookups;
     table_add(table, (double)run->settings->world.nodes);
-    table_add(table, (double)run->done);
-    table_add(table, run->done > 0 ? 100.0 * (double)run->found / (double)run->done : NAN);
-    table_add(table, sorted_at(&run->value_ms, 0.5));
-    table_add(table, sorted_at(&run->value_ms, 0.9));
-    table_add(table, sorted_at(&run->value_ms, 0.99));
-    table_add(table, sorted_at(&run->end_ms, 0.5));
-    table_add(table, sorted_at(&run->end_ms, 0.99));
-    table_add(table, sorted_mean(&run->asked));
-    table_add(table, sorted_mean(&run->answered));
-    table_add(table, sorted_mean(&run->hops));
-    table_add(table, sorted_at(&run->hops, 1));
+    table_add_text(table, churn_name(run->settings->world.churn));
+    table_add(table, (double)lookups->done);
+    table_add(table, world_found_percent(lookups));
+    table_add(table, sorted_at(&lookups->value_ms, 0.5));
+    table_add(table, sorted_at(&lookups->value_ms, 0.9));
+    table_add(table, sorted_at(&lookups->value_ms, 0.99));
+    table_add(table, sorted_at(&lookups->end_ms, 0.5));
+    table_add(table, sorted_at(&lookups->end_ms, 0.99));
+    table_add(table, sorted_mean(&lookups->asked));
+    table_add(table, sorted_mean(&lookups->answered));
+    table_add(table, sorted_mean(&lookups->hops));
+    table_add(table, sorted_at(&lookups->hops, 1));
     table_add(table, line_of((double)run->settings->world.nodes));
-    table_add(table, sorted_mean(&run->nearest));
+    table_add(table, sorted_mean(&lookups->nearest));
 }
 
 static void draw_times(struct plot *plot, const struct sorted *sorted, const char *name)
@@ -166,7 +124,7 @@ static void draw_hops(struct run *run, struct plot *plot)
         plot_add(plot, "log2 N / (1.3327 + log2 k)", 7)->dashed = true;
     }
     double nodes = (double)run->settings->world.nodes;
-    series_add(&plot->series[0], nodes, sorted_mean(&run->hops));
+    series_add(&plot->series[0], nodes, sorted_mean(&run->found.hops));
     series_add(&plot->series[1], nodes, line_of(nodes));
 }
 
@@ -183,20 +141,26 @@ static double contacts_per_node(struct run *run)
     return sum / 200;
 }
 
-static void add_network(struct run *run, uint64_t heap_before)
+static void add_network(struct run *run, double heap_per_node)
 {
     const struct world *world = &run->world;
     char trace[24];
-    uint64_t heap = world_heap_bytes();
-    table_add(run->network,
-              (double)(heap > heap_before ? heap - heap_before : 0) / (double)net_up(world->net));
+    table_add(run->network, heap_per_node);
     table_add(run->network, (double)(clock() - run->began) / CLOCKS_PER_SEC);
     table_add(run->network, (double)net_delivered(world->net));
     snprintf(trace, sizeof trace, "%016llx", (unsigned long long)net_trace(world->net));
     table_add_text(run->network, trace);
 }
 
-static bool run_world(struct run *run)
+static double work_of(const struct trial_settings *settings)
+{
+    return (double)(settings->warm_up_ms + QUIET_MS + PUBLISH_MS +
+                    world_lookups_ms(settings->lookups, finds_of(settings), every_ms(settings)) +
+                    world_growth_ms(settings->world.nodes) / 10) *
+           (double)settings->world.nodes;
+}
+
+static void run_world(struct run *run)
 {
     const struct trial_settings *settings = run->settings;
     struct world *world = &run->world;
@@ -204,73 +168,89 @@ static bool run_world(struct run *run)
     run->began = clock();
     world_init(world, &settings->world);
     if (world->error != NULL)
-        return false;
-    uint64_t growth_ms = world_growth_ms(settings->world.nodes);
-    progress_expect("lookup", (double)(settings->warm_up_ms + QUIET_MS + PUBLISH_MS + LOOKUPS_MS +
-                                       5 * LOOKUPS_MS + growth_ms / 20) *
-                                  (double)settings->world.nodes);
+        return;
+    progress_expect("lookup", work_of(settings));
     if (!world_grow(world) || !world_churn(world, settings->warm_up_ms))
-        return true;
+        return;
     struct net_traffic before = net_traffic(world->net);
     if (!world_run(world, QUIET_MS))
-        return true;
+        return;
+    double heap_per_node = (double)(world_heap_bytes() - heap_before) / (double)net_up(world->net);
     table_add(run->network, (double)settings->world.nodes);
+    table_add_text(run->network, churn_name(settings->world.churn));
     table_add(run->network, (double)net_up(world->net));
     table_add(run->network, contacts_per_node(run));
     table_add(run->network, 100 * world_stale_share(world));
     table_add(run->network, world_bytes_per_s(world, &before));
     publish(run);
     add_publishing(run);
-    if (world->record_count > 0)
-        look_up(run);
+    world_look_up(world, 0, world->record_count, settings->lookups, finds_of(settings),
+                  every_ms(settings), &run->found);
+    world_lookups_sort(&run->found);
     add_lookups(run);
-    add_network(run, heap_before);
-    return true;
+    add_network(run, heap_per_node);
 }
 
-static void draw(struct run *run, struct result *result)
+static void name_plot(struct plot *plot, bool several)
 {
-    struct plot *plot = &result->plot;
-    bool several = run->settings->nodes.count > 1;
     plot->title = several ? "Hops of a lookup" : "How long lookups take";
     plot->x_name = several ? "nodes" : "ms";
     plot->y_name = several ? "hops" : "of all lookups";
     plot->log_x = several;
     plot->percent_y = !several;
+}
+
+static void draw(struct run *run, struct plot *plot, bool several)
+{
     if (several) {
         draw_hops(run, plot);
         return;
     }
-    draw_times(plot, &run->value_ms, "to the value");
-    draw_times(plot, &run->end_ms, "to the end");
+    draw_times(plot, &run->found.value_ms, "to the value");
+    draw_times(plot, &run->found.end_ms, "to the end");
+}
+
+static void add_tables(struct result *result, struct run *run)
+{
+    run->lookups = result_add_table(result, "lookups", lookup_columns);
+    run->network = result_add_table(result, "network", network_columns);
+    run->lookups->text = "value, end: ms to the record and until all near nodes have answered; "
+                         "nearest: of the k nearest nodes, found by a find";
+    run->network->text = "stale: of the contacts in tables; upkeep: bytes sent by a quiet node, "
+                         "with IP and UDP headers";
+}
+
+/* One after the other: for each number of nodes and each churn. */
+static bool run_all(const struct trial_settings *settings, const struct churn_model *const churns[],
+                    size_t churn_count, struct result *result, const char **error)
+{
+    struct run tables;
+    bool several = settings->nodes.count > 1;
+    add_tables(result, &tables);
+    name_plot(&result->plot, several);
+    for (size_t i = 0; i < settings->nodes.count * churn_count && !progress_stopped(); i++) {
+        struct trial_settings one = *settings;
+        one.world.nodes = (size_t)settings->nodes.values[i / churn_count];
+        one.world.churn = churns[i % churn_count];
+        struct run run = {.settings = &one, .network = tables.network, .lookups = tables.lookups};
+        run_world(&run);
+        if (churn_count == 1)
+            draw(&run, &result->plot, several);
+        else
+            draw_times(&result->plot, &run.found.value_ms, churn_name(one.world.churn));
+        *error = run.world.error;
+        world_lookups_dispose(&run.found);
+        world_dispose(&run.world);
+        if (*error != NULL)
+            return false;
+    }
+    return true;
 }
 
 static bool run_lookup(const struct trial_settings *settings, struct result *result,
                        const char **error)
 {
-    struct table *lookups = result_add_table(result, "lookups", lookup_columns);
-    struct table *network = result_add_table(result, "network", network_columns);
-    lookups->text = "value, end: ms to the record and until all near nodes have answered; nearest: "
-                    "of the k nearest nodes, found by a find";
-    network->text = "stale: of the contacts in tables; upkeep: bytes sent by a quiet node, with IP "
-                    "and UDP headers";
-    for (size_t i = 0; i < settings->nodes.count && !progress_stopped(); i++) {
-        struct trial_settings one = *settings;
-        one.world.nodes = (size_t)settings->nodes.values[i];
-        struct run run = {.settings = &one, .network = network, .lookups = lookups};
-        bool began = run_world(&run);
-        *error = run.world.error;
-        draw(&run, result);
-        progress_end();
-        struct sorted *all[] = {&run.value_ms, &run.end_ms,   &run.hops,
-                                &run.asked,    &run.answered, &run.nearest};
-        for (size_t s = 0; s < sizeof all / sizeof all[0]; s++)
-            free(all[s]->values);
-        world_dispose(&run.world);
-        if (!began)
-            return false;
-    }
-    return true;
+    return run_all(settings, &settings->world.churn, 1, result, error);
 }
 
 const struct trial trial_lookup = {
@@ -282,4 +262,22 @@ const struct trial trial_lookup = {
                  .records = 500,
                  .lookups = 2000},
     .run = run_lookup,
+};
+
+static bool run_churn(const struct trial_settings *settings, struct result *result,
+                      const char **error)
+{
+    static const struct churn_model *const churns[] = {NULL, &churn_default, &churn_harsh};
+    return run_all(settings, churns, 3, result, error);
+}
+
+const struct trial trial_churn = {
+    .name = "churn",
+    .text = "the same without churn, with that of KAD, and with a harsh one",
+    .defaults = {.world = {.loss = 0.01},
+                 .nodes = {{1000}, 1},
+                 .warm_up_ms = 2 * WORLD_HOUR,
+                 .records = 300,
+                 .lookups = 1000},
+    .run = run_churn,
 };

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <malloc.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +78,8 @@ void world_dispose(struct world *world)
         free(world->records[i].value);
     free(world->records);
     free(world->record_of);
+    if (world->rogues != NULL)
+        rogues_free(world->rogues);
     net_free(world->net);
 }
 
@@ -147,7 +148,8 @@ size_t world_random_node(struct world *world)
     size_t node, tries = 0;
     do
         node = net_random_up(world->net, tries++ < 1000 ? world->doors : 0);
-    while (!world_reachable(world, node) && tries < 2000);
+    while (tries < 2000 && (!world_reachable(world, node) ||
+                            (world->rogues != NULL && rogues_has(world->rogues, node))));
     return node;
 }
 
@@ -236,43 +238,4 @@ uint64_t world_heap_bytes(void)
 {
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
-}
-
-/* ---- sorted samples ---- */
-
-void sorted_add(struct sorted *sorted, double value)
-{
-    if (sorted->count == sorted->cap) {
-        sorted->cap = sorted->cap > 0 ? 2 * sorted->cap : 256;
-        sorted->values = realloc(sorted->values, sorted->cap * sizeof *sorted->values);
-        assert(sorted->values != NULL);
-    }
-    sorted->values[sorted->count++] = value;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return left < right ? -1 : left > right;
-}
-
-void sorted_sort(struct sorted *sorted)
-{
-    if (sorted->count > 0)
-        qsort(sorted->values, sorted->count, sizeof *sorted->values, compare);
-}
-
-double sorted_at(const struct sorted *sorted, double share)
-{
-    if (sorted->count == 0)
-        return NAN;
-    return sorted->values[(size_t)(share * (double)(sorted->count - 1) + 0.5)];
-}
-
-double sorted_mean(const struct sorted *sorted)
-{
-    double sum = 0;
-    for (size_t i = 0; i < sorted->count; i++)
-        sum += sorted->values[i];
-    return sorted->count > 0 ? sum / (double)sorted->count : NAN;
 }

@@ -5,6 +5,7 @@
 #include "sim/churn.h"
 #include "sim/latency.h"
 #include "sim/net_parts.h"
+#include "sim/rogue.h"
 #include "sim/samples.h"
 
 #define WORLD_SECOND 1000ull
@@ -35,6 +36,7 @@ struct world {
     struct latency *latency;
     struct nat *nat;
     struct partition *partition;
+    struct rogues *rogues; /* NULL: everybody is honest */
     struct world_options options;
     size_t doors;      /* the first nodes, which never leave */
     size_t population; /* with those that are away */
@@ -57,7 +59,7 @@ bool world_grow(struct world *world);
 bool world_churn(struct world *world, uint64_t warm_up_ms);
 uint64_t world_growth_ms(size_t nodes); /* what world_grow takes */
 
-/* A running node that can be reached, and is no door. */
+/* An honest running node that can be reached, and is no door. */
 size_t world_random_node(struct world *world);
 bool world_reachable(const struct world *world, size_t node);
 /* `sample` is published by `node`. Returns its number. */
@@ -85,3 +87,20 @@ void sorted_add(struct sorted *sorted, double value);
 void sorted_sort(struct sorted *sorted);
 double sorted_at(const struct sorted *sorted, double share); /* NAN: empty */
 double sorted_mean(const struct sorted *sorted);
+
+/* ---- lookups ---- */
+
+struct world_lookups {
+    size_t done, found; /* those whose asker went down are not done */
+    struct sorted value_ms, end_ms, hops, asked, answered;
+    struct sorted nearest; /* of finds: see world_nearest_share */
+};
+
+/* Records from `first` on are asked for, any of `count` each time, by any node but its publisher;
+ * one lookup begins every `every_ms`. With `finds` so many lookups of nodes come in between. */
+void world_look_up(struct world *world, size_t first, size_t count, size_t lookups, size_t finds,
+                   uint64_t every_ms, struct world_lookups *out);
+double world_found_percent(const struct world_lookups *lookups);
+void world_lookups_sort(struct world_lookups *lookups);
+void world_lookups_dispose(struct world_lookups *lookups);
+uint64_t world_lookups_ms(size_t lookups, size_t finds, uint64_t every_ms); /* what it takes */
