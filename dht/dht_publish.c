@@ -363,9 +363,9 @@ static void give_next(struct dht *dht, struct walk *walk, struct round_target *t
 
 void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
 {
-    uint16_t nearest[DHT_K];
+    uint16_t nearest[DENSITY_WIDE_MAX];
     const struct lookup *lookup = &walk->lookup;
-    size_t count = lookup_result(lookup, nearest, DHT_K);
+    size_t count = lookup_result(lookup, nearest, lookup->k);
     choose_targets(dht, walk, nearest, count);
     if (walk->target_count > 0 && walk->purpose == WALK_PUBLISH) {
         const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;

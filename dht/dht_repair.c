@@ -85,16 +85,16 @@ static bool holds(const struct walk *walk, uint64_t held)
 
 /* The k nearest, ourselves among them if we are: then one of the others fewer. */
 static size_t nearest_others(const struct dht *dht, const struct walk *walk,
-                             uint16_t nearest[DHT_K], bool *ourselves)
+                             uint16_t nearest[DENSITY_WIDE_MAX], bool *ourselves)
 {
-    size_t count = lookup_result(&walk->lookup, nearest, DHT_K);
+    size_t count = lookup_result(&walk->lookup, nearest, walk->lookup.k);
     *ourselves = dht_walk_is_among(dht, &walk->lookup, nearest, count);
-    return *ourselves && count == DHT_K ? count - 1 : count;
+    return *ourselves && count == walk->lookup.k ? count - 1 : count;
 }
 
 struct holders dht_repair_count(const struct dht *dht, const struct walk *walk)
 {
-    uint16_t nearest[DHT_K];
+    uint16_t nearest[DENSITY_WIDE_MAX];
     bool ourselves;
     size_t count = nearest_others(dht, walk, nearest, &ourselves);
     struct holders holders = {.nearest = (uint32_t)count + ourselves,
@@ -146,6 +146,7 @@ static void mend_others(struct dht *dht, const struct walk *walk, const uint16_t
     struct walk *repair = dht_walk_new(dht, WALK_REPAIR, &walk->lookup.target, walk->kind);
     if (repair == NULL)
         return;
+    repair->lookup.k = walk->lookup.k;
     for (size_t i = 0; i < count; i++)
         add_target(repair, &walk->lookup.nodes[targets[i]]);
     dht_publish_carry(dht, repair, &walk->lookup.target, walk->kind, newest_value(walk), 0);
@@ -154,7 +155,7 @@ static void mend_others(struct dht *dht, const struct walk *walk, const uint16_t
 
 void dht_repair(struct dht *dht, const struct walk *walk)
 {
-    uint16_t nearest[DHT_K], targets[DHT_K];
+    uint16_t nearest[DENSITY_WIDE_MAX], targets[DENSITY_WIDE_MAX];
     bool ourselves;
     if (walk->newest.value == NULL)
         return;

@@ -180,8 +180,8 @@ bool dht_walk_is_among(const struct dht *dht, const struct lookup *lookup, const
                        size_t count)
 {
     return !dht->config.read_only &&
-           (count < DHT_K || id_distance_compare(&lookup->target, &dht->id,
-                                                 &lookup->nodes[nearest[count - 1]].id) < 0);
+           (count < lookup->k || id_distance_compare(&lookup->target, &dht->id,
+                                                     &lookup->nodes[nearest[count - 1]].id) < 0);
 }
 
 static void found(struct dht *dht, const struct walk *walk)
@@ -216,6 +216,7 @@ static void found(struct dht *dht, const struct walk *walk)
 static void end(struct dht *dht, struct walk *walk)
 {
     dht_upkeep_walk_done(dht, walk);
+    dht_crowd_note(dht, walk);
     enum walk_purpose purpose = walk->purpose;
     uint32_t operation = walk->operation;
     if (purpose == WALK_FIND)
@@ -256,9 +257,11 @@ static bool is_over(const struct dht *dht, const struct walk *walk)
 void dht_walk_go_on(struct dht *dht, struct walk *walk)
 {
     const struct lookup_node *node;
-    while (!walk->storing && (node = lookup_next(&walk->lookup)) != NULL)
-        if (!ask(dht, walk, node))
-            lookup_failed(&walk->lookup, &node->id); /* no room for another query */
+    do
+        while (!walk->storing && (node = lookup_next(&walk->lookup)) != NULL)
+            if (!ask(dht, walk, node))
+                lookup_failed(&walk->lookup, &node->id); /* no room for another query */
+    while (!walk->storing && lookup_done(&walk->lookup) && dht_crowd_widens(dht, walk));
     if (!walk->storing && lookup_done(&walk->lookup) && stores(walk)) {
         walk->storing = true;
         dht_publish_lookup_done(dht, walk);

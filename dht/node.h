@@ -4,6 +4,7 @@
  *   dht_send.c     queries and answers on their way out; who is asked a second time
  *   dht_server.c   answers queries, stores records
  *   dht_walk.c     lookups: what all operations have in common
+ *   dht_crowd.c    keys that somebody crowds with ids of his own
  *   dht_get.c      the values a get brings
  *   dht_repair.c   who holds what a get brought, and who is given it anew
  *   dht_publish.c  rounds of storing
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "dht/byte_queue.h"
+#include "dht/density.h"
 #include "dht/lookup.h"
 #include "dht/message.h"
 #include "dht/published.h"
@@ -81,7 +83,7 @@ struct walk {
     uint16_t record_count;
     uint8_t target_count;
     bool ourselves; /* we are one of the nearest */
-    struct round_target targets[DHT_K];
+    struct round_target targets[DENSITY_WIDE_MAX];
 };
 
 struct walks {
@@ -114,6 +116,7 @@ struct dht {
     struct rpc rpc;
     struct token_cache tokens;
     struct votes votes;
+    struct density density;
     struct published published;
     struct walks walks;
     struct join join;
@@ -197,6 +200,12 @@ void dht_walk_cancel(struct dht *dht, uint32_t operation);
 void dht_walk_free_all(struct dht *dht);
 uint32_t dht_walk_next_operation(struct dht *dht);
 bool dht_walk_valid(const struct dht *dht);
+
+/* ---- dht_crowd.c ---- */
+
+/* The lookup is done: too many ids near its key? True: it goes on, for more of the nearest. */
+bool dht_crowd_widens(struct dht *dht, struct walk *walk);
+void dht_crowd_note(struct dht *dht, const struct walk *walk); /* it has ended */
 
 /* ---- dht_get.c ---- */
 

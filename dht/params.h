@@ -83,6 +83,14 @@
 #define LOOKUP_ALPHA     4           /* queries under way at a time [Kademlia 2.3: 3; targets.md] */
 #define REPLY_NODES_MAX  (2 * DHT_K) /* nodes believed from one answer */
 
+/* Keys that somebody crowds (density.h). At a quarter of the usual distance chance is out of the
+ * question, with an estimate of the network's size that is off by half; and with five honest nodes
+ * expected within it, and none there, a hidden key would need luck of one in 150. */
+#define DENSITY_SAMPLES  8    /* lookups that the network's size is estimated from */
+#define DENSITY_CROWDED  0.25 /* of the usual distance of the k-th nearest, or less: crowded */
+#define DENSITY_HONEST   (DHT_K / 2) /* honest nodes expected within what is looked through */
+#define DENSITY_WIDE_MAX (4 * DHT_K) /* most nodes that are asked and given then */
+
 /* Queries. A second of silence is long on any path; what is slower than 2 s is of no use. */
 #define RPC_PENDING_MAX   2048
 #define RPC_LATE_FIRST_MS 500 /* before any round trip was measured */

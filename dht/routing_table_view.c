@@ -1,5 +1,7 @@
 #include "dht/routing_table_private.h"
 
+#include "dht/density.h"
+
 /* ---- ask ---- */
 
 size_t routing_table_count(const struct routing_table *table)
@@ -150,29 +152,18 @@ bool routing_table_is_neighbour(const struct routing_table *table, const struct 
     return nearer < DHT_K;
 }
 
-/* The distance to `id` as a share of the whole space. */
-static double distance_share(const struct id *self, const struct id *id)
-{
-    double share = 0, unit = 1.0;
-    for (size_t i = 0; i < 12; i++) {
-        unit /= 256;
-        share += unit * (self->bytes[i] ^ id->bytes[i]);
-    }
-    return share;
-}
-
 uint64_t routing_table_network_size(const struct routing_table *table)
 {
     struct contact near[DHT_K];
     size_t count = routing_table_closest(table, &table->self, near, DHT_K);
     double share = 0;
     for (size_t i = 0; i < count; i++) {
-        double distance = distance_share(&table->self, &near[i].id);
+        double distance = density_share(&table->self, &near[i].id);
         share = distance > share ? distance : share;
     }
     if (count < DHT_K || table->bucket_count == 1 || share == 0)
         return (uint64_t)table->contacts + 1;
-    return (uint64_t)((double)(count - 1) / share) + 1; /* unbiased: k-1 nodes within the k-th */
+    return (uint64_t)density_size(count, share);
 }
 
 uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key)
@@ -184,7 +175,7 @@ uint64_t routing_table_nearer(const struct routing_table *table, const struct id
         nearer += id_distance_compare(key, &near[i].id, &table->self) < 0;
     if (nearer < DHT_K)
         return nearer;
-    double estimate = distance_share(&table->self, key) * (double)routing_table_network_size(table);
+    double estimate = density_share(&table->self, key) * (double)routing_table_network_size(table);
     return estimate > DHT_K ? (uint64_t)estimate : DHT_K;
 }
 

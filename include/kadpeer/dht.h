@@ -188,6 +188,7 @@ struct dht_stats {
     uint64_t unproven;      /* queries whose answer would have been more than thrice their bytes */
     uint64_t impostors;     /* answers under an id that answers us elsewhere */
     uint64_t renamed;       /* nodes that answered under another id, and lost the one we knew */
+    uint64_t crowded_keys;  /* ids lay too close to a key: looked up or stored more widely */
     uint64_t surplus_nodes; /* nodes in one answer beyond 2k */
     uint64_t false_values;  /* values brought by gets that are not what was asked for */
     uint64_t unsent;        /* queries of ours that too many under way left no room for */

@@ -355,13 +355,13 @@ static void refused_put_is_said(void **state)
     (void)state;
     struct fixture *f = new_node(&(struct dht_config){0});
     for (uint8_t i = 0; i < 20; i++)
-        add_contact(f, (uint8_t)(0x80 + i), local_address(i));
+        add_contact(f, (uint8_t)(0x80 + 6 * i), local_address(i));
     next_event(f, DHT_EVENT_PUBLISHED);
     struct id key = id_of(0x80); /* they are all nearer than we */
     struct buffer buffer;
     dht_publish(f->dht, &key, KIND_PEER, peer_value(&buffer), f->now_ms);
     while (said(f)) {
-        struct message answer = answer_of(f, (uint8_t)(0x80 + f->to.port - 1000));
+        struct message answer = answer_of(f, (uint8_t)(0x80 + 6 * (f->to.port - 1000)));
         answer.has_nodes = f->message.method != METHOD_PUT;
         if (f->message.method == METHOD_GET) {
             answer.has_values = true;

@@ -1,0 +1,49 @@
+/* Keys that somebody crowds with ids of his own, to hide what is stored there.
+ *
+ * When the k nearest that a get or a round of storing has found lie far too close to the key
+ * (density.h), k more are asked, and so on until honest nodes are expected among them. Then all of
+ * them are read, or given the record. Readers and publishers judge alike, so they meet at the
+ * honest ones; those who crowd the key gain nothing but our asking them. */
+#include "dht/node.h"
+
+static double nodes_there_seem_to_be(const struct dht *dht)
+{
+    return density_median(&dht->density, (double)routing_table_network_size(dht->table));
+}
+
+/* What part of the space the nearest found take; 0: fewer were found than looked for. */
+static double share_looked_through(const struct lookup *lookup)
+{
+    uint16_t nearest[DENSITY_WIDE_MAX];
+    double share = 0;
+    if (lookup_result(lookup, nearest, lookup->k) < lookup->k)
+        return 0;
+    for (size_t i = 0; i < lookup->k;
+         i++) { /* those whose ids do not fit come last, if not farthest */
+        double distance = density_share(&lookup->target, &lookup->nodes[nearest[i]].id);
+        share = distance > share ? distance : share;
+    }
+    return share;
+}
+
+bool dht_crowd_widens(struct dht *dht, struct walk *walk)
+{
+    struct lookup *lookup = &walk->lookup;
+    bool may = walk->purpose == WALK_GET || walk->purpose == WALK_PUBLISH;
+    double share = may ? share_looked_through(lookup) : 0;
+    if (share == 0 || lookup->k >= DENSITY_WIDE_MAX)
+        return false;
+    double nodes = nodes_there_seem_to_be(dht);
+    bool wide = lookup->k > DHT_K;
+    if (wide ? density_is_wide_enough(nodes, share) : !density_is_crowded(nodes, DHT_K, share))
+        return false;
+    dht->counted.crowded_keys += !wide;
+    lookup->k += DHT_K;
+    return true;
+}
+
+void dht_crowd_note(struct dht *dht, const struct walk *walk)
+{
+    if (walk->lookup.k == DHT_K) /* a crowded key tells nothing */
+        density_note(&dht->density, DHT_K, share_looked_through(&walk->lookup));
+}
