@@ -42,8 +42,13 @@ bool dht_crowd_widens(struct dht *dht, struct walk *walk)
     return true;
 }
 
+/* A crowded key tells nothing, and a walk to ourselves nothing of the network as it is once we and
+ * those who came with us have joined. */
 void dht_crowd_note(struct dht *dht, const struct walk *walk)
 {
-    if (walk->lookup.k == DHT_K) /* a crowded key tells nothing */
-        density_note(&dht->density, DHT_K, share_looked_through(&walk->lookup));
+    if (walk->purpose == WALK_SELF || walk->lookup.k != DHT_K)
+        return;
+    double share = share_looked_through(&walk->lookup);
+    if (share > 0 && !density_is_crowded(nodes_there_seem_to_be(dht), DHT_K, share))
+        density_note(&dht->density, DHT_K, share);
 }
