@@ -16,6 +16,7 @@ struct holder {
 struct availability {
     struct holder *holders;
     size_t count, cap;
+    size_t bytes;          /* of all their bitfields */
     struct picker *picker; /* NULL: number of pieces not known yet */
     uint32_t piece_count;
     uint64_t named; /* so many times a holder was named */
@@ -44,6 +45,22 @@ static struct holder *find(const struct availability *availability, const struct
     return NULL;
 }
 
+/* False: there are too many bytes of them all, or no memory; unchanged. */
+static bool resize(struct availability *availability, struct holder *holder, uint32_t count)
+{
+    size_t others = availability->bytes - bitfield_bytes(holder->has.count);
+    if (others + bitfield_bytes(count) > HOLDERS_BYTES_MAX || !bitfield_resize(&holder->has, count))
+        return false;
+    availability->bytes = others + bitfield_bytes(count);
+    return true;
+}
+
+static void drop_bits(struct availability *availability, struct holder *holder)
+{
+    availability->bytes -= bitfield_bytes(holder->has.count);
+    bitfield_dispose(&holder->has);
+}
+
 static bool is_counted(const struct availability *availability, const struct holder *holder)
 {
     return availability->picker != NULL && !holder->connected;
@@ -67,8 +84,8 @@ void availability_set_picker(struct availability *availability, struct picker *p
     availability->piece_count = piece_count;
     for (size_t i = 0; i < availability->count; i++) {
         struct holder *holder = &availability->holders[i];
-        if (!bitfield_resize(&holder->has, piece_count)) {
-            bitfield_dispose(&holder->has);
+        if (!resize(availability, holder, piece_count)) {
+            drop_bits(availability, holder);
             continue;
         }
         if (is_counted(availability, holder))
@@ -80,21 +97,14 @@ static void forget(struct availability *availability, struct holder *holder)
 {
     if (is_counted(availability, holder))
         count_all(availability, holder, false);
-    bitfield_dispose(&holder->has);
+    drop_bits(availability, holder);
     *holder = availability->holders[--availability->count];
-}
-
-/* How many holders may be remembered when each takes this many pieces. */
-static size_t most_holders(uint32_t piece_count)
-{
-    size_t most = HOLDERS_BYTES_MAX / (bitfield_bytes(piece_count) + 1);
-    return most < HOLDERS_MAX ? most : HOLDERS_MAX;
 }
 
 static struct holder *add(struct availability *availability, const struct endpoint *endpoint,
                           uint32_t piece_count)
 {
-    if (availability->count >= most_holders(piece_count))
+    if (availability->count >= HOLDERS_MAX)
         return NULL;
     if (availability->count == availability->cap) {
         size_t cap = availability->cap == 0 ? 8 : availability->cap * 2;
@@ -104,8 +114,11 @@ static struct holder *add(struct availability *availability, const struct endpoi
         availability->holders = holders;
         availability->cap = cap;
     }
-    struct holder *holder = &availability->holders[availability->count++];
+    struct holder *holder = &availability->holders[availability->count];
     *holder = (struct holder){.endpoint = *endpoint};
+    if (!resize(availability, holder, piece_count))
+        return NULL;
+    availability->count++;
     return holder;
 }
 
@@ -131,8 +144,8 @@ void availability_set(struct availability *availability, const struct endpoint *
     uint32_t end = beyond < most ? (uint32_t)beyond : most;
     struct holder *holder = find(availability, endpoint);
     if (holder == NULL)
-        holder = add(availability, endpoint, end > most ? most : end);
-    if (holder == NULL || (holder->has.count < end && !bitfield_resize(&holder->has, end)))
+        holder = add(availability, endpoint, end);
+    if (holder == NULL || (holder->has.count < end && !resize(availability, holder, end)))
         return;
     for (uint32_t i = first; i < end; i++) {
         uint32_t at = i - first;

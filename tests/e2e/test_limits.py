@@ -3,6 +3,8 @@
 All addresses of these tests are local: limits hold with transfer.limit_lan = yes. A limit is seen to
 hold by the time that bytes took at least, which a slow machine only makes longer."""
 
+import contextlib
+import socket
 import time
 
 from harness import test
@@ -185,6 +187,23 @@ def a_limit_on_peers_closes_who_is_one_too_many(net):
     seed.wait_until(lambda: connected() == 1, what='with one peer')
     seed.ok('limit', ident, '--peers', '0')
     seed.wait_until(lambda: connected() == 3, timeout=90, what='with all of them again')
+
+
+@test
+def a_dial_that_nobody_answers_makes_way_for_the_next(net):
+    seed = net.daemon('seed')
+    shared = seed.share(net.make_file('notes.bin', MIB), wait_announce=0)['transfer']
+    with contextlib.ExitStack() as sockets:
+        deaf = sockets.enter_context(socket.create_server(('127.0.0.1', 0), backlog=0))
+        for _ in range(4):  # its queue of what nobody accepts is full
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        peer = net.daemon('peer', config={'network.max_half_open': 1})
+        ident = peer.add(shared['hash'], **{'from': ['127.0.0.1:%d' % deaf.getsockname()[1],
+                                                     seed.endpoint]})
+        assert peer.transfer(ident)['peers']['connected'] == 0
+        peer.wait_state(ident, 'sharing')
 
 
 @test

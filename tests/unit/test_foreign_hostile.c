@@ -311,6 +311,37 @@ static void what_waits_for_a_peer_has_a_bound(void **state)
     assert_int_equal(peer->reason, CLOSE_TIMEOUT);
 }
 
+/* Its requests are answered, and the answers stay where they are: its socket takes none of them. */
+static void answers_that_are_not_read_have_a_bound(void **state)
+{
+    static const char request[] = "d8:msg_typei0e5:piecei1900ee"; /* there is no such part */
+    struct stage *stage = *state;
+    struct transfer_action action;
+    unsigned asked = 0;
+    stage_begin(stage, EVERYTHING);
+    struct foreign *peer = stage_meet(stage);
+    foreign_say_extended(peer, 0, "d1:md11:ut_metadatai9eee");
+    while (!peer->closed && asked < 3 * OUT_BYTES_MAX / sizeof request) {
+        for (unsigned i = 0; i < 20; i++, asked++)
+            wire_put_extended(&peer->out, EXTENSION_METADATA, bytes_of_string(request),
+                              (struct bytes){0});
+        foreign_send(peer);
+        while (transfer_next_action(stage->transfer, &action)) {
+            if (action.type != ACTION_CLOSE)
+                continue;
+            peer->closed = true;
+            peer->reason = action.reason;
+            peer->text = action.text;
+        }
+        if (!peer->closed)
+            stage_pass(stage, 1000);
+    }
+    assert_true(peer->closed);
+    assert_int_equal(peer->reason, CLOSE_TIMEOUT);
+    assert_string_equal(peer->text, "does not read what it is sent");
+    assert_in_range((uint64_t)asked * sizeof request, OUT_BYTES_MAX / 2, 2 * OUT_BYTES_MAX);
+}
+
 static void addresses_that_peers_tell_have_a_bound(void **state)
 {
     struct stage *stage = *state;
@@ -432,6 +463,7 @@ int main(void)
         stage_test(a_dripping_peer_keeps_no_piece_from_the_others),
         stage_test(requests_are_not_waited_for_for_ever),
         stage_test(what_waits_for_a_peer_has_a_bound),
+        stage_test(answers_that_are_not_read_have_a_bound),
         stage_test(addresses_that_peers_tell_have_a_bound),
         stage_test(nobody_is_hung_up_on_because_of_who_repeats_its_peer_id),
         stage_test(what_is_refused_is_counted_by_kind),

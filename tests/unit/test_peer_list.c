@@ -1,5 +1,6 @@
 #include "support/unit.h"
 
+#include "swarm/params.h"
 #include "swarm/peer_list.h"
 
 static struct endpoint at(const char *text)
@@ -196,6 +197,24 @@ static void banned_ones_never_come_back(void **state)
     peer_list_free(list);
 }
 
+static void of_too_many_bans_the_oldest_is_forgotten(void **state)
+{
+    (void)state;
+    struct peer_list *list = peer_list_new();
+    for (unsigned i = 0; i <= PEER_LIST_BANS_MAX; i++) {
+        struct endpoint liar = numbered(i);
+        peer_list_ended(list, &liar, PEER_BANNED, 0);
+        peer_list_ended(list, &liar, PEER_BANNED, 0); /* once more is the same ban */
+    }
+    for (unsigned i = 0; i <= PEER_LIST_BANS_MAX; i++) {
+        struct endpoint liar = numbered(i);
+        assert_int_equal(peer_list_is_banned(list, &liar), i > 0);
+    }
+    struct endpoint oldest = numbered(0);
+    assert_true(peer_list_add(list, &oldest, PEER_FROM_DHT, 0));
+    peer_list_free(list);
+}
+
 static void a_local_address_is_banned_port_by_port(void **state)
 {
     (void)state;
@@ -299,6 +318,7 @@ int main(void)
         cmocka_unit_test(one_that_hung_up_is_dialled_by_one_transfer_at_a_time),
         cmocka_unit_test(one_that_hangs_up_again_and_again_is_dialled_ever_more_seldom),
         cmocka_unit_test(banned_ones_never_come_back),
+        cmocka_unit_test(of_too_many_bans_the_oldest_is_forgotten),
         cmocka_unit_test(a_local_address_is_banned_port_by_port),
         cmocka_unit_test(claimed_ones_are_not_dialled),
         cmocka_unit_test(those_we_left_are_called_back_once_and_at_once),

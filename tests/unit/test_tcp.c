@@ -1,5 +1,10 @@
 #include "io/tcp.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "io/work.h"
 #include "support/tcp_pair.h"
 #include "support/unit.h"
@@ -87,6 +92,32 @@ static void nobody_there_is_unreachable(void **state)
     assert_int_equal(pair->near.connected, 0);
 }
 
+/* Its queue of connections nobody accepts is full: it lets whoever dials wait. */
+static void who_never_answers_is_given_up(void **state)
+{
+    struct tcp_pair *pair = *state;
+    struct endpoint deaf = tcp_pair_loopback();
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fillers[4];
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    deaf.port = ntohs(at.sin_port);
+    for (int i = 0; i < 4; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *)&at, sizeof at);
+    }
+    pair->near.tcp = tcp_connect(&pair->loop, &deaf, NULL, 100, &tcp_pair_owner, &pair->near);
+    while (pair->near.failed == 0 && pair->near.connected == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_int_equal(pair->near.connected, 0);
+    assert_int_equal(pair->near.why, STATUS_TIMED_OUT);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(listener);
+}
+
 static void an_address_that_is_none_fails_from_the_loop(void **state)
 {
     struct tcp_pair *pair = *state;
@@ -169,6 +200,7 @@ int main(void)
         TEST(an_end_without_room_reads_on_when_it_has_some),
         TEST(a_closed_end_is_told_once),
         TEST(nobody_there_is_unreachable),
+        TEST(who_never_answers_is_given_up),
         TEST(an_address_that_is_none_fails_from_the_loop),
         TEST(dials_from_the_address_it_is_told),
         TEST(a_taken_port_is_said),
