@@ -11,7 +11,11 @@
 struct routing_table *dht_new_table(const struct dht *dht, const struct id *self)
 {
     struct routing_table_config config = {
-        .self = *self, .family = dht->config.family, .limit_local = dht->config.limit_local};
+        .self = *self,
+        .family = dht->config.family,
+        .wide = dht_uses(dht, DHT_WIDE_BUCKETS),
+        .limit_local = dht->config.limit_local,
+    };
     return routing_table_new(&config);
 }
 
@@ -38,7 +42,7 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = UINT64_MAX;
     dht->refresh_pause_ms = REFRESH_MIN_MS;
     dht->handover_ms = now_ms + HANDOVER_SLOT_MS;
-    rpc_init(&dht->rpc);
+    rpc_init(&dht->rpc, !dht_uses(dht, DHT_MEASURED_TIMEOUTS));
     votes_init(&dht->votes, config->family);
     published_init(&dht->published);
     token_cache_init(&dht->tokens);

@@ -109,7 +109,7 @@ static void add_target(struct walk *repair, const struct lookup_node *node)
     if (!lookup_add(&repair->lookup, &node->id, &node->endpoint, 0) ||
         lookup_next(&repair->lookup) == NULL)
         return;
-    lookup_answered(&repair->lookup, &node->id, false); /* the get did */
+    lookup_answered(&repair->lookup, &node->id); /* the get did */
     struct lookup_node *target = lookup_find(&repair->lookup, &node->id);
     target->token_len = node->token_len;
     memcpy(target->token, node->token, node->token_len);

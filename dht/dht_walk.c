@@ -53,6 +53,31 @@ uint32_t dht_walk_next_operation(struct dht *dht)
     return dht->walks.last_operation;
 }
 
+/* Disjoint paths where it matters that a few liars do not decide what is found. */
+static unsigned paths_of(const struct dht *dht, enum walk_purpose purpose)
+{
+    if (purpose != WALK_GET && purpose != WALK_PUBLISH)
+        return 1;
+    unsigned paths = dht->config.paths > 0 ? dht->config.paths : LOOKUP_PATHS;
+    return paths < LOOKUP_PATHS_MAX ? paths : LOOKUP_PATHS_MAX;
+}
+
+static struct lookup_config lookup_config(const struct dht *dht, enum walk_purpose purpose)
+{
+    unsigned paths = paths_of(dht, purpose);
+    struct lookup_config config = {.k = purpose == WALK_REFRESH ? REFRESH_K : DHT_K,
+                                   .alpha = LOOKUP_ALPHA,
+                                   .start = LOOKUP_START,
+                                   .paths = (uint8_t)paths,
+                                   .eager = dht_uses(dht, DHT_EAGER_START),
+                                   .patient = purpose != WALK_REFRESH};
+    if (!config.eager)
+        config.alpha = config.start = paths < LOOKUP_ALPHA ? (uint8_t)(LOOKUP_ALPHA / paths) : 1;
+    else if (paths > 1)
+        config.alpha = config.start = LOOKUP_PATH_ALPHA;
+    return config;
+}
+
 struct walk *dht_walk_new(struct dht *dht, enum walk_purpose purpose, const struct id *target,
                           unsigned kind)
 {
@@ -65,7 +90,8 @@ struct walk *dht_walk_new(struct dht *dht, enum walk_purpose purpose, const stru
     walk->operation = dht_walk_next_operation(dht);
     walk->purpose = (uint8_t)purpose;
     walk->kind = (uint8_t)kind;
-    lookup_init(&walk->lookup, target, purpose == WALK_REFRESH ? REFRESH_K : DHT_K, LOOKUP_ALPHA);
+    struct lookup_config config = lookup_config(dht, purpose);
+    lookup_init(&walk->lookup, target, &config);
     walks->entries[walks->count++] = (struct walk_entry){walk->operation, walk};
     return walk;
 }
@@ -115,6 +141,31 @@ static bool has_its_nodes(const struct walk *walk)
     return walk->purpose == WALK_HANDOVER || walk->purpose == WALK_REPAIR;
 }
 
+/* What asking it is likely to take: its own round trip, or the usual one, and the more the longer
+ * it was not heard of, for then it may be gone. */
+static uint16_t cost_ms(const struct dht *dht, const struct contact *contact)
+{
+    if (!dht_uses(dht, DHT_QUICK_FIRST))
+        return 0;
+    uint32_t usual_ms = rpc_usual_ms(&dht->rpc);
+    if (contact == NULL)
+        return (uint16_t)usual_ms;
+    uint64_t age_min = (dht->now_ms - contact->seen_ms) / (60 * 1000);
+    uint32_t trip_ms = contact->rtt_ms > 0 ? contact->rtt_ms : usual_ms;
+    return (uint16_t)(trip_ms + (age_min < 60 ? age_min : 60) * LOOKUP_MS_A_MINUTE);
+}
+
+static uint16_t cost_of(const struct dht *dht, const struct id *id)
+{
+    struct contact known;
+    return cost_ms(dht, routing_table_find(dht->table, id, &known) ? &known : NULL);
+}
+
+static void add_contact(struct dht *dht, struct walk *walk, const struct contact *contact)
+{
+    lookup_add(&walk->lookup, &contact->id, &contact->endpoint, cost_ms(dht, contact));
+}
+
 /* When all contacts were silent lately, they are still better than nobody. */
 static void seed(struct dht *dht, struct walk *walk)
 {
@@ -123,10 +174,10 @@ static void seed(struct dht *dht, struct walk *walk)
     struct contact near[DHT_K];
     size_t count = routing_table_closest(dht->table, &walk->lookup.target, near, DHT_K);
     for (size_t i = 0; i < count; i++)
-        lookup_add(&walk->lookup, &near[i].id, &near[i].endpoint, 0);
+        add_contact(dht, walk, &near[i]);
     struct contact contact;
     for (size_t i = 0; count == 0 && routing_table_at(dht->table, i, &contact); i++)
-        lookup_add(&walk->lookup, &contact.id, &contact.endpoint, 0);
+        add_contact(dht, walk, &contact);
 }
 
 void dht_walk_begin(struct dht *dht, struct walk *walk)
@@ -233,11 +284,14 @@ static void end(struct dht *dht, struct walk *walk)
 static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_node *node)
 {
     bool gets = walk->purpose == WALK_GET || stores(walk);
+    struct contact known;
+    bool in_table = routing_table_find(dht->table, &node->id, &known);
     struct rpc_query query = {.operation = walk->operation,
                               .to = node->endpoint,
                               .id = node->id,
                               .purpose = RPC_WALK_ASK,
-                              .method = gets ? METHOD_GET : METHOD_FIND};
+                              .method = gets ? METHOD_GET : METHOD_FIND,
+                              .usual_ms = in_table ? known.rtt_ms : 0};
     return dht_send_query(dht, &query);
 }
 
@@ -280,21 +334,18 @@ static bool may_name(const struct endpoint *who, const struct endpoint *named)
     return !endpoint_is_local(named) || endpoint_is_local(who);
 }
 
-/* True when one of them is nearer than anybody before. */
-static bool take_nodes(const struct dht *dht, struct walk *walk, const struct endpoint *from,
-                       unsigned hops, const struct message *answer)
+static void take_nodes(const struct dht *dht, struct walk *walk, const struct endpoint *from,
+                       const struct message *answer)
 {
-    struct lookup *lookup = &walk->lookup;
-    struct id nearest = lookup->nodes[0].id; /* the one who answers is in the list */
     const struct endpoint *ourselves = votes_winner(&dht->votes);
     for (size_t i = 0; i < answer->node_count && i < REPLY_NODES_MAX; i++) {
         const struct message_node *node = &answer->nodes[i];
         if (node->endpoint.family == dht->config.family && endpoint_is_usable(&node->endpoint) &&
             !id_equal(&node->id, &dht->id) && !endpoint_equal(&node->endpoint, ourselves) &&
             may_name(from, &node->endpoint))
-            lookup_add(lookup, &node->id, &node->endpoint, hops + 1);
+            lookup_hear(&walk->lookup, &answer->id, &node->id, &node->endpoint,
+                        cost_of(dht, &node->id));
     }
-    return !id_equal(&nearest, &lookup->nodes[0].id);
 }
 
 static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_query *query,
@@ -310,9 +361,9 @@ static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_qu
         node->token_len = answer->token_len;
         memcpy(node->token, answer->token, answer->token_len);
     }
-    bool improved =
-        walk->purpose != WALK_HANDOVER && take_nodes(dht, walk, &query->to, node->hops, answer);
-    lookup_answered(lookup, &answer->id, improved);
+    if (walk->purpose != WALK_HANDOVER)
+        take_nodes(dht, walk, &query->to, answer);
+    lookup_answered(lookup, &answer->id);
     if (walk->purpose == WALK_GET)
         dht_get_values(dht, walk, query, answer);
 }
@@ -371,7 +422,7 @@ void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct cont
     struct walk *walk = dht_walk_find(dht, operation);
     if (walk == NULL || walk->waiting || walk->storing)
         return;
-    lookup_add(&walk->lookup, &contact->id, &contact->endpoint, 0);
+    add_contact(dht, walk, contact);
     dht_walk_go_on(dht, walk);
 }
 
@@ -382,7 +433,7 @@ void dht_walk_first_contact(struct dht *dht, const struct contact *contact)
         if (walk->waiting || walk->lookup.count > 0 || !takes_a_turn(walk))
             continue;
         if (contact != NULL)
-            lookup_add(&walk->lookup, &contact->id, &contact->endpoint, 0);
+            add_contact(dht, walk, contact);
         dht_walk_go_on(dht, walk);
     }
 }

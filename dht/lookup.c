@@ -7,10 +7,11 @@
 #include "dht/params.h"
 
 #define GROWTH 16 /* nodes that the list grows by */
+#define BIT_MS 20 /* see lookup.h */
 
-void lookup_init(struct lookup *lookup, const struct id *target, uint8_t k, uint8_t alpha)
+void lookup_init(struct lookup *lookup, const struct id *target, const struct lookup_config *config)
 {
-    *lookup = (struct lookup){.target = *target, .k = k, .alpha = alpha};
+    *lookup = (struct lookup){.target = *target, .config = *config};
 }
 
 void lookup_dispose(struct lookup *lookup)
@@ -41,6 +42,22 @@ static void uncount(struct lookup *lookup, const struct lookup_node *node)
     lookup->late -= node->state == LOOKUP_LATE;
 }
 
+static void take_out(struct lookup *lookup, size_t at)
+{
+    struct lookup_node *node = &lookup->nodes[at];
+    lookup->count--;
+    memmove(node, node + 1, (lookup->count - at) * sizeof *node);
+}
+
+/* There is room for it. */
+static struct lookup_node *make_place(struct lookup *lookup, size_t at)
+{
+    struct lookup_node *node = &lookup->nodes[at];
+    memmove(node + 1, node, (lookup->count - at) * sizeof *node);
+    lookup->count++;
+    return node;
+}
+
 /* Where `id` stands or would stand. */
 static size_t position(const struct lookup *lookup, const struct id *id)
 {
@@ -63,26 +80,94 @@ static bool endpoint_known(const struct lookup *lookup, const struct endpoint *e
     return false;
 }
 
-bool lookup_add(struct lookup *lookup, const struct id *id, const struct endpoint *endpoint,
-                unsigned hops)
+/* The path that has most of the list. */
+static unsigned largest_path(const struct lookup *lookup)
 {
-    size_t at = position(lookup, id);
-    if (at == LOOKUP_NODES_MAX || lookup_find(lookup, id) != NULL ||
-        endpoint_known(lookup, endpoint))
+    uint16_t counts[LOOKUP_PATHS_MAX] = {0};
+    unsigned largest = 0;
+    for (size_t i = 0; i < lookup->count; i++)
+        for (unsigned p = 0; p < lookup->config.paths; p++)
+            counts[p] += lookup->nodes[i].paths >> p & 1;
+    for (unsigned p = 1; p < lookup->config.paths; p++)
+        if (counts[p] > counts[largest])
+            largest = p;
+    return largest;
+}
+
+/* In a full list: makes room for one at `*at`. False: it is itself what the largest path can do
+ * without. */
+static bool give_up_one(struct lookup *lookup, unsigned path, size_t *at)
+{
+    unsigned largest = largest_path(lookup);
+    size_t farthest = lookup->count;
+    while (farthest > 0 && lookup->nodes[farthest - 1].paths != 1u << largest)
+        farthest--;
+    if (farthest == 0)
+        farthest = lookup->count; /* all are known to several */
+    if (*at >= farthest && (path == largest || *at == lookup->count))
         return false;
-    if (lookup->count == LOOKUP_NODES_MAX)
-        uncount(lookup, &lookup->nodes[--lookup->count]);
+    uncount(lookup, &lookup->nodes[farthest - 1]);
+    take_out(lookup, farthest - 1);
+    *at -= *at >= farthest;
+    return true;
+}
+
+static void improve(struct lookup *lookup, unsigned path, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (lookup->nodes[i].paths >> path & 1)
+            return;
+    lookup->paths[path].improved = true;
+}
+
+/* Another path may have heard of it before. */
+static void hear_again(struct lookup *lookup, struct lookup_node *node, unsigned path)
+{
+    if ((node->paths >> path & 1) == 0)
+        improve(lookup, path, (size_t)(node - lookup->nodes));
+    node->paths |= (uint8_t)(1u << path);
+}
+
+static bool add(struct lookup *lookup, const struct lookup_node *newcomer, unsigned path)
+{
+    size_t at = position(lookup, &newcomer->id);
+    struct lookup_node *known = lookup_find(lookup, &newcomer->id);
+    if (known != NULL && endpoint_equal(&known->endpoint, &newcomer->endpoint))
+        hear_again(lookup, known, path);
+    if (known != NULL || endpoint_known(lookup, &newcomer->endpoint))
+        return false;
+    if (lookup->count == LOOKUP_NODES_MAX && !give_up_one(lookup, path, &at))
+        return false;
     if (!reserve_one(lookup))
         return false;
-    struct lookup_node *node = &lookup->nodes[at];
-    memmove(node + 1, node, (lookup->count - at) * sizeof *node);
-    *node = (struct lookup_node){.id = *id,
-                                 .endpoint = *endpoint,
-                                 .state = LOOKUP_FRESH,
-                                 .hops = (uint8_t)(hops < UINT8_MAX ? hops : UINT8_MAX),
-                                 .fits = node_id_fits(id, endpoint)};
-    lookup->count++;
+    improve(lookup, path, at);
+    struct lookup_node *node = make_place(lookup, at);
+    *node = *newcomer;
+    node->paths = (uint8_t)(1u << path);
+    node->fits = node_id_fits(&node->id, &node->endpoint);
     return true;
+}
+
+bool lookup_add(struct lookup *lookup, const struct id *id, const struct endpoint *endpoint,
+                uint16_t cost_ms)
+{
+    struct lookup_node node = {.id = *id, .endpoint = *endpoint, .cost_ms = cost_ms};
+    bool added = add(lookup, &node, lookup->dealt);
+    lookup->paths[lookup->dealt].improved = false; /* nobody told us of it */
+    if (added)
+        lookup->dealt = (uint8_t)((lookup->dealt + 1) % lookup->config.paths);
+    return added;
+}
+
+bool lookup_hear(struct lookup *lookup, const struct id *by, const struct id *id,
+                 const struct endpoint *endpoint, uint16_t cost_ms)
+{
+    const struct lookup_node *teller = lookup_find(lookup, by);
+    if (teller == NULL)
+        return false;
+    struct lookup_node node = {.id = *id, .endpoint = *endpoint, .cost_ms = cost_ms};
+    node.hops = (uint8_t)(teller->hops < UINT8_MAX ? teller->hops + 1 : UINT8_MAX);
+    return add(lookup, &node, teller->path);
 }
 
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id)
@@ -93,39 +178,51 @@ struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id
     return NULL;
 }
 
-/* ---- who is next ---- */
+/* ---- the nearest ---- */
 
-/* Walks over the k nearest that are not silent, fitting ones first; the end is NULL. */
+#define ALL_PATHS UINT8_MAX
+
+/* Walks over the `most` nearest that are not silent, of some paths, fitting ones first; the end is
+ * NULL. */
 struct nearest_walk {
     const struct lookup *lookup;
+    uint8_t paths;
+    size_t most;
     bool fitting;
     size_t at, given;
+    size_t late; /* passed on the way */
 };
 
-static struct nearest_walk nearest_walk(const struct lookup *lookup)
+static struct nearest_walk nearest_of_all(const struct lookup *lookup)
 {
-    return (struct nearest_walk){.lookup = lookup, .fitting = true};
+    return (struct nearest_walk){
+        .lookup = lookup, .paths = ALL_PATHS, .most = lookup->config.k, .fitting = true};
 }
 
-static bool takes_place(const struct nearest_walk *walk, const struct lookup_node *node)
+static struct nearest_walk nearest_of(const struct lookup *lookup, unsigned path)
 {
-    return node->fits == walk->fitting && node->state != LOOKUP_FAILED &&
-           node->state != LOOKUP_LATE;
+    const struct lookup_config *config = &lookup->config;
+    size_t share = (config->k + config->paths - 1u) / config->paths;
+    return (struct nearest_walk){
+        .lookup = lookup, .paths = (uint8_t)(1u << path), .most = share, .fitting = true};
 }
 
 static struct lookup_node *nearest_walk_next(struct nearest_walk *walk)
 {
     const struct lookup *lookup = walk->lookup;
-    while (walk->given < lookup->k) {
+    while (walk->given < walk->most) {
         if (walk->at == lookup->count) {
             if (!walk->fitting)
                 return NULL;
-            walk->fitting = false; /* fewer than k fit: now the others */
+            walk->fitting = false; /* fewer than these fit: now the others */
             walk->at = 0;
             continue;
         }
         struct lookup_node *node = &lookup->nodes[walk->at++];
-        if (takes_place(walk, node)) {
+        if (node->fits != walk->fitting || (node->paths & walk->paths) == 0)
+            continue;
+        walk->late += node->state == LOOKUP_LATE;
+        if (node->state != LOOKUP_FAILED && node->state != LOOKUP_LATE) {
             walk->given++;
             return node;
         }
@@ -133,32 +230,90 @@ static struct lookup_node *nearest_walk_next(struct nearest_walk *walk)
     return NULL;
 }
 
-static unsigned parallelism(const struct lookup *lookup)
+/* ---- who is next ---- */
+
+struct prospect {
+    struct lookup_node *next; /* NULL: all were asked */
+    size_t busy;              /* queries under way that count */
+};
+
+static int score(const struct lookup *lookup, const struct lookup_node *node)
 {
-    if (lookup->answered == 0)
-        return 2u * lookup->alpha;
-    return 2u * lookup->barren >= lookup->alpha ? lookup->k : lookup->alpha;
+    return (int)node->cost_ms - BIT_MS * (int)id_common_bits(&lookup->target, &node->id);
+}
+
+static struct prospect prospect_of(const struct lookup *lookup, struct nearest_walk walk)
+{
+    struct prospect prospect = {0};
+    int best = 0;
+    for (struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;) {
+        prospect.busy += node->state == LOOKUP_ASKED;
+        if (node->state != LOOKUP_FRESH)
+            continue;
+        int value = score(lookup, node);
+        if (prospect.next == NULL || value < best) {
+            prospect.next = node;
+            best = value;
+        }
+    }
+    return prospect;
+}
+
+static size_t under_way(const struct lookup *lookup, unsigned path)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < lookup->count; i++)
+        count += lookup->nodes[i].state == LOOKUP_ASKED && lookup->nodes[i].path == path;
+    return count;
+}
+
+static size_t parallelism(const struct lookup *lookup, unsigned path)
+{
+    const struct lookup_config *config = &lookup->config;
+    if (lookup->paths[path].answered == 0)
+        return config->start;
+    return 2u * lookup->paths[path].barren >= config->alpha ? config->k : config->alpha;
+}
+
+static const struct lookup_node *ask(struct lookup *lookup, struct lookup_node *node, unsigned path)
+{
+    node->state = LOOKUP_ASKED;
+    node->path = (uint8_t)path;
+    lookup->in_flight++;
+    lookup->asked++;
+    return node;
+}
+
+static unsigned first_path(const struct lookup_node *node)
+{
+    unsigned path = 0;
+    while ((node->paths >> path & 1) == 0)
+        path++;
+    return path;
 }
 
 const struct lookup_node *lookup_next(struct lookup *lookup)
 {
-    if (lookup->in_flight >= parallelism(lookup))
+    bool all_asked = true;
+    if (lookup->asked >= LOOKUP_ASKED_MAX)
         return NULL;
-    struct nearest_walk walk = nearest_walk(lookup);
-    for (struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;) {
-        if (node->state != LOOKUP_FRESH)
-            continue;
-        node->state = LOOKUP_ASKED;
-        lookup->in_flight++;
-        lookup->asked++;
-        return node;
+    for (unsigned path = 0; path < lookup->config.paths; path++) {
+        struct prospect prospect = prospect_of(lookup, nearest_of(lookup, path));
+        if (!lookup->config.eager)
+            prospect.busy = under_way(lookup, path);
+        if (prospect.next != NULL && prospect.busy < parallelism(lookup, path))
+            return ask(lookup, prospect.next, path);
+        all_asked = all_asked && prospect.next == NULL;
     }
-    return NULL;
+    if (!all_asked || lookup->config.paths == 1)
+        return NULL;
+    struct lookup_node *next = prospect_of(lookup, nearest_of_all(lookup)).next;
+    return next != NULL ? ask(lookup, next, first_path(next)) : NULL;
 }
 
 /* ---- what became of it ---- */
 
-void lookup_answered(struct lookup *lookup, const struct id *id, bool improved)
+void lookup_answered(struct lookup *lookup, const struct id *id)
 {
     struct lookup_node *node = lookup_find(lookup, id);
     if (node == NULL || (node->state != LOOKUP_ASKED && node->state != LOOKUP_LATE))
@@ -166,7 +321,10 @@ void lookup_answered(struct lookup *lookup, const struct id *id, bool improved)
     uncount(lookup, node);
     node->state = LOOKUP_ANSWERED;
     lookup->answered++;
-    lookup->barren = improved ? 0 : (uint16_t)(lookup->barren + 1);
+    struct lookup_path *path = &lookup->paths[node->path];
+    path->answered++;
+    path->barren = path->improved ? 0 : (uint16_t)(path->barren + 1);
+    path->improved = false;
 }
 
 void lookup_late(struct lookup *lookup, const struct id *id)
@@ -196,15 +354,10 @@ bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id 
         return false;
     }
     struct lookup_node moved = *node;
-    size_t from = (size_t)(node - lookup->nodes);
-    lookup->count--;
-    memmove(node, node + 1, (lookup->count - from) * sizeof *node);
+    take_out(lookup, (size_t)(node - lookup->nodes));
     moved.id = *now;
     moved.fits = node_id_fits(now, &moved.endpoint);
-    struct lookup_node *place = &lookup->nodes[position(lookup, now)];
-    memmove(place + 1, place, (size_t)(&lookup->nodes[lookup->count] - place) * sizeof *place);
-    *place = moved;
-    lookup->count++;
+    *make_place(lookup, position(lookup, now)) = moved;
     return true;
 }
 
@@ -213,16 +366,27 @@ bool lookup_is_near(const struct lookup *lookup, const struct id *id)
     size_t nearer = 0, at = position(lookup, id);
     for (size_t i = 0; i < at; i++)
         nearer += lookup->nodes[i].state != LOOKUP_FAILED;
-    return nearer < lookup->k;
+    return nearer < lookup->config.k;
+}
+
+/* ---- the end ---- */
+
+static bool have_answered(const struct lookup *lookup, struct nearest_walk walk)
+{
+    for (const struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;)
+        if (node->state != LOOKUP_ANSWERED)
+            return false;
+    return lookup->config.patient || walk.given < walk.most ? walk.late == 0 : true;
 }
 
 bool lookup_done(const struct lookup *lookup)
 {
-    struct nearest_walk walk = nearest_walk(lookup);
-    for (const struct lookup_node *node; (node = nearest_walk_next(&walk)) != NULL;)
-        if (node->state != LOOKUP_ANSWERED)
+    if (lookup->asked >= LOOKUP_ASKED_MAX)
+        return lookup->in_flight == 0;
+    for (unsigned path = 0; path < lookup->config.paths; path++)
+        if (!have_answered(lookup, nearest_of(lookup, path)))
             return false;
-    return walk.given == lookup->k || lookup->late == 0;
+    return have_answered(lookup, nearest_of_all(lookup));
 }
 
 size_t lookup_result(const struct lookup *lookup, uint16_t out[], size_t cap)
@@ -245,10 +409,13 @@ bool lookup_valid(const struct lookup *lookup)
         in_flight += node->state == LOOKUP_ASKED;
         late += node->state == LOOKUP_LATE;
         answered += node->state == LOOKUP_ANSWERED;
+        if (node->paths == 0 || node->paths >> lookup->config.paths != 0 ||
+            node->path >= lookup->config.paths)
+            return false;
         if (i > 0 && id_distance_compare(&lookup->target, &node[-1].id, &node->id) >= 0)
             return false;
     }
     return lookup->count <= LOOKUP_NODES_MAX && in_flight == lookup->in_flight &&
            late == lookup->late && answered <= lookup->answered &&
-           lookup->answered <= lookup->asked;
+           lookup->answered <= lookup->asked && lookup->asked <= LOOKUP_ASKED_MAX;
 }

@@ -1,18 +1,27 @@
 /* The shortlist of one iterative lookup: who is nearest to a target, whom to ask next, and when
- * the k nearest have all answered  [Kademlia 2.3].
+ * the k nearest have all answered  [Kademlia 2.3; S/Kademlia 4.4].
  *
  * A pure structure: it is told what came and says whom to ask; it never sends, waits or reads a
  * clock. The rules:
- * - `alpha` queries are under way at a time; twice as many until the first answer comes, and as
- *   many as there are nodes among the k nearest once half of `alpha` answers in a row brought
- *   nobody nearer than the nearest known;
+ * - `start` queries are under way until the first answer, then `alpha`, and once half of `alpha`
+ *   answers in a row brought nobody nearer than the nearest known, as many as there are nodes among
+ *   the k nearest. Of an eager lookup only those to the k nearest count: news of nearer ones is
+ *   followed at once;
+ * - of those to be asked the nearer come first, and the quicker: a step gains log2 k + 1.33 bits
+ *   [Stutzbach & Rejaie 2006], so a sixth of a usual round trip weighs as much as a bit;
  * - a node that is late (first silence) stays in the running, but another takes its turn and its
- *   place among the k; only its second silence makes it fail. It is waited for only while there are
- *   not k others;
+ *   place among the k; only its second silence makes it fail. It is waited for while there are not
+ *   k others, and by a patient lookup also while it is nearer than one of those;
  * - nodes whose id does not fit their public address [BEP 42] are not counted among the k nearest
  *   while k fitting ones are known;
  * - done when the k nearest that are not silent have answered, or nobody is left to ask. Nobody
- *   farther is waited for. */
+ *   farther is waited for.
+ *
+ * Disjoint paths: the nodes it starts with are dealt out to `paths` paths, and an answer serves the
+ * path that asked for it alone. Nobody is asked twice, so a node that lies leads one path astray.
+ * Each path asks its share of k, the nearest it was told of, however near those are that another
+ * was told of; then all of the k nearest of any path are asked. `alpha` and `start` are of a path.
+ * All paths share one list; when it is full, the path that has most of it loses its farthest. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +31,8 @@
 #include "dht/message.h"
 #include "kadpeer/endpoint.h"
 #include "kadpeer/id.h"
+
+#define LOOKUP_PATHS_MAX 8
 
 enum lookup_state {
     LOOKUP_FRESH,    /* not asked yet */
@@ -37,43 +48,60 @@ struct lookup_node {
     uint8_t state; /* enum lookup_state */
     uint8_t hops;  /* how many answers, one after another, it took to hear of it */
     bool fits;     /* its id fits its address [BEP 42] */
+    uint8_t paths; /* bit p: path p has heard of it */
+    uint8_t path;  /* that asked it */
     uint8_t token_len;
     uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
+    uint16_t cost_ms;                 /* what asking it is likely to take */
     uint64_t held;                    /* a get: a mark of the newest value it brought; 0: none */
+};
+
+struct lookup_config {
+    uint8_t k, alpha, start;
+    uint8_t paths; /* 1 to LOOKUP_PATHS_MAX */
+    bool eager, patient;
 };
 
 struct lookup {
     struct id target;
+    struct lookup_config config;
     struct lookup_node *nodes; /* nearest first */
     uint16_t count, cap;
     uint16_t in_flight; /* asked and not late */
     uint16_t late;
     uint16_t asked, answered; /* nodes, over the whole lookup */
-    uint16_t barren; /* answers in a row that brought nobody nearer than the nearest known */
-    uint8_t k, alpha;
+    uint8_t dealt;            /* the path that the next first node goes to */
+    struct lookup_path {
+        uint16_t answered;
+        uint16_t barren; /* answers in a row that brought nobody nearer than its nearest known */
+        bool improved;   /* somebody nearer was heard of since the last answer */
+    } paths[LOOKUP_PATHS_MAX];
 };
 
-void lookup_init(struct lookup *lookup, const struct id *target, uint8_t k, uint8_t alpha);
+void lookup_init(struct lookup *lookup, const struct id *target,
+                 const struct lookup_config *config);
 void lookup_dispose(struct lookup *lookup);
 
-/* A node was heard of, `hops` answers away. False: known already, too far, or no memory. */
+/* One to start with. False: known already, too far, or no memory. */
 bool lookup_add(struct lookup *lookup, const struct id *id, const struct endpoint *endpoint,
-                unsigned hops);
+                uint16_t cost_ms);
+/* `by`, which was asked, named this node: before lookup_answered for it. False: as above. */
+bool lookup_hear(struct lookup *lookup, const struct id *by, const struct id *id,
+                 const struct endpoint *endpoint, uint16_t cost_ms);
 
 /* Whom to ask now; it counts as asked from here on. NULL: nobody for the moment. Borrowed until
- * the next lookup_add. */
+ * the next lookup_add or lookup_hear. */
 const struct lookup_node *lookup_next(struct lookup *lookup);
 
-/* What became of a query. `improved`: the answer named somebody nearer than anybody known before
- * (call lookup_add first). Unknown ids do nothing. */
-void lookup_answered(struct lookup *lookup, const struct id *id, bool improved);
+/* What became of a query. Unknown ids do nothing. */
+void lookup_answered(struct lookup *lookup, const struct id *id);
 void lookup_late(struct lookup *lookup, const struct id *id);
 void lookup_failed(struct lookup *lookup, const struct id *id);
 /* Who was asked as `id` calls itself `now`: it goes to its true place. False: that one is in the
  * list already; then `id` has failed. */
 bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id *now);
 
-/* NULL: not in the list. Borrowed until the next lookup_add. */
+/* NULL: not in the list. Borrowed as above. */
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id);
 
 /* Is it one of the k nearest that may still answer? */

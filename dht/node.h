@@ -136,6 +136,11 @@ static inline uint64_t dht_now_unix_s(const struct dht *dht)
     return (dht->config.unix_base_ms + dht->now_ms) / 1000;
 }
 
+static inline bool dht_uses(const struct dht *dht, enum dht_technique technique)
+{
+    return (dht->config.without & technique) == 0;
+}
+
 /* ---- dht.c ---- */
 
 /* Each input begins and ends with these. */

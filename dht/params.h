@@ -79,8 +79,15 @@
 #define ROUTING_PER_TABLE        10  /* … and in all, their candidates included */
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 
-#define LOOKUP_NODES_MAX 128         /* of one shortlist: k, those farther, and the silent ones */
-#define LOOKUP_ALPHA     4           /* queries under way at a time [Kademlia 2.3: 3; targets.md] */
+#define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */
+#define LOOKUP_ALPHA     4   /* queries under way at a time [Kademlia 2.3: 3; targets.md] */
+#define LOOKUP_START     8   /* until the first answer: who is quickest decides */
+#define LOOKUP_MS_A_MINUTE                                                                         \
+    1 /* not heard of for an hour: a quarter are gone, each a time-out of a quarter second */
+#define LOOKUP_PATH_ALPHA                                                                          \
+    3 /* of each of several paths: finds as soon as one path of 4, asks no more in all */
+#define LOOKUP_PATHS     4           /* disjoint ones, of a get or a publishing [S/Kademlia 2007] */
+#define LOOKUP_ASKED_MAX 256         /* by one lookup: a liar can name ever nearer nodes for ever */
 #define REPLY_NODES_MAX  (2 * DHT_K) /* nodes believed from one answer */
 
 /* Keys that somebody crowds (density.h). At a quarter of the usual distance chance is out of the
@@ -93,9 +100,13 @@
 
 /* Queries. A second of silence is long on any path; what is slower than 2 s is of no use. */
 #define RPC_PENDING_MAX   2048
-#define RPC_LATE_FIRST_MS 500 /* before any round trip was measured */
-#define RPC_LATE_MIN_MS   250
+#define RPC_LATE_FIRST_MS 500  /* before any round trip was measured */
+#define RPC_LATE_MIN_MS   50   /* sooner another is asked for nothing, whenever a node is busy */
 #define RPC_LATE_MAX_MS   1000 /* silent after twice that */
+#define RPC_LATE_SLACK_MS 20   /* round trips of one node differ */
+#define RPC_SILENT_MIN_MS 250  /* [protocol.md] */
+#define RPC_LATE_FIXED_MS 1000 /* where time-outs are not measured */
+#define RPC_SLOW_STEPS    256  /* in so many steps the percentile could come down to nothing */
 
 /* Operations. */
 #define WALKS_RUNNING_MAX 256  /* of find and get; our own upkeep and publishing are few */

@@ -5,9 +5,9 @@
 
 #define FIRST_SLOTS 8
 
-void rpc_init(struct rpc *rpc)
+void rpc_init(struct rpc *rpc, bool fixed)
 {
-    *rpc = (struct rpc){.due_ms = UINT64_MAX};
+    *rpc = (struct rpc){.due_ms = UINT64_MAX, .fixed = fixed};
 }
 
 void rpc_dispose(struct rpc *rpc)
@@ -70,28 +70,61 @@ static void take_out(struct rpc *rpc, uint32_t hole)
 
 /* ---- times ---- */
 
-static uint32_t late_after_ms(const struct rpc *rpc)
+static uint32_t within(uint32_t value, uint32_t least, uint32_t most)
 {
-    if (rpc->mean_us == 0)
-        return RPC_LATE_FIRST_MS;
-    uint32_t usual_ms = (rpc->mean_us + 4 * rpc->deviation_us) / 1000;
-    if (usual_ms < RPC_LATE_MIN_MS)
-        return RPC_LATE_MIN_MS;
-    return usual_ms < RPC_LATE_MAX_MS ? usual_ms : RPC_LATE_MAX_MS;
+    return value < least ? least : value < most ? value : most;
 }
 
-/* RFC 6298 section 2, with its gains of 1/8 and 1/4. */
-static void measure(struct rpc *rpc, uint64_t trip_ms)
+/* After this an answer of anybody is late. */
+static uint32_t slow_ms(const struct rpc *rpc)
+{
+    if (rpc->fixed)
+        return RPC_LATE_FIXED_MS;
+    if (rpc->mean_us == 0)
+        return RPC_LATE_FIRST_MS;
+    return within(rpc->slow_us / 1000, RPC_LATE_MIN_MS, RPC_LATE_MAX_MS);
+}
+
+static uint32_t late_after_ms(const struct rpc *rpc, uint32_t usual_ms)
+{
+    uint32_t slow = slow_ms(rpc);
+    if (usual_ms == 0 || rpc->fixed)
+        return slow;
+    return within(usual_ms + usual_ms / 2 + RPC_LATE_SLACK_MS, RPC_LATE_MIN_MS, slow);
+}
+
+static uint32_t silent_after_ms(const struct rpc *rpc)
+{
+    return within(2 * slow_ms(rpc), RPC_SILENT_MIN_MS, 2 * RPC_LATE_MAX_MS);
+}
+
+uint32_t rpc_usual_ms(const struct rpc *rpc)
+{
+    return rpc->mean_us > 0 ? rpc->mean_us / 1000 : RPC_LATE_FIRST_MS / 4;
+}
+
+/* The percentile goes up by 19 steps where one of twenty is above it, and down by one where
+ * nineteen are not. */
+static void measure_slow(struct rpc *rpc, uint32_t trip_us)
+{
+    uint32_t step_us = rpc->slow_us / RPC_SLOW_STEPS;
+    if (trip_us > rpc->slow_us)
+        rpc->slow_us += 19 * step_us;
+    else
+        rpc->slow_us -= step_us;
+}
+
+/* RFC 6298's mean, with its gain of 1/8. A late one may have been asked twice, and no telling which
+ * it answers: late it is in either case. */
+static void measure(struct rpc *rpc, uint64_t trip_ms, bool late)
 {
     uint32_t trip_us = (uint32_t)(trip_ms < 10000 ? trip_ms : 10000) * 1000 + 500;
-    if (rpc->mean_us == 0) {
-        rpc->mean_us = trip_us;
-        rpc->deviation_us = trip_us / 2;
-        return;
-    }
-    uint32_t off = trip_us > rpc->mean_us ? trip_us - rpc->mean_us : rpc->mean_us - trip_us;
-    rpc->deviation_us += off / 4 - rpc->deviation_us / 4;
-    rpc->mean_us += trip_us / 8 - rpc->mean_us / 8;
+    if (rpc->mean_us > 0)
+        measure_slow(rpc, trip_us);
+    else if (!late)
+        rpc->slow_us = 3 * trip_us;
+    if (!late)
+        rpc->mean_us += rpc->mean_us > 0 ? trip_us / 8 - rpc->mean_us / 8 : trip_us;
 }
 
 /* ---- queries ---- */
@@ -111,7 +144,7 @@ const struct rpc_query *rpc_add(struct rpc *rpc, const struct rpc_query *query, 
     added->txid = txid;
     added->late = false;
     added->sent_ms = now_ms;
-    added->due_ms = now_ms + late_after_ms(rpc);
+    added->due_ms = now_ms + late_after_ms(rpc, query->usual_ms);
     if (added->due_ms < rpc->due_ms)
         rpc->due_ms = added->due_ms;
     rpc->count++;
@@ -127,8 +160,7 @@ bool rpc_take(struct rpc *rpc, uint32_t txid, const struct endpoint *from, uint6
     if (rpc->slots[at].txid != txid || !endpoint_equal(&rpc->slots[at].to, from))
         return false;
     *out = rpc->slots[at];
-    if (!out->late) /* a late one may have been asked twice: no telling which it answers */
-        measure(rpc, now_ms - out->sent_ms);
+    measure(rpc, now_ms - out->sent_ms, out->late);
     take_out(rpc, at);
     return true;
 }
@@ -142,7 +174,7 @@ static enum rpc_due fall_due(struct rpc *rpc, uint32_t at, uint64_t now_ms, stru
         return RPC_SILENT;
     }
     query->late = true;
-    query->due_ms += query->due_ms - query->sent_ms;
+    query->due_ms = query->sent_ms + silent_after_ms(rpc);
     if (query->due_ms <= now_ms)
         query->due_ms = now_ms + 1; /* we were not woken in time: late still comes first */
     *out = *query;

@@ -1,9 +1,9 @@
 /* The queries we wait for: who was asked what, until when, and how long answers take.
  *
- * A query is first late, then silent. Late comes after the round trip that is usual (RFC 6298's
- * mean and deviation, over all nodes), RPC_LATE_MIN_MS to RPC_LATE_MAX_MS; silent after twice
- * that. Only the endpoint that was asked can answer. Holds one slot per query under way, grows by
- * doubling up to RPC_PENDING_MAX. */
+ * A query is first late, then silent. Late comes after the round trip that nineteen of twenty
+ * answers stay below, over all nodes; for a node whose own is known half as long again as that, if
+ * it is sooner. Silent comes after twice what is late for all. Only the endpoint that was asked can
+ * answer. Holds one slot per query under way, grows by doubling up to RPC_PENDING_MAX. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,6 +35,7 @@ struct rpc_query {
     bool late;
     uint16_t first, count; /* RPC_WALK_PUT: which records of the round it carries */
     uint64_t cursor;       /* RPC_WALK_PAGE: where it goes on; 0: from the beginning */
+    uint32_t usual_ms;     /* its own round trip; 0: not known */
     uint64_t sent_ms, due_ms;
 };
 
@@ -44,10 +45,11 @@ struct rpc {
     uint32_t scan;    /* where rpc_next_due goes on */
     uint64_t due_ms;  /* no query is due before; may be too early, never too late */
     uint32_t mean_us; /* smoothed round trip; 0: none measured */
-    uint32_t deviation_us;
+    uint32_t slow_us; /* nineteen of twenty are below: the 95th percentile, followed step by step */
+    bool fixed;       /* nothing is measured: RPC_LATE_FIXED_MS, for simulations */
 };
 
-void rpc_init(struct rpc *rpc);
+void rpc_init(struct rpc *rpc, bool fixed);
 void rpc_dispose(struct rpc *rpc);
 void rpc_trim(struct rpc *rpc); /* gives memory back when nothing is under way */
 
@@ -64,6 +66,7 @@ enum rpc_due { RPC_NOTHING_DUE, RPC_LATE, RPC_SILENT };
 
 /* The next query that became late (it stays) or silent (it is taken out). */
 enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *out);
+uint32_t rpc_usual_ms(const struct rpc *rpc); /* the mean round trip, or a guess */
 uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited for */
 
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);

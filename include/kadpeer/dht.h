@@ -31,6 +31,16 @@ enum record_kind {
     KIND_DROP = 6,         /* in somebody's mailbox, paid for with work */
 };
 
+/* What makes lookups quick. For simulations, which switch one off to measure what it brings. */
+enum dht_technique {
+    DHT_MEASURED_TIMEOUTS = 1 << 0, /* late and silent follow round trips; else fixed */
+    DHT_EAGER_START = 1 << 1,       /* twice alpha at first, alpha anew with each nearer news */
+    DHT_WIDE_BUCKETS = 1 << 2,      /* 128, 64, 32 contacts in the buckets far from us */
+    DHT_QUICK_FIRST = 1 << 3,       /* of like distance: quick ones, lately heard of */
+    DHT_EARLY_STORING = 1 << 4,     /* put to who is surely near before the walk ends */
+    DHT_TECHNIQUES = (1 << 5) - 1,
+};
+
 struct dht_config {
     struct rng rng;        /* seeded from the system's randomness, or from a seed in a simulation */
     uint8_t secret[16];    /* keys the tokens and the sampling; from the same source */
@@ -40,6 +50,8 @@ struct dht_config {
     uint32_t network_id;   /* 0: the default network */
     bool read_only;        /* asks, is never put into a table [BEP 43] */
     bool limit_local;      /* count loopback and private sources like public ones (tests) */
+    uint8_t without;       /* enum dht_technique: those switched off */
+    uint8_t paths;         /* disjoint paths of a get or a publishing; 0: the usual number */
     uint64_t unix_base_ms; /* Unix time in ms at monotonic time 0 */
     size_t store_bytes;    /* memory for all records of others; 0: STORE_BUDGET_BYTES */
     char version[DHT_VERSION_MAX + 1];

@@ -180,6 +180,8 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
                                 .family = net->config.family,
                                 .network_id = net->config.network_id,
                                 .read_only = node->read_only,
+                                .without = net->config.without,
+                                .paths = net->config.paths,
                                 .unix_base_ms = UNIX_BASE_MS,
                                 .version = "sim"};
     rng_init_seed(&config.rng, rng_u64(&net->rng));

@@ -28,6 +28,7 @@ struct net_config {
     uint32_t network_id;
     bool large; /* thousands of nodes: the last events of each are not kept, and its invariants are
                    looked at seldom */
+    uint8_t without, paths; /* as in struct dht_config */
 };
 
 struct net_packet {

@@ -313,16 +313,19 @@ static void old_heads_take_nobody_back(void **state)
     run_until_left(&scene);
 
     /* Three tenths of the replicas, none of them a member's node. */
-    size_t nearest[DHT_K], liars[DHT_K], count = 0;
-    size_t replicas = net_nearest(scene.net, &key, nearest, DHT_K);
-    for (size_t i = 0; i < replicas && count < DHT_K * 3 / 10; i++)
+    size_t nearest[70], liars[DHT_K], count = 0;
+    size_t nodes = net_nearest(scene.net, &key, nearest, 70), asker = nodes - 1;
+    for (size_t i = 0; i < DHT_K && count < DHT_K * 3 / 10; i++)
         if (nearest[i] > 0 && nearest[i] < 50)
             liars[count++] = nearest[i];
     assert_int_equal(count, DHT_K * 3 / 10);
+    while (nearest[asker] >= 50)
+        asker--; /* one who holds none itself */
     size_t seen = 0;
     for (unsigned minute = 0; minute < 15; minute++) {
         serve_old(&scene, liars, count, &key, &old);
-        size_t outcome = net_get(scene.net, 0, &key, KIND_ITEM, bytes_of(old.bytes, old.len));
+        size_t outcome =
+            net_get(scene.net, nearest[asker], &key, KIND_ITEM, bytes_of(old.bytes, old.len));
         net_run_for(scene.net, MINUTE);
         seen += net_outcome(scene.net, outcome)->found;
     }

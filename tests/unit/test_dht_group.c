@@ -360,7 +360,7 @@ static void later_nodes_are_asked_for_what_is_as_new_alone(void **state)
         spared += f->message.has_seq;
         answer_get(f, (uint8_t)(0x80 + f->to.addr[1]), &old);
     }
-    assert_true(spared >= DHT_K - 2 * LOOKUP_ALPHA);
+    assert_true(spared >= DHT_K - LOOKUP_PATHS * LOOKUP_PATH_ALPHA);
     const struct dht_event *done = next_event(f, DHT_EVENT_GET_DONE);
     assert_int_equal(done->answered, DHT_K);
     assert_int_equal(done->holding, 1);

@@ -22,14 +22,20 @@ static bool add(struct lookup *lookup, uint8_t n)
     return lookup_add(lookup, &id, &endpoint, 0);
 }
 
-static struct lookup lookup_with(uint8_t k, uint8_t alpha, const char *nodes)
+static struct lookup lookup_of(struct lookup_config config, const char *nodes)
 {
     struct lookup lookup;
     struct id target = id_of(0);
-    lookup_init(&lookup, &target, k, alpha);
+    lookup_init(&lookup, &target, &config);
     for (const char *n = nodes; *n != 0; n++)
         assert_true(add(&lookup, (uint8_t)*n));
     return lookup;
+}
+
+static struct lookup lookup_with(uint8_t k, uint8_t alpha, const char *nodes)
+{
+    struct lookup_config config = {.k = k, .alpha = alpha, .start = 2 * alpha, .paths = 1};
+    return lookup_of(config, nodes);
 }
 
 /* All it would ask now, as a string of the ids' first bytes. */
@@ -44,12 +50,23 @@ static const char *asked(struct lookup *lookup)
     return text;
 }
 
-static void answer(struct lookup *lookup, const char *nodes, bool improved)
+static void answer(struct lookup *lookup, const char *nodes)
 {
     for (const char *n = nodes; *n != 0; n++) {
         struct id id = id_of((uint8_t)*n);
-        lookup_answered(lookup, &id, improved);
+        lookup_answered(lookup, &id);
     }
+}
+
+static void answer_naming(struct lookup *lookup, char who, const char *named)
+{
+    struct id by = id_of((uint8_t)who);
+    for (const char *n = named; *n != 0; n++) {
+        struct id id = id_of((uint8_t)*n);
+        struct endpoint endpoint = endpoint_of((uint8_t)*n);
+        lookup_hear(lookup, &by, &id, &endpoint, 0);
+    }
+    lookup_answered(lookup, &by);
 }
 
 static void asks_the_nearest_first(void **state)
@@ -57,10 +74,10 @@ static void asks_the_nearest_first(void **state)
     (void)state;
     struct lookup lookup = lookup_with(4, 1, "dbace");
     assert_string_equal(asked(&lookup), "ab"); /* twice alpha until somebody answers */
-    answer(&lookup, "a", true);
+    answer_naming(&lookup, 'a', "A");
     assert_string_equal(asked(&lookup), "");
-    answer(&lookup, "b", true);
-    assert_string_equal(asked(&lookup), "c");
+    answer_naming(&lookup, 'b', "B");
+    assert_string_equal(asked(&lookup), "AB"); /* nobody nearer than A: all of them */
     lookup_dispose(&lookup);
 }
 
@@ -69,10 +86,8 @@ static void nearer_news_is_asked_before_older(void **state)
     (void)state;
     struct lookup lookup = lookup_with(4, 1, "mn");
     assert_string_equal(asked(&lookup), "mn");
-    add(&lookup, 'a');
-    add(&lookup, 'b');
-    answer(&lookup, "m", true);
-    answer(&lookup, "n", true);
+    answer_naming(&lookup, 'm', "bc");
+    answer_naming(&lookup, 'n', "a");
     assert_string_equal(asked(&lookup), "a");
     lookup_dispose(&lookup);
 }
@@ -82,7 +97,7 @@ static void asks_all_of_the_nearest_once_nobody_nearer_turns_up(void **state)
     (void)state;
     struct lookup lookup = lookup_with(6, 2, "abcdefgh");
     assert_string_equal(asked(&lookup), "abcd");
-    answer(&lookup, "ab", false);
+    answer(&lookup, "ab");
     assert_string_equal(asked(&lookup), "ef"); /* six is k: g and h are not needed */
     lookup_dispose(&lookup);
 }
@@ -95,12 +110,12 @@ static void late_node_gives_its_turn_to_another(void **state)
     struct id a = id_of('a');
     lookup_late(&lookup, &a);
     assert_string_equal(asked(&lookup), "c");
-    answer(&lookup, "bc", false);
+    answer(&lookup, "bc");
     assert_string_equal(asked(&lookup), "d"); /* stands in for the late one */
     assert_false(lookup_done(&lookup));
-    answer(&lookup, "d", false);
+    answer(&lookup, "d");
     assert_true(lookup_done(&lookup));
-    answer(&lookup, "a", false); /* in time to be among the nearest */
+    answer(&lookup, "a"); /* in time to be among the nearest */
     uint16_t result[3];
     assert_int_equal(lookup_result(&lookup, result, 3), 3);
     assert_int_equal(lookup.nodes[result[0]].id.bytes[0], 'a');
@@ -114,7 +129,7 @@ static void late_node_is_waited_for_while_nobody_stands_in(void **state)
     assert_string_equal(asked(&lookup), "ab");
     struct id a = id_of('a');
     lookup_late(&lookup, &a);
-    answer(&lookup, "b", false);
+    answer(&lookup, "b");
     assert_false(lookup_done(&lookup));
     lookup_failed(&lookup, &a);
     assert_true(lookup_done(&lookup));
@@ -128,9 +143,9 @@ static void node_under_another_name_goes_to_its_place(void **state)
     assert_string_equal(asked(&lookup), "abc");
     struct id a = id_of('a'), b = id_of('b'), x = id_of('x');
     assert_true(lookup_renamed(&lookup, &a, &x));
-    lookup_answered(&lookup, &x, false);
+    lookup_answered(&lookup, &x);
     assert_false(lookup_renamed(&lookup, &b, &x)); /* two who say they are one */
-    answer(&lookup, "c", false);
+    answer(&lookup, "c");
     assert_true(lookup_done(&lookup));
     uint16_t result[3];
     assert_int_equal(lookup_result(&lookup, result, 3), 2);
@@ -148,7 +163,7 @@ static void failed_node_makes_room_among_the_nearest(void **state)
     lookup_failed(&lookup, &a);
     assert_string_equal(asked(&lookup), "c");
     assert_false(add(&lookup, 'a')); /* not asked again when somebody names it */
-    answer(&lookup, "bc", false);
+    answer(&lookup, "bc");
     assert_true(lookup_done(&lookup));
     uint16_t result[4];
     assert_int_equal(lookup_result(&lookup, result, 4), 2);
@@ -161,13 +176,11 @@ static void nobody_farther_is_waited_for(void **state)
     (void)state;
     struct lookup lookup = lookup_with(2, 2, "xyz");
     assert_string_equal(asked(&lookup), "xy");
-    add(&lookup, 'a');
-    add(&lookup, 'b');
-    answer(&lookup, "x", true);
+    answer_naming(&lookup, 'x', "ab");
     assert_string_equal(asked(&lookup), "a");
-    answer(&lookup, "a", true);
+    answer(&lookup, "a");
     assert_string_equal(asked(&lookup), "b");
-    answer(&lookup, "b", true);
+    answer(&lookup, "b");
     assert_true(lookup_done(&lookup)); /* y is under way */
     lookup_dispose(&lookup);
 }
@@ -188,11 +201,11 @@ static void answers_nobody_waits_for_change_nothing(void **state)
 {
     (void)state;
     struct lookup lookup = lookup_with(2, 2, "ab");
-    answer(&lookup, "az", false);
+    answer(&lookup, "az");
     assert_int_equal(lookup.answered, 0);
     assert_string_equal(asked(&lookup), "ab");
-    answer(&lookup, "a", false);
-    answer(&lookup, "a", false);
+    answer(&lookup, "a");
+    answer(&lookup, "a");
     assert_int_equal(lookup.answered, 1);
     assert_true(lookup_valid(&lookup));
     lookup_dispose(&lookup);
@@ -216,7 +229,7 @@ static void ids_that_do_not_fit_wait_while_enough_fit(void **state)
     struct id liar = id_of('a');
     assert_true(lookup_add(&lookup, &liar, &public, 0));
     assert_string_equal(asked(&lookup), "xy");
-    answer(&lookup, "xy", false);
+    answer(&lookup, "xy");
     assert_true(lookup_done(&lookup));
 
     struct lookup small = lookup_with(2, 4, "x");
@@ -231,7 +244,8 @@ static void full_list_gives_up_the_farthest(void **state)
     (void)state;
     struct lookup lookup;
     struct id target = id_of(0);
-    lookup_init(&lookup, &target, 20, 4);
+    lookup_init(&lookup, &target,
+                &(struct lookup_config){.k = 20, .alpha = 4, .start = 8, .paths = 1});
     for (unsigned n = 250; n > 250 - LOOKUP_NODES_MAX; n--)
         assert_true(add(&lookup, (uint8_t)n));
     assert_false(add(&lookup, 251));
@@ -239,6 +253,132 @@ static void full_list_gives_up_the_farthest(void **state)
     assert_int_equal(lookup.count, LOOKUP_NODES_MAX);
     assert_int_equal(lookup.nodes[0].id.bytes[0], 1);
     assert_int_equal(lookup.nodes[LOOKUP_NODES_MAX - 1].id.bytes[0], 249);
+    assert_true(lookup_valid(&lookup));
+    lookup_dispose(&lookup);
+}
+
+static void eager_lookup_follows_nearer_news_at_once(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 4, .alpha = 2, .start = 4, .paths = 1, .eager = true};
+    struct lookup lookup = lookup_of(config, "mnop");
+    assert_string_equal(asked(&lookup), "mnop");
+    answer_naming(&lookup, 'm', "abcd"); /* three are under way, none of them near any more */
+    assert_string_equal(asked(&lookup), "ab");
+    lookup_dispose(&lookup);
+}
+
+static void quick_node_makes_up_for_some_bits(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 3, .alpha = 1, .start = 1, .paths = 1};
+    struct lookup lookup = lookup_of(config, "");
+    const struct {
+        uint8_t id, cost_ms;
+    } nodes[] = {{0x02, 150}, {0x04, 40}, {0x40, 30}}; /* 6, 5 and 1 bits with the target */
+    for (size_t i = 0; i < 3; i++) {
+        struct id id = id_of(nodes[i].id);
+        struct endpoint endpoint = endpoint_of(nodes[i].id);
+        assert_true(lookup_add(&lookup, &id, &endpoint, nodes[i].cost_ms));
+    }
+    assert_string_equal(asked(&lookup), "\x04");
+    lookup_dispose(&lookup);
+}
+
+static void patient_lookup_waits_for_who_is_late_and_near(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 2, .alpha = 2, .start = 3, .paths = 1, .patient = true};
+    struct lookup lookup = lookup_of(config, "abcd");
+    assert_string_equal(asked(&lookup), "ab");
+    struct id a = id_of('a');
+    lookup_late(&lookup, &a);
+    assert_string_equal(asked(&lookup), "c");
+    answer(&lookup, "bc");
+    assert_false(lookup_done(&lookup)); /* a is nearer than both */
+    lookup_failed(&lookup, &a);
+    assert_true(lookup_done(&lookup));
+    lookup_dispose(&lookup);
+}
+
+static void liar_leads_one_path_astray(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 4, .alpha = 1, .start = 1, .paths = 2};
+    struct lookup lookup = lookup_of(config, "xy");
+    assert_string_equal(asked(&lookup), "xy");
+    answer_naming(&lookup, 'x', "\x01\x02\x03\x04\x05"); /* nearer than anybody true */
+    answer_naming(&lookup, 'y', "ab");
+    assert_string_equal(asked(&lookup), "\x01"
+                                        "a"); /* though five nearer ones are known */
+    answer_naming(&lookup, '\x01', "\x06\x07");
+    answer_naming(&lookup, 'a', "b");
+    assert_string_equal(asked(&lookup), "\x02"
+                                        "b"
+                                        "\x03\x04"); /* nobody else: the nearest of all */
+    answer(&lookup, "\x02");
+    assert_false(lookup_done(&lookup));
+    answer(&lookup, "b");
+    answer(&lookup, "\x03\x04");
+    assert_true(lookup_done(&lookup));
+    lookup_dispose(&lookup);
+}
+
+static void paths_share_what_both_heard_of(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 2, .alpha = 1, .start = 1, .paths = 2};
+    struct lookup lookup = lookup_of(config, "xy");
+    assert_string_equal(asked(&lookup), "xy");
+    answer_naming(&lookup, 'x', "ab");
+    answer_naming(&lookup, 'y', "ab");
+    assert_string_equal(asked(&lookup), "ab"); /* each once: the nearest for the first path */
+    answer(&lookup, "ab");
+    assert_true(lookup_done(&lookup));
+    assert_int_equal(lookup.asked, 4);
+    lookup_dispose(&lookup);
+}
+
+/* One path is told of more nodes, all nearer, than the list holds. */
+static void flood_of_nodes_leaves_other_paths_theirs(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 4, .alpha = 1, .start = 1, .paths = 2};
+    struct lookup lookup = lookup_of(config, "xy");
+    assert_string_equal(asked(&lookup), "xy");
+    answer_naming(&lookup, 'y', "abcd");
+    struct id liar = id_of('x');
+    for (unsigned n = 0; n < 2 * LOOKUP_NODES_MAX; n++) {
+        struct id id = {.bytes = {0, (uint8_t)(n >> 8), (uint8_t)n, 1}};
+        struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10, 1}, .port = 1};
+        write_u16(endpoint.addr + 2, (uint16_t)n);
+        lookup_hear(&lookup, &liar, &id, &endpoint, 0);
+        assert_true(lookup_valid(&lookup));
+    }
+    assert_int_equal(lookup.count, LOOKUP_NODES_MAX);
+    for (const char *n = "abcdy"; *n != 0; n++) {
+        struct id id = id_of((uint8_t)*n);
+        assert_non_null(lookup_find(&lookup, &id));
+    }
+    lookup_dispose(&lookup);
+}
+
+static void endless_naming_of_nearer_nodes_ends(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 4, .alpha = 2, .start = 2, .paths = 1};
+    struct lookup lookup = lookup_of(config, "x");
+    uint16_t distance = UINT16_MAX / 2;
+    for (const struct lookup_node *node; (node = lookup_next(&lookup)) != NULL; distance--) {
+        struct id by = node->id, id = {0};
+        struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10, 1}, .port = 1};
+        write_u16(id.bytes, distance);
+        write_u16(endpoint.addr + 2, distance);
+        assert_true(lookup_hear(&lookup, &by, &id, &endpoint, 0));
+        lookup_answered(&lookup, &by);
+    }
+    assert_true(lookup_done(&lookup));
+    assert_int_equal(lookup.asked, LOOKUP_ASKED_MAX);
     assert_true(lookup_valid(&lookup));
     lookup_dispose(&lookup);
 }
@@ -255,9 +395,8 @@ struct world {
 
 /* What node `who` would answer: the 8 nearest of a random half that it happens to know, among
  * them its own neighbours. */
-static bool tell(struct world *world, struct lookup *lookup, unsigned hops)
+static void tell(struct world *world, struct lookup *lookup, const struct id *who)
 {
-    struct id before = lookup->nodes[0].id;
     for (int told = 0; told < 8; told++) {
         size_t best = rng_below(&world->rng, NODES);
         for (int draw = 0; draw < 60; draw++) {
@@ -267,9 +406,8 @@ static bool tell(struct world *world, struct lookup *lookup, unsigned hops)
         }
         struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10}, .port = 1};
         write_u16(endpoint.addr + 2, (uint16_t)best);
-        lookup_add(lookup, &world->ids[best], &endpoint, hops);
+        lookup_hear(lookup, who, &world->ids[best], &endpoint, 0);
     }
-    return !id_equal(&before, &lookup->nodes[0].id);
 }
 
 static size_t world_index(const struct lookup_node *node)
@@ -288,10 +426,11 @@ static void run_lookup(struct world *world, struct lookup *lookup)
         size_t at = rng_below(&world->rng, count);
         const struct id *id = &world->ids[waiting[at]];
         struct lookup_node *node = lookup_find(lookup, id);
-        assert_non_null(node);
-        if (!world->dead[waiting[at]]) {
-            bool improved = tell(world, lookup, node->hops + 1u);
-            lookup_answered(lookup, id, improved);
+        if (node == NULL) {
+            assert_int_equal(lookup->count, LOOKUP_NODES_MAX); /* given up for nearer ones */
+        } else if (!world->dead[waiting[at]]) {
+            tell(world, lookup, id);
+            lookup_answered(lookup, id);
         } else if (node->state == LOOKUP_ASKED) {
             lookup_late(lookup, id);
             continue;
@@ -316,7 +455,13 @@ static void every_lookup_ends_with_its_nearest_answered(void **state)
         struct lookup lookup;
         struct id target;
         rng_fill(&world.rng, target.bytes, ID_BYTES);
-        lookup_init(&lookup, &target, DHT_K, 4);
+        struct lookup_config config = {.k = DHT_K,
+                                       .alpha = 4,
+                                       .start = 8,
+                                       .paths = (uint8_t)(1 + round % LOOKUP_PATHS_MAX),
+                                       .eager = round / 8 % 2 == 1,
+                                       .patient = round / 16 % 2 == 1};
+        lookup_init(&lookup, &target, &config);
         for (uint16_t i = 0; i < 10; i++) {
             struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10}, .port = 1};
             write_u16(endpoint.addr + 2, i);
@@ -351,6 +496,13 @@ int main(void)
         cmocka_unit_test(one_endpoint_is_asked_once),
         cmocka_unit_test(ids_that_do_not_fit_wait_while_enough_fit),
         cmocka_unit_test(full_list_gives_up_the_farthest),
+        cmocka_unit_test(eager_lookup_follows_nearer_news_at_once),
+        cmocka_unit_test(quick_node_makes_up_for_some_bits),
+        cmocka_unit_test(patient_lookup_waits_for_who_is_late_and_near),
+        cmocka_unit_test(liar_leads_one_path_astray),
+        cmocka_unit_test(paths_share_what_both_heard_of),
+        cmocka_unit_test(flood_of_nodes_leaves_other_paths_theirs),
+        cmocka_unit_test(endless_naming_of_nearer_nodes_ends),
         cmocka_unit_test(every_lookup_ends_with_its_nearest_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

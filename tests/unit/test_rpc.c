@@ -15,7 +15,7 @@ struct fixture {
 
 static void set_up(struct fixture *f)
 {
-    rpc_init(&f->rpc);
+    rpc_init(&f->rpc, false);
     rng_init_seed(&f->rng, 1);
 }
 
@@ -75,9 +75,9 @@ static void late_comes_before_silent_even_after_a_long_sleep(void **state)
     rpc_dispose(&f.rpc);
 }
 
-static uint64_t late_after_ms(struct fixture *f, uint64_t now_ms)
+static uint64_t late_after_ms(struct fixture *f, uint32_t usual_ms, uint64_t now_ms)
 {
-    struct rpc_query query = {.to = endpoint_of(9)}, taken;
+    struct rpc_query query = {.to = endpoint_of(9), .usual_ms = usual_ms}, taken;
     const struct rpc_query *added = rpc_add(&f->rpc, &query, &f->rng, now_ms);
     uint64_t after_ms = added->due_ms - now_ms;
     rpc_take(&f->rpc, added->txid, &query.to, now_ms + 2, &taken);
@@ -92,21 +92,40 @@ static void patience_follows_the_round_trips(void **state)
     struct rpc_query query;
     struct endpoint to = endpoint_of(1);
     uint64_t now_ms = 0;
-    for (int i = 0; i < 50; i++, now_ms += 1000) {
+    for (int i = 0; i < 2000; i++, now_ms += 1000) {
         uint32_t txid = ask(&f, 1, now_ms);
         rpc_take(&f.rpc, txid, &to, now_ms + 2, &query);
     }
-    assert_int_equal(late_after_ms(&f, now_ms), RPC_LATE_MIN_MS);
-    for (int i = 0; i < 50; i++, now_ms += 1000) {
+    assert_int_equal(late_after_ms(&f, 0, now_ms), RPC_LATE_MIN_MS);
+    /* Of twenty answers one takes 900 ms, the others up to 400: it is beyond those. */
+    for (int i = 0; i < 4000; i++, now_ms += 2000) {
         uint32_t txid = ask(&f, 1, now_ms);
-        rpc_take(&f.rpc, txid, &to, now_ms + (i % 2 == 0 ? 200 : 400), &query);
+        uint64_t trip_ms = i % 25 == 0 ? 900 : 200 + rng_below(&f.rng, 200);
+        while (rpc_next_due(&f.rpc, now_ms + trip_ms - 1, &query) == RPC_LATE) {
+        }
+        rpc_take(&f.rpc, txid, &to, now_ms + trip_ms, &query);
     }
-    assert_in_range(late_after_ms(&f, now_ms), 500, 900);
-    for (int i = 0; i < 100; i++, now_ms += 2000) {
+    assert_in_range(late_after_ms(&f, 0, now_ms), 350, 500);
+    for (int i = 0; i < 500; i++, now_ms += 2000) {
         uint32_t txid = ask(&f, 1, now_ms);
         rpc_take(&f.rpc, txid, &to, now_ms + 1900, &query);
     }
-    assert_int_equal(late_after_ms(&f, now_ms), RPC_LATE_MAX_MS);
+    assert_int_equal(late_after_ms(&f, 0, now_ms), RPC_LATE_MAX_MS);
+    rpc_dispose(&f.rpc);
+}
+
+static void node_that_is_quick_is_late_sooner(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    struct rpc_query query;
+    struct endpoint to = endpoint_of(1);
+    for (int i = 0; i < 50; i++)
+        rpc_take(&f.rpc, ask(&f, 1, 0), &to, 200, &query);
+    assert_int_equal(late_after_ms(&f, 100, 0), 150 + RPC_LATE_SLACK_MS);
+    assert_int_equal(late_after_ms(&f, 1, 0), RPC_LATE_MIN_MS);
+    assert_in_range(late_after_ms(&f, 1000, 0), 200, 600); /* no later than anybody */
     rpc_dispose(&f.rpc);
 }
 
@@ -128,7 +147,7 @@ static void every_query_ends_once(void **state)
 {
     (void)state;
     struct fixture f;
-    rpc_init(&f.rpc);
+    rpc_init(&f.rpc, false);
     rng_init_seed(&f.rng, test_seed(1));
     enum { QUERIES = 3000 };
     static uint32_t txids[QUERIES];
@@ -160,6 +179,7 @@ int main(void)
         cmocka_unit_test(late_comes_before_silent),
         cmocka_unit_test(late_comes_before_silent_even_after_a_long_sleep),
         cmocka_unit_test(patience_follows_the_round_trips),
+        cmocka_unit_test(node_that_is_quick_is_late_sooner),
         cmocka_unit_test(queries_under_way_are_bounded),
         cmocka_unit_test(every_query_ends_once),
     };
