@@ -16,9 +16,9 @@ static double share_looked_through(const struct lookup *lookup)
 {
     uint16_t nearest[DENSITY_WIDE_MAX];
     double share = 0;
-    if (lookup_result(lookup, nearest, lookup->k) < lookup->k)
+    if (lookup_result(lookup, nearest, lookup->config.k) < lookup->config.k)
         return 0;
-    for (size_t i = 0; i < lookup->k;
+    for (size_t i = 0; i < lookup->config.k;
          i++) { /* those whose ids do not fit come last, if not farthest */
         double distance = density_share(&lookup->target, &lookup->nodes[nearest[i]].id);
         share = distance > share ? distance : share;
@@ -31,14 +31,14 @@ bool dht_crowd_widens(struct dht *dht, struct walk *walk)
     struct lookup *lookup = &walk->lookup;
     bool may = walk->purpose == WALK_GET || walk->purpose == WALK_PUBLISH;
     double share = may ? share_looked_through(lookup) : 0;
-    if (share == 0 || lookup->k >= DENSITY_WIDE_MAX)
+    if (share == 0 || lookup->config.k >= DENSITY_WIDE_MAX)
         return false;
     double nodes = nodes_there_seem_to_be(dht);
-    bool wide = lookup->k > DHT_K;
+    bool wide = lookup->config.k > DHT_K;
     if (wide ? density_is_wide_enough(nodes, share) : !density_is_crowded(nodes, DHT_K, share))
         return false;
     dht->counted.crowded_keys += !wide;
-    lookup->k += DHT_K;
+    lookup->config.k += DHT_K;
     return true;
 }
 
@@ -46,7 +46,7 @@ bool dht_crowd_widens(struct dht *dht, struct walk *walk)
  * those who came with us have joined. */
 void dht_crowd_note(struct dht *dht, const struct walk *walk)
 {
-    if (walk->purpose == WALK_SELF || walk->lookup.k != DHT_K)
+    if (walk->purpose == WALK_SELF || walk->lookup.config.k != DHT_K)
         return;
     double share = share_looked_through(&walk->lookup);
     if (share > 0 && !density_is_crowded(nodes_there_seem_to_be(dht), DHT_K, share))

@@ -365,7 +365,7 @@ void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
 {
     uint16_t nearest[DENSITY_WIDE_MAX];
     const struct lookup *lookup = &walk->lookup;
-    size_t count = lookup_result(lookup, nearest, lookup->k);
+    size_t count = lookup_result(lookup, nearest, lookup->config.k);
     choose_targets(dht, walk, nearest, count);
     if (walk->target_count > 0 && walk->purpose == WALK_PUBLISH) {
         const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;

@@ -87,9 +87,9 @@ static bool holds(const struct walk *walk, uint64_t held)
 static size_t nearest_others(const struct dht *dht, const struct walk *walk,
                              uint16_t nearest[DENSITY_WIDE_MAX], bool *ourselves)
 {
-    size_t count = lookup_result(&walk->lookup, nearest, walk->lookup.k);
+    size_t count = lookup_result(&walk->lookup, nearest, walk->lookup.config.k);
     *ourselves = dht_walk_is_among(dht, &walk->lookup, nearest, count);
-    return *ourselves && count == walk->lookup.k ? count - 1 : count;
+    return *ourselves && count == walk->lookup.config.k ? count - 1 : count;
 }
 
 struct holders dht_repair_count(const struct dht *dht, const struct walk *walk)
@@ -146,7 +146,7 @@ static void mend_others(struct dht *dht, const struct walk *walk, const uint16_t
     struct walk *repair = dht_walk_new(dht, WALK_REPAIR, &walk->lookup.target, walk->kind);
     if (repair == NULL)
         return;
-    repair->lookup.k = walk->lookup.k;
+    repair->lookup.config.k = walk->lookup.config.k;
     for (size_t i = 0; i < count; i++)
         add_target(repair, &walk->lookup.nodes[targets[i]]);
     dht_publish_carry(dht, repair, &walk->lookup.target, walk->kind, newest_value(walk), 0);

@@ -231,8 +231,9 @@ bool dht_walk_is_among(const struct dht *dht, const struct lookup *lookup, const
                        size_t count)
 {
     return !dht->config.read_only &&
-           (count < lookup->k || id_distance_compare(&lookup->target, &dht->id,
-                                                     &lookup->nodes[nearest[count - 1]].id) < 0);
+           (count < lookup->config.k ||
+            id_distance_compare(&lookup->target, &dht->id, &lookup->nodes[nearest[count - 1]].id) <
+                0);
 }
 
 static void found(struct dht *dht, const struct walk *walk)
