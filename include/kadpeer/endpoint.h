@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kadpeer/bytes.h"
 
@@ -18,9 +19,18 @@ struct endpoint {
     uint8_t family;   /* enum endpoint_family */
 };
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
-bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b); /* ports aside */
-size_t endpoint_address_size(const struct endpoint *endpoint);                  /* 4, 16 or 0 */
+/* Ports aside. */
+static inline bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->family == b->family && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
+}
+
+static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && endpoint_same_address(a, b);
+}
+
+size_t endpoint_address_size(const struct endpoint *endpoint); /* 4, 16 or 0 */
 
 /* Compact form: address then port, 6 or 18 bytes [BEP 5, 32]. Returns its length, 0 for none. */
 size_t endpoint_to_compact(const struct endpoint *endpoint, uint8_t out[ENDPOINT_COMPACT_MAX]);

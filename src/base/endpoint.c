@@ -5,16 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && endpoint_same_address(a, b);
-}
-
-bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->family == b->family && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
-}
-
 size_t endpoint_address_size(const struct endpoint *endpoint)
 {
     if (endpoint->family == ENDPOINT_IPV4)

@@ -33,8 +33,11 @@ static void add_endpoint(struct buffer lists[2], const struct endpoint *endpoint
     buffer_add(&lists[endpoint->family == ENDPOINT_IPV6], compact, len);
 }
 
-static bool is_told(const struct pex_memory *memory, const struct endpoint *endpoint)
+/* `near`: where it was the last time, unless others came and went. */
+static bool is_told(const struct pex_memory *memory, const struct endpoint *endpoint, size_t near)
 {
+    if (near < memory->count && endpoint_equal(&memory->told[near], endpoint))
+        return true;
     for (size_t i = 0; i < memory->count; i++)
         if (endpoint_equal(&memory->told[i], endpoint))
             return true;
@@ -42,8 +45,10 @@ static bool is_told(const struct pex_memory *memory, const struct endpoint *endp
 }
 
 static bool is_contact(const struct pex_contact contacts[], size_t count,
-                       const struct endpoint *endpoint)
+                       const struct endpoint *endpoint, size_t near)
 {
+    if (near < count && endpoint_equal(&contacts[near].endpoint, endpoint))
+        return true;
     for (size_t i = 0; i < count; i++)
         if (endpoint_equal(&contacts[i].endpoint, endpoint))
             return true;
@@ -69,7 +74,7 @@ static size_t drop_gone(struct pex_memory *memory, const struct pex_contact cont
 {
     size_t dropped = 0;
     for (size_t i = 0; i < memory->count && dropped < PEX_ADDED_MAX;) {
-        if (is_contact(contacts, count, &memory->told[i])) {
+        if (is_contact(contacts, count, &memory->told[i], i)) {
             i++;
             continue;
         }
@@ -86,7 +91,7 @@ static size_t add_new(struct pex_memory *memory, const struct pex_contact contac
     size_t most = memory->begun ? PEX_ADDED_MAX : PEX_FIRST_ADDED_MAX, added = 0;
     for (size_t i = 0; i < count && added < most; i++) {
         const struct endpoint *endpoint = &contacts[i].endpoint;
-        if (is_told(memory, endpoint) || !remember(memory, endpoint))
+        if (is_told(memory, endpoint, i) || !remember(memory, endpoint))
             continue;
         add_endpoint(lists->added, endpoint);
         buffer_add_byte(&lists->flags[endpoint->family == ENDPOINT_IPV6], contacts[i].flags);

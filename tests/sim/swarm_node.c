@@ -79,6 +79,8 @@ static void close_end(struct swarm_sim *sim, struct flow *flow, enum peer_outcom
     flow->peer = 0;
     node->flows[peer & 0xff] = NULL;
     node->connections--;
+    if (flow->claimed && transfer_bytes_from(node->transfer, peer) > 0)
+        peer_list_worked(node->list, &sim->nodes[flow->to]->endpoint);
     if (flow->claimed)
         peer_list_ended(node->list, &sim->nodes[flow->to]->endpoint, outcome, swarm_now_ms(sim));
     transfer_remove_peer(node->transfer, peer, swarm_now_ms(sim));
@@ -397,8 +399,6 @@ void swarm_node_arrived(struct swarm_sim *sim, struct flow *flow, const struct p
         fill(sim, space, len, at, packet->is_bad);
         transfer_received(node->transfer, peer, len, now_ms);
     }
-    if (peer != 0)
-        peer_list_worked(node->list, &sim->nodes[flow->from]->endpoint);
     pump(sim, node);
 }
 

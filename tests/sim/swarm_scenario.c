@@ -231,7 +231,7 @@ struct scenario_outcome scenario_run(const struct scenario *given,
 {
     struct scenario_outcome outcome = {.scenario = filled_in(given)};
     struct swarm_sim *sim = build(&outcome.scenario);
-    for (uint64_t until_ms = 1000; !swarm_sim_is_over(sim); until_ms += 1000) {
+    for (uint64_t until_ms = 10000; !swarm_sim_is_over(sim); until_ms += 10000) {
         swarm_sim_run(sim, until_ms);
         if (progress != NULL) {
             struct swarm_result result = swarm_sim_result(sim);
