@@ -92,16 +92,20 @@
 
 /* ---- serving ---- */
 
-#define UPLOAD_SLOTS_DEFAULT 14           /* on a LAN a small group is served all at once */
-#define CHOKER_ROUND_MS      10000        /* [BEP 3]; some clients drop who flips faster */
-#define OPTIMISTIC_MS        30000        /* [BEP 3] */
-#define NEWCOMER_MS          60000        /* is three times as likely to be the optimistic one */
-#define SEED_TURN_MS         30000        /* served by a seed for at least that long */
-#define BACKLOG_BYTES        (1u << 20)   /* blocks waiting in the owner's queue … */
-#define BACKLOG_MAX_BYTES    (4u << 20)   /* … or 10 ms of the upload rate, up to this */
-#define UNREAD_MS            10000        /* not a byte of the backlog taken: no slot */
-#define UNREAD_FATAL_MS      30000        /* closed: what waits for it takes up memory */
-#define METADATA_OUT_BYTES   (256u << 10) /* metadata waiting to be sent; more is rejected */
+#define SLOTS_MIN          8            /* served at a time on a slow link … */
+#define SLOTS_MAX          14           /* … and on a fast one: a small group on a LAN at once */
+#define SLOT_WORTH_BPS     (512u << 10) /* to each of them at least, when there are more */
+#define SLOTS_GROW_SECONDS 4            /* longer than rate_recent_bps remembers */
+#define SLOTS_REST_ROUNDS  6            /* of the choker, before one more or less is tried */
+#define CHOKER_ROUND_MS    10000        /* [BEP 3]; some clients drop who flips faster */
+#define OPTIMISTIC_MS      30000        /* [BEP 3] */
+#define NEWCOMER_MS        60000        /* is three times as likely to be the optimistic one */
+#define SEED_TURN_MS       30000        /* served by a seed for at least that long */
+#define BACKLOG_BYTES      (1u << 20)   /* blocks waiting in the owner's queue … */
+#define BACKLOG_MAX_BYTES  (4u << 20)   /* … or 10 ms of the upload rate, up to this */
+#define UNREAD_MS          10000        /* not a byte of the backlog taken: no slot */
+#define UNREAD_FATAL_MS    30000        /* closed: what waits for it takes up memory */
+#define METADATA_OUT_BYTES (256u << 10) /* metadata waiting to be sent; more is rejected */
 
 /* ---- limiter ---- */
 

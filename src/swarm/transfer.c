@@ -79,9 +79,8 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
     transfer->config.client[sizeof transfer->config.client - 1] = '\0';
     if (config->memory_bytes == 0)
         transfer->config.memory_bytes = MEMORY_DEFAULT_BYTES;
-    if (config->upload_slots == 0)
-        transfer->config.upload_slots = UPLOAD_SLOTS_DEFAULT;
-    transfer->choker.slots = transfer->config.upload_slots;
+    upload_slots_init(&transfer->slots, config->slot_bps > 0 ? config->slot_bps : SLOT_WORTH_BPS);
+    transfer->choker.slots = limits_most_slots(transfer);
     limiter_init(&transfer->down_limiter, NULL, now_ms);
     limiter_init(&transfer->up_limiter, NULL, now_ms);
     transfer->rng = config->rng;

@@ -50,7 +50,8 @@ struct transfer_config {
     struct rng rng;
     uint16_t listen_port; /* told to peers in the extension handshake; 0: none */
     char client[32];      /* "kadpeer/0.1.0" */
-    size_t upload_slots;  /* 0: the default of params.h */
+    size_t upload_slots;  /* 0: by what goes out, as params.h says */
+    uint64_t slot_bps;    /* a slot ought to give so much, then; 0: the default of params.h */
     size_t memory_bytes;  /* most bytes of piece buffers at a time; 0: the default */
     uint64_t *offences;   /* TRANSFER_OFFENCES counts, the owner's, added to; NULL: not counted */
     bool random_order;    /* new pieces at random instead of the rarest first: for comparison */

@@ -90,15 +90,22 @@ bool limits_held(const struct transfer *transfer, const struct peer *peer)
     return peer->held || (peer->held_ms > 0 && transfer->now_ms < peer->held_ms + HELD_MS);
 }
 
+size_t limits_most_slots(const struct transfer *transfer)
+{
+    size_t configured = transfer->config.upload_slots;
+    return configured > 0 ? configured : transfer->slots.count;
+}
+
 /* With somebody to serve who is not limited, a low limit is no reason to serve few. */
 size_t limits_slots(const struct transfer *transfer)
 {
     uint64_t rate = limiter_rate(&transfer->up_limiter), slots = rate / SLOT_BPS;
-    if (slots >= transfer->config.upload_slots)
-        return transfer->config.upload_slots;
+    size_t most = limits_most_slots(transfer);
+    if (slots >= most)
+        return most;
     FOR_EACH_PEER (transfer, i, peer)
         if (peer->they_want && peer->up_limit.limiter == NULL)
-            return transfer->config.upload_slots;
+            return most;
     return slots > 2 ? (size_t)slots : 2; /* one of them is the optimistic one */
 }
 

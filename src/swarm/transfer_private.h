@@ -13,6 +13,7 @@
 #include "swarm/pieces.h"
 #include "swarm/rate.h"
 #include "swarm/transfer.h"
+#include "swarm/upload_slots.h"
 
 enum { PEER_SLOTS = PEERS_MAX + PEERS_CLOSING_MAX }; /* below 256: a handle's low byte */
 
@@ -54,8 +55,10 @@ struct transfer {
     bool limits_local; /* hold for local peers, too */
 
     struct choker choker;
-    uint64_t round_ms; /* of the choker, last */
-    uint64_t tick_ms;  /* last */
+    struct upload_slots slots;
+    uint64_t round_bytes_up; /* bytes_up at the choker's last round */
+    uint64_t round_ms;       /* of the choker, last */
+    uint64_t tick_ms;        /* last */
 
     struct transfer_action *actions; /* a ring */
     size_t action_head, action_count, action_cap;
@@ -179,6 +182,7 @@ const char *serve_request(struct transfer *transfer, struct peer *peer,
 void serve_cancel(struct transfer *transfer, struct peer *peer, const struct wire_message *message);
 void serve_round(struct transfer *transfer);
 void serve_admit(struct transfer *transfer);
+void serve_more(struct transfer *transfer); /* if the link turns out to be fast enough */
 void serve_nobody(struct transfer *transfer);
 void serve_grant_fast(struct transfer *transfer, struct peer *peer);
 void serve_piece_lost(struct transfer *transfer, uint32_t piece);
@@ -193,6 +197,7 @@ size_t limits_receive(struct transfer *transfer, struct peer *peer, size_t len);
 bool limits_send(struct transfer *transfer, struct peer *peer, uint32_t len);
 /* We hold it back, or did just now: that nothing came from it is no fault of its. */
 bool limits_held(const struct transfer *transfer, const struct peer *peer);
+size_t limits_most_slots(const struct transfer *transfer);
 /* Peers to serve at a time, so that each gets enough to stay. */
 size_t limits_slots(const struct transfer *transfer);
 uint64_t limits_deadline(const struct transfer *transfer);

@@ -98,12 +98,24 @@ static void apply(struct transfer *transfer, const struct ballot *ballot)
             unchoke(transfer, ballot->peers[i]);
 }
 
+/* Whether somebody interested has no slot. */
+static bool somebody_waits(const struct ballot *ballot)
+{
+    for (size_t i = 0; i < ballot->count; i++)
+        if (ballot->values[i].interested && !ballot->values[i].unchoked)
+            return true;
+    return false;
+}
+
 void serve_round(struct transfer *transfer)
 {
     if (!transfer->serve || transfer->metainfo == NULL)
         return;
     struct ballot ballot;
     collect(transfer, &ballot);
+    upload_slots_round(&transfer->slots, transfer->bytes_up - transfer->round_bytes_up,
+                       somebody_waits(&ballot));
+    transfer->round_bytes_up = transfer->bytes_up;
     transfer->choker.seeding = transfer->needed.set == 0;
     transfer->choker.slots = limits_slots(transfer);
     choker_round(&transfer->choker, ballot.values, ballot.count, &transfer->rng, transfer->now_ms,
@@ -121,6 +133,12 @@ void serve_admit(struct transfer *transfer)
     transfer->choker.slots = limits_slots(transfer);
     choker_admit(&transfer->choker, ballot.values, ballot.count, ballot.unchoke);
     apply(transfer, &ballot);
+}
+
+void serve_more(struct transfer *transfer)
+{
+    if (upload_slots_grow(&transfer->slots, rate_recent_bps(&transfer->up, transfer->now_ms)))
+        serve_admit(transfer);
 }
 
 void serve_nobody(struct transfer *transfer)

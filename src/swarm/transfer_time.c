@@ -71,7 +71,7 @@ static bool first_exchange_is_near(const struct transfer *transfer, const struct
 static bool is_busy(const struct transfer *transfer)
 {
     FOR_EACH_PEER (transfer, i, peer)
-        if (peer->requests.count > 0 || peer->both_seeds_ms != 0 ||
+        if (peer->requests.count > 0 || peer->uploads.count > 0 || peer->both_seeds_ms != 0 ||
             peer->paused_until_ms > transfer->tick_ms || first_exchange_is_near(transfer, peer))
             return true;
     return transfer->metadata != NULL && !metadata_is_complete(transfer->metadata);
@@ -112,6 +112,7 @@ static void tick(struct transfer *transfer)
         serve_round(transfer);
         holdings_drop_interest(transfer);
     }
+    serve_more(transfer);
     if (transfer->metadata != NULL)
         watch_metadata(transfer);
     transfer->refill_due = true;

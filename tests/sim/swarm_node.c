@@ -435,6 +435,7 @@ void swarm_node_join(struct swarm_sim *sim, struct swarm_node *node)
                                      .listen_port = 6881,
                                      .client = "kadpeer/simulated",
                                      .memory_bytes = sim->config.memory_bytes,
+                                     .slot_bps = sim->config.slot_bps,
                                      .random_order = sim->config.order == SWARM_RANDOM};
     memcpy(config.peer_id, node->peer_id, sizeof config.peer_id);
     rng_init_seed(&config.rng, rng_u64(&sim->rng));

@@ -159,6 +159,7 @@ static struct swarm_sim *build(const struct scenario *scenario)
         .connections = scenario->connections,
         .bad_in_100 = 100,
         .memory_bytes = MEMORY_DEFAULT_BYTES / scenario->scale,
+        .slot_bps = SLOT_WORTH_BPS / scenario->scale,
         .order = scenario->order,
         .leave_when_complete = scenario->kind == SCENARIO_ARRIVALS,
         .linger_ms = LINGER_MS,

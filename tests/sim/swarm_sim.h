@@ -33,6 +33,7 @@ struct swarm_config {
     unsigned connections;     /* a peer dials while it has fewer */
     unsigned bad_in_100;      /* of a polluter's blocks */
     size_t memory_bytes;      /* for pieces of one peer */
+    uint64_t slot_bps;        /* that a slot ought to give */
     enum swarm_order order;   /* of all but seeds */
     bool leave_when_complete; /* leechers, some time after */
     uint64_t linger_ms;       /* that time */
