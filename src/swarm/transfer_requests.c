@@ -155,7 +155,7 @@ static bool has_rarer(const struct transfer *transfer, const struct peer *peer,
     uint32_t index;
     return open->index != peer->working_on && transfer->have.set > 0 && !transfer->sequential &&
            !transfer->config.random_order &&
-           pieces_count(&transfer->pieces) < transfer->pieces.limit / 2 &&
+           pieces_count(&transfer->pieces) < transfer->pieces.limit * 3 / 4 &&
            pick(transfer, peer, &index) &&
            picker_holders(transfer->picker, index) < picker_holders(transfer->picker, open->index);
 }
@@ -277,7 +277,7 @@ void requests_fill(struct transfer *transfer, struct peer *peer)
     struct asked_block wanted;
     while (peer->requests.count < limit) {
         bool taken = take_free(transfer, peer, &wanted) ||
-                     (peer->requests.count <= limit / 2 && take_again(transfer, peer, &wanted));
+                     (peer->requests.count <= limit * 3 / 4 && take_again(transfer, peer, &wanted));
         if (!taken || !ask(transfer, peer, wanted))
             break;
     }
