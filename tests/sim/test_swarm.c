@@ -85,6 +85,20 @@ static void a_slow_seed_sends_little_twice(void **state)
     scenario_outcome_dispose(&outcome);
 }
 
+/* Of so large pieces no more than twenty are begun at a time: what is begun from others must not
+ * keep a peer from what only the seed has. */
+static void large_pieces_leave_the_seed_only_a_little_twice(void **state)
+{
+    (void)state;
+    struct scenario scenario = scenario_of(SCENARIO_CLEAN, 60, 128);
+    scenario.piece_length = 2 * MIB;
+    scenario.scale = 4;
+    struct scenario_outcome outcome = run(&scenario);
+    assert_true(outcome.last_s < 1.5 * outcome.bound_s);
+    assert_true(outcome.copies_at_out < 1.7);
+    scenario_outcome_dispose(&outcome);
+}
+
 static void the_seed_may_leave_once_all_is_elsewhere(void **state)
 {
     (void)state;
@@ -162,6 +176,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_trace),
         cmocka_unit_test(the_last_is_done_close_to_the_bound),
         cmocka_unit_test(a_slow_seed_sends_little_twice),
+        cmocka_unit_test(large_pieces_leave_the_seed_only_a_little_twice),
         cmocka_unit_test(the_seed_may_leave_once_all_is_elsewhere),
         cmocka_unit_test(polluters_and_liars_cost_little),
         cmocka_unit_test(free_riders_wait_for_those_who_give),
