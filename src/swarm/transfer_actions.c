@@ -41,6 +41,13 @@ bool actions_reserve(struct transfer *transfer)
     return grow(transfer, reserved(transfer) + transfer->found_count);
 }
 
+bool actions_valid(const struct transfer *transfer)
+{
+    size_t owed =
+        ACTIONS_OF_ALL + ACTIONS_PER_PEER * transfer->peer_count + pieces_count(&transfer->pieces);
+    return transfer->action_cap >= owed && transfer->action_count <= transfer->action_cap;
+}
+
 void actions_push(struct transfer *transfer, struct transfer_action action)
 {
     bool found = action.type == ACTION_FOUND;

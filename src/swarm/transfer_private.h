@@ -84,6 +84,7 @@ void transfer_settle(struct transfer *transfer);
 
 /* Makes room for all that one more peer and one more piece can bring. False: no memory. */
 bool actions_reserve(struct transfer *transfer);
+bool actions_valid(const struct transfer *transfer); /* there is room for all that may be told */
 void actions_push(struct transfer *transfer, struct transfer_action action);
 void actions_output(struct transfer *transfer, struct peer *peer); /* has something to send */
 

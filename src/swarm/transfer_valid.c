@@ -114,7 +114,7 @@ bool transfer_valid(const struct transfer *transfer)
     }
     if (live != transfer->live_count || seeds != transfer->seeds || live > PEERS_MAX)
         return false;
-    if (!limits_fit(transfer))
+    if (!limits_fit(transfer) || !actions_valid(transfer))
         return false;
     if (transfer->metainfo == NULL)
         return true;

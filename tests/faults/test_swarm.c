@@ -1,6 +1,8 @@
 /* Two transfers that exchange a small file while memory runs out. */
 #include "support/unit.h"
 
+#include <string.h>
+
 #include "support/link.h"
 #include "sweep.h"
 
@@ -95,10 +97,65 @@ static void transfer_is_made_whole_or_not_at_all(void **state)
     content_dispose(&content);
 }
 
+/* ---- actions: what is lost is waited for in vain, which a swarm makes good by dialling anew ----
+ */
+
+enum { CROWD = 40 };
+
+static uint32_t join(struct transfer *transfer, unsigned number)
+{
+    struct endpoint remote = {.addr = {198, 51, 100, (uint8_t)number},
+                              .port = (uint16_t)(6000 + number),
+                              .family = ENDPOINT_IPV4};
+    struct handshake theirs = {.extension = true, .fast = true};
+    memcpy(theirs.peer_id, "-XX0001-............", 20);
+    theirs.peer_id[19] = (uint8_t)number;
+    return transfer_add_peer(transfer, &remote, &remote, &theirs, true, 0);
+}
+
+/* Nobody takes the actions while a crowd comes: each that is let in has something to be sent, or is
+ * to be closed again. */
+static void crowd_comes(void *user)
+{
+    struct content *content = user;
+    struct transfer_config config = {.infohash = content->metainfo->infohash};
+    struct transfer_action action;
+    uint32_t handles[CROWD];
+    bool told[CROWD] = {false};
+    rng_init_seed(&config.rng, 1);
+    struct transfer *transfer = transfer_new(&config, content->metainfo, NULL, 0);
+    assert_non_null(transfer);
+    sweep_begin();
+    for (unsigned i = 0; i < CROWD; i++)
+        handles[i] = join(transfer, i);
+    sweep_cure();
+    assert_true(transfer_valid(transfer));
+    while (transfer_next_action(transfer, &action))
+        for (unsigned i = 0; i < CROWD; i++)
+            told[i] = told[i] || (action.peer == handles[i] &&
+                                  (action.type == ACTION_OUTPUT || action.type == ACTION_CLOSE));
+    for (unsigned i = 0; i < CROWD; i++)
+        if (handles[i] != 0 && !told[i])
+            fail_msg("nothing is told of peer %u", i);
+    transfer_free(transfer);
+}
+
+static void nothing_that_was_to_be_told_is_lost_for_want_of_memory(void **state)
+{
+    struct content content = content_make(16 * KIB, 777 * KIB, false, 1);
+    struct sweep once = {.error = 12}, forever = {.error = 12, .mode = SWEEP_FOREVER};
+    (void)state;
+    assert_true(sweep(&once, crowd_comes, &content) > 0);
+    assert_true(sweep(&forever, crowd_comes, &content) > 0);
+    content_dispose(&content);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(transfer_is_made_whole_or_not_at_all, sweep_tell),
+        cmocka_unit_test_teardown(nothing_that_was_to_be_told_is_lost_for_want_of_memory,
+                                  sweep_tell),
         cmocka_unit_test_teardown(every_allocation_of_a_transfer_may_fail, sweep_tell),
         cmocka_unit_test_teardown(memory_may_run_out_at_any_moment_of_a_transfer, sweep_tell),
         cmocka_unit_test_teardown(every_allocation_of_a_transfer_without_metadata_may_fail,
