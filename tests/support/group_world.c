@@ -6,19 +6,12 @@
 #include <string.h>
 
 #include "kadpeer/records.h"
+#include "support/group_table.h"
 
 #define UNIX_BASE_MS 1700000000000ull
 #define PEOPLE_MAX   600
 #define EVENT_TYPES  (GROUP_EVENT_GONE + 1)
 #define ACTION_TYPES (GROUP_DROP_PEER + 1)
-
-struct record {
-    struct id key;
-    enum record_kind kind;
-    uint32_t holding;
-    size_t len;
-    uint8_t *value;
-};
 
 enum task_type { TASK_LOOKUP, TASK_PUBLISHED, TASK_WORK, TASK_BLOB };
 
@@ -53,12 +46,10 @@ struct person {
 struct world {
     struct rng rng;
     uint64_t now_ms;
-    uint32_t holding;
     unsigned least_work;
     struct person people[PEOPLE_MAX];
     size_t count;
-    struct record *records;
-    size_t record_count, record_cap;
+    struct group_table table;
     struct task *first, **last;
 };
 
@@ -77,7 +68,7 @@ struct world *world_new(uint64_t seed)
     assert(world != NULL);
     rng_init_seed(&world->rng, seed);
     world->now_ms = 1000;
-    world->holding = WORLD_NODES;
+    world->table.holding = WORLD_NODES;
     world->last = &world->first;
     return world;
 }
@@ -94,9 +85,7 @@ void world_free(struct world *world)
         group_free(world->people[i].group);
         buffer_dispose(&world->people[i].saved);
     }
-    for (size_t i = 0; i < world->record_count; i++)
-        free(world->records[i].value);
-    free(world->records);
+    group_table_dispose(&world->table);
     while (world->first != NULL) {
         struct task *task = world->first;
         world->first = task->next;
@@ -122,119 +111,41 @@ struct rng *world_rng(struct world *world)
 
 /* ---- the table ---- */
 
-static struct record *find(const struct world *world, const struct id *key, enum record_kind kind)
-{
-    for (size_t i = world->record_count; i-- > 0;)
-        if (world->records[i].kind == kind && id_equal(&world->records[i].key, key))
-            return &world->records[i];
-    return NULL;
-}
-
 struct bytes world_value(const struct world *world, const struct id *key, enum record_kind kind)
 {
-    const struct record *record = find(world, key, kind);
-    return record != NULL ? bytes_of(record->value, record->len) : (struct bytes){0};
-}
-
-static void set_value(struct record *record, struct bytes value)
-{
-    uint8_t *copy = malloc(value.len);
-    assert(copy != NULL);
-    memcpy(copy, value.data, value.len);
-    free(record->value);
-    record->value = copy;
-    record->len = value.len;
-}
-
-static struct record *add(struct world *world, const struct id *key, enum record_kind kind)
-{
-    if (world->record_count == world->record_cap) {
-        world->record_cap = world->record_cap == 0 ? 64 : world->record_cap * 2;
-        world->records = realloc(world->records, world->record_cap * sizeof *world->records);
-        assert(world->records != NULL);
-    }
-    struct record *record = &world->records[world->record_count++];
-    *record = (struct record){.key = *key, .kind = kind, .holding = world->holding};
-    return record;
-}
-
-static bool is_older(const struct record *held, struct bytes value)
-{
-    struct item_record old, new;
-    must(item_record_decode(value, &new));
-    must(item_record_decode(bytes_of(held->value, held->len), &old));
-    if (new.seq != old.seq)
-        return new.seq < old.seq;
-    return item_record_compare(&old, &new) < 0;
-}
-
-static struct record *find_drop(const struct world *world, const struct id *key, struct bytes value)
-{
-    struct drop_record drop, held;
-    must(drop_record_decode(value, &drop));
-    for (size_t i = 0; i < world->record_count; i++) {
-        const struct record *record = &world->records[i];
-        if (record->kind == KIND_DROP && id_equal(&record->key, key) &&
-            drop_record_decode(bytes_of(record->value, record->len), &held) &&
-            bytes_equal(held.body, drop.body))
-            return &world->records[i];
-    }
-    return NULL;
+    return group_table_value(&world->table, key, kind);
 }
 
 void world_put(struct world *world, const struct id *key, enum record_kind kind, struct bytes value)
 {
-    assert(value.len <= DHT_VALUE_MAX);
-    struct record *record =
-        kind == KIND_DROP ? find_drop(world, key, value) : find(world, key, kind);
-    if (kind == KIND_ITEM && record != NULL && is_older(record, value))
-        return;
-    if (record == NULL)
-        record = add(world, key, kind);
-    record->holding = world->holding;
-    set_value(record, value);
+    group_table_put(&world->table, key, kind, value);
 }
 
 void world_force(struct world *world, const struct id *key, enum record_kind kind,
                  struct bytes value)
 {
-    struct record *record = find(world, key, kind);
-    set_value(record != NULL ? record : add(world, key, kind), value);
+    group_table_force(&world->table, key, kind, value);
 }
 
 void world_lose(struct world *world, const struct id *key)
 {
-    for (size_t i = world->record_count; i-- > 0;)
-        if (id_equal(&world->records[i].key, key)) {
-            free(world->records[i].value);
-            world->records[i] = world->records[--world->record_count];
-        }
+    group_table_lose(&world->table, key);
 }
 
 size_t world_largest_value(const struct world *world)
 {
-    size_t largest = 0;
-    for (size_t i = 0; i < world->record_count; i++)
-        if (world->records[i].len > largest)
-            largest = world->records[i].len;
-    return largest;
+    return group_table_largest_value(&world->table);
 }
 
 size_t world_records(const struct world *world)
 {
-    return world->record_count;
+    return world->table.count;
 }
 
 bool world_record_at(const struct world *world, size_t index, struct id *key,
                      enum record_kind *kind, struct bytes *value)
 {
-    if (index >= world->record_count)
-        return false;
-    const struct record *record = &world->records[index];
-    *key = record->key;
-    *kind = record->kind;
-    *value = bytes_of(record->value, record->len);
-    return true;
+    return group_table_at(&world->table, index, key, kind, value);
 }
 
 void world_set_least_work(struct world *world, unsigned bits)
@@ -244,7 +155,7 @@ void world_set_least_work(struct world *world, unsigned bits)
 
 void world_set_holding(struct world *world, uint32_t nodes)
 {
-    world->holding = nodes;
+    world->table.holding = nodes;
 }
 
 /* ---- what a group asks for ---- */
@@ -284,7 +195,7 @@ static uint32_t store(struct world *world, const struct group_action *action)
         drop_record_work(&drop) < world->least_work)
         return 0;
     world_put(world, &action->key, action->kind, action->value);
-    return world->holding;
+    return world->table.holding;
 }
 
 static void take_action(struct world *world, size_t number, const struct group_action *action)
@@ -360,8 +271,8 @@ static bool drain(struct world *world, size_t number)
 static void answer_lookup(struct world *world, struct group *group, const struct task *task)
 {
     uint32_t holding = 0;
-    for (size_t i = 0; i < world->record_count; i++) {
-        struct record *record = &world->records[i];
+    for (size_t i = 0; i < world->table.count; i++) {
+        struct group_record *record = &world->table.records[i];
         if (record->kind != task->kind || !id_equal(&record->key, &task->key))
             continue;
         holding = record->holding;

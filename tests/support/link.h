@@ -6,20 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "content/metainfo.h"
 #include "kadpeer/endpoint.h"
 #include "kadpeer/rng.h"
+#include "support/content.h"
 #include "swarm/transfer.h"
-
-/* What is shared: random bytes and their info dictionary. */
-struct content {
-    uint8_t *bytes;
-    struct metainfo *metainfo;
-};
-
-struct content content_make(uint32_t piece_length, uint64_t total_length, bool is_private,
-                            uint64_t seed);
-void content_dispose(struct content *content);
 
 enum { WORLD_NODES_MAX = 16, WORLD_LINKS_MAX = 64, WORLD_BEGIN_MS = 1000000 };
 
