@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/churn.h"
 #include "sim/event_wheel.h"
@@ -191,13 +192,218 @@ static void round_trips_have_a_median_of_a_tenth_of_a_second(void **state)
     struct net *net = empty_net(test_seed(6));
     struct latency *latency = net_add_internet(net);
     for (size_t i = 0; i < SESSIONS; i++)
-        lengths[i] = latency_round_trip_ms(latency, rng_below(net_rng(net), 10000),
-                                           rng_below(net_rng(net), 10000));
+        lengths[i] = latency_round_trip_ms(latency, 2 * i % 9999, rng_below(net_rng(net), 9999));
     qsort(lengths, SESSIONS, sizeof lengths[0], compare_double);
     print_message("# round trips: 1 %% %.0f, 10 %% %.0f, median %.0f, 90 %% %.0f, 99 %% %.0f ms\n",
                   lengths[SESSIONS / 100], lengths[SESSIONS / 10], lengths[SESSIONS / 2],
                   lengths[SESSIONS * 9 / 10], lengths[SESSIONS * 99 / 100]);
     assert_near(lengths[SESSIONS / 2], 100, 10);
+    net_free(net);
+}
+
+/* ---- actors: what comes is counted, and echoed as often as its first byte says ---- */
+
+struct echoes {
+    struct net *net;
+    uint64_t came[64];
+    uint64_t last_at_ms;
+    uint8_t last_mark;
+    bool overtaken;
+};
+
+static void on_echo(void *state, size_t node, const struct endpoint *from, struct bytes data)
+{
+    struct echoes *echoes = state;
+    echoes->came[node]++;
+    echoes->last_at_ms = net_now_ms(echoes->net);
+    echoes->overtaken = echoes->overtaken || data.data[1] < echoes->last_mark;
+    echoes->last_mark = data.data[1];
+    if (data.data[0] == 0)
+        return;
+    uint8_t answer[256];
+    size_t len = 2 + rng_below(net_rng(echoes->net), sizeof answer - 2);
+    memset(answer, (int)len, len);
+    answer[0] = (uint8_t)(data.data[0] - 1);
+    net_send(echoes->net, node, NULL, from, bytes_of(answer, len));
+}
+
+static struct net_actor add_actors(struct echoes *echoes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        net_add_node(echoes->net, NULL);
+    return (struct net_actor){.state = echoes, .on_datagram = on_echo};
+}
+
+static void give_actors(struct echoes *echoes, const struct net_actor *actor)
+{
+    for (size_t i = 0; i < net_node_count(echoes->net); i++)
+        net_act(echoes->net, i, actor);
+}
+
+static void say(struct net *net, size_t from, size_t to, uint8_t echoes, uint8_t mark)
+{
+    struct endpoint endpoint = net_endpoint(net, to);
+    net_send(net, from, NULL, &endpoint, bytes_of((uint8_t[]){echoes, mark}, 2));
+}
+
+static void some_come_twice(void **state)
+{
+    (void)state;
+    struct echoes echoes = {.net = empty_net(test_seed(7))};
+    net_add_duplicates(echoes.net, 0.25, 100);
+    struct net_actor actor = add_actors(&echoes, 2);
+    give_actors(&echoes, &actor);
+    for (int i = 0; i < 10000; i++)
+        say(echoes.net, 0, 1, 0, 0);
+    net_run_for(echoes.net, 1000);
+    assert_near((double)echoes.came[1], 12500, 200);
+    net_free(echoes.net);
+}
+
+static void some_are_overtaken(void **state)
+{
+    (void)state;
+    for (int reorders = 0; reorders < 2; reorders++) {
+        struct echoes echoes = {.net = empty_net(test_seed(8))};
+        if (reorders)
+            net_add_reordering(echoes.net, 0.1, 50);
+        struct net_actor actor = add_actors(&echoes, 2);
+        give_actors(&echoes, &actor);
+        for (uint8_t i = 0; i < 200; i++) {
+            say(echoes.net, 0, 1, 0, i);
+            net_run_for(echoes.net, 5);
+        }
+        net_run_for(echoes.net, 100);
+        assert_int_equal(echoes.came[1], 200);
+        assert_int_equal(echoes.overtaken, reorders);
+        net_free(echoes.net);
+    }
+}
+
+static void nobody_reaches_who_is_behind_a_nat_unasked(void **state)
+{
+    (void)state;
+    struct echoes echoes = {.net = empty_net(test_seed(9))};
+    struct nat *nat = net_add_nat(echoes.net);
+    struct net_actor actor = add_actors(&echoes, 40);
+    give_actors(&echoes, &actor);
+    nat_put_behind(nat, 0);
+    for (size_t i = 1; i < 40; i++)
+        say(echoes.net, i, 0, 0, 0);
+    net_run_for(echoes.net, 10);
+    assert_int_equal(echoes.came[0], 0);
+    for (size_t i = 1; i < 30; i++) /* more than it has places for at first */
+        say(echoes.net, 0, i, 0, 0);
+    net_run_for(echoes.net, 10);
+    for (size_t i = 1; i < 40; i++)
+        say(echoes.net, i, 0, 0, 0);
+    net_run_for(echoes.net, 10);
+    assert_int_equal(echoes.came[0], 29);
+    net_run_for(echoes.net, 61000);
+    say(echoes.net, 1, 0, 0, 0);
+    net_run_for(echoes.net, 10);
+    assert_int_equal(echoes.came[0], 29);
+    net_free(echoes.net);
+}
+
+static void a_cut_parts_two_sides_until_it_heals(void **state)
+{
+    (void)state;
+    struct echoes echoes = {.net = empty_net(test_seed(10))};
+    struct partition *partition = net_add_partition(echoes.net, 0.5);
+    struct net_actor actor = add_actors(&echoes, 64);
+    give_actors(&echoes, &actor);
+    size_t side = 0, came = 0;
+    for (size_t i = 0; i < 64; i++)
+        side += partition_side(partition, i) == partition_side(partition, 0);
+    assert_true(side > 16 && side < 48);
+    partition_close(partition, true);
+    for (size_t i = 0; i < 64; i++)
+        say(echoes.net, 0, i, 0, 0);
+    net_run_for(echoes.net, 10);
+    for (size_t i = 0; i < 64; i++) {
+        assert_int_equal(echoes.came[i],
+                         partition_side(partition, i) == partition_side(partition, 0));
+        came += echoes.came[i];
+    }
+    assert_int_equal(came, side);
+    partition_close(partition, false);
+    for (size_t i = 0; i < 64; i++)
+        say(echoes.net, 0, i, 0, 0);
+    net_run_for(echoes.net, 10);
+    for (size_t i = 0; i < 64; i++)
+        assert_true(echoes.came[i] >= 1);
+    net_free(echoes.net);
+}
+
+/* ---- matrix ---- */
+
+static const char *write_matrix(const char *text)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "sim_matrix_%d", (int)getpid());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return path;
+}
+
+static void round_trips_may_come_from_a_matrix(void **state)
+{
+    (void)state;
+    struct net *net = empty_net(test_seed(11));
+    const char *error;
+    const char *path = write_matrix("10 20 30\n20,10,40\n30\t40 10\n");
+    struct latency *latency = net_add_latency_matrix(net, path, &error);
+    assert_non_null(latency);
+    bool seen[5] = {false};
+    for (size_t i = 0; i < 200; i++) {
+        double ms = latency_round_trip_ms(latency, i, i + 1);
+        assert_true(ms == 10 || ms == 20 || ms == 30 || ms == 40);
+        seen[(int)ms / 10] = true;
+    }
+    assert_true(seen[1] && seen[2] && seen[3] && seen[4]);
+    latency_slow(latency, 0, 3);
+    assert_true(latency_round_trip_ms(latency, 0, 1) >= 30);
+    static const char *const wrong[] = {"",           "1 2\n3\n",  "1 2\n3 4\n5 6\n",
+                                        "1 x\n2 3\n", "1 -2\n3 4", "1 2\n3 nan\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_null(net_add_latency_matrix(net, write_matrix(wrong[i]), &error));
+    assert_int_equal(remove(path), 0);
+    assert_null(net_add_latency_matrix(net, path, &error));
+    net_free(net);
+}
+
+/* ---- the same everywhere ---- */
+
+/* Changes with what models draw, and in which order; not with the node. */
+#define GOLDEN_TRACE 0x0ull
+
+static void models_give_the_same_bits_everywhere(void **state)
+{
+    (void)state;
+    struct echoes echoes = {.net = empty_net(12)};
+    struct net *net = echoes.net;
+    struct nat *nat = net_add_nat(net);
+    net_add_loss(net, 0.01);
+    net_add_internet(net);
+    net_add_reordering(net, 0.1, 100);
+    net_add_duplicates(net, 0.05, 100);
+    struct net_actor actor = add_actors(&echoes, 64);
+    give_actors(&echoes, &actor);
+    nat_put_behind(nat, 7);
+    double sum_s = 0;
+    for (int i = 0; i < 10000; i++) {
+        sum_s += weibull_residual_s(&churn_default.off, net_rng(net));
+        sum_s += (double)churn_next_ms(&churn_harsh, i % 2, net_rng(net));
+        size_t from = rng_below(net_rng(net), 64), to = rng_below(net_rng(net), 64);
+        say(net, from, to, (uint8_t)(i % 50), (uint8_t)i);
+        net_run_for(net, (uint64_t)sum_s % 7);
+    }
+    net_run_for(net, 60000);
+    print_message("# trace %016llx\n", (unsigned long long)net_trace(net));
+    assert_true(net_trace(net) == GOLDEN_TRACE);
     net_free(net);
 }
 
@@ -211,6 +417,12 @@ int main(void)
         cmocka_unit_test(harsh_sessions_have_a_mean_of_a_thousand_seconds),
         cmocka_unit_test(churn_begins_in_its_steady_state),
         cmocka_unit_test(round_trips_have_a_median_of_a_tenth_of_a_second),
+        cmocka_unit_test(some_come_twice),
+        cmocka_unit_test(some_are_overtaken),
+        cmocka_unit_test(nobody_reaches_who_is_behind_a_nat_unasked),
+        cmocka_unit_test(a_cut_parts_two_sides_until_it_heals),
+        cmocka_unit_test(round_trips_may_come_from_a_matrix),
+        cmocka_unit_test(models_give_the_same_bits_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
