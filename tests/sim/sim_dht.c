@@ -6,9 +6,17 @@
 #include "sim/progress.h"
 #include "sim/trial.h"
 
-const struct trial *const trials[] = {
-    &trial_lookup, &trial_churn, &trial_survival,  &trial_adversary, &trial_eclipse,
-    &trial_poison, &trial_flood, &trial_partition, &trial_scale,     NULL};
+const struct trial *const trials[] = {&trial_lookup,
+                                      &trial_churn,
+                                      &trial_techniques,
+                                      &trial_survival,
+                                      &trial_adversary,
+                                      &trial_eclipse,
+                                      &trial_poison,
+                                      &trial_flood,
+                                      &trial_partition,
+                                      &trial_scale,
+                                      NULL};
 
 struct options {
     const struct trial *trial;
@@ -31,6 +39,8 @@ static const char option_text[] =
     "  --lasts TIME         of what is looked at: a siege, days of records, a cut\n"
     "  --records N, --lookups N\n"
     "  --bad PERCENT[,…]    shares of hostile nodes (adversary)\n"
+    "  --paths N[,N…]       disjoint ones of a lookup; the first is taken by trials that do not\n"
+    "                       compare them\n"
     "  --kinds KIND[,…]     silent, colluding, dead, slow, forging (adversary)\n"
     "  --sybils N           hostile nodes: next to each key, or in all (eclipse, poison, flood)\n"
     "  --flooded N          records (flood)\n"
@@ -70,7 +80,8 @@ static bool parse_list(const char *text, double least, double most, double unit,
     out->count = 0;
     for (char *rest = copy, *one; (one = strsep(&rest, ",")) != NULL;) {
         double value;
-        if (out->count == TRIAL_LIST_MAX || !parse_number(one, least, most, &value))
+        if (out->count == TRIAL_LIST_MAX || !parse_number(one, least, most, &value) ||
+            (unit == 1 && value != (double)(uint64_t)value))
             return false;
         out->values[out->count++] = value * unit;
     }
@@ -176,6 +187,8 @@ static const char *set_trial(struct options *options, const char *name, const ch
         return parse_time(value, &settings->lasts_ms) ? NULL : "a time: 90m, 2h, 7d";
     if (strcmp(name, "--bad") == 0)
         return parse_list(value, 0, 90, 0.01, &settings->bad) ? NULL : "percentages up to 90";
+    if (strcmp(name, "--paths") == 0)
+        return parse_list(value, 1, 8, 1, &settings->paths) ? NULL : "numbers from 1 to 8";
     if (strcmp(name, "--kinds") == 0)
         return parse_kinds(value, &settings->rogues) ? NULL
                                                      : "silent, colluding, dead, slow, forging";
@@ -242,6 +255,8 @@ static bool parse(int argc, char **argv, struct options *options)
         }
     }
     options->settings.world.nodes = (size_t)options->settings.nodes.values[0];
+    if (options->settings.paths.count > 0)
+        options->settings.world.paths = (uint8_t)options->settings.paths.values[0];
     return true;
 }
 

@@ -15,7 +15,8 @@ struct trial_list {
 struct trial_settings {
     struct world_options world; /* its nodes: the first of `nodes` */
     struct trial_list nodes;
-    struct trial_list bad; /* shares of bad nodes */
+    struct trial_list bad;   /* shares of bad nodes */
+    struct trial_list paths; /* disjoint ones of a lookup */
     uint64_t warm_up_ms, lasts_ms;
     size_t records, lookups;
     size_t sybils;   /* hostile nodes that come: of one key, or in all */

@@ -16,9 +16,9 @@
 static const unsigned path_counts[PATHS] = {1, 2, 4, 8};
 
 static const struct column columns[] = {
-    {"kind", -1},     {"bad %", 0}, {"lookups", 0}, {"found %", 2}, {"nearest %", 2},
-    {"value ms", 0},  {"99 %", 0},  {"end ms", 0},  {"asked", 1},   {"hops", 2},
-    {"S/Kad d=1", 2}, {"d=2", 2},   {"d=4", 2},     {"d=8", 2},     {NULL, 0}};
+    {"kind", -1},    {"bad %", 0}, {"d", 0},      {"lookups", 0}, {"found %", 2}, {"nearest %", 2},
+    {"value ms", 0}, {"99 %", 0},  {"end ms", 0}, {"asked", 1},   {"hops", 2},    {"S/Kad d=1", 2},
+    {"d=2", 2},      {"d=4", 2},   {"d=8", 2},    {NULL, 0}};
 
 /* Share of lookups by hops, of a network without hostile nodes. */
 struct hops {
@@ -61,10 +61,12 @@ static void turn(struct world *world, double share, enum rogue_kind kind)
 }
 
 static bool run_one(const struct trial_settings *settings, double share, enum rogue_kind kind,
-                    struct world_lookups *lookups, const char **error)
+                    double paths, struct world_lookups *lookups, const char **error)
 {
     struct world world;
-    world_init(&world, &settings->world);
+    struct world_options options = settings->world;
+    options.paths = (uint8_t)paths;
+    world_init(&world, &options);
     *error = world.error;
     if (world.error == NULL && world_grow(&world) && world_churn(&world, settings->warm_up_ms)) {
         for (uint32_t i = 0; i < settings->records; i++) {
@@ -82,11 +84,12 @@ static bool run_one(const struct trial_settings *settings, double share, enum ro
     return *error == NULL;
 }
 
-static void add_row(struct table *table, const char *kind, double share,
+static void add_row(struct table *table, const char *kind, double share, double paths,
                     const struct world_lookups *lookups, const struct hops *hops)
 {
     table_add_text(table, kind);
     table_add(table, 100 * share);
+    table_add(table, paths);
     table_add(table, (double)lookups->done);
     table_add(table, world_found_percent(lookups));
     table_add(table, sorted_mean(&lookups->nearest));
@@ -127,6 +130,30 @@ static double expected_work(const struct trial_settings *settings)
     return (double)ms * (double)settings->world.nodes;
 }
 
+/* All shares of one kind, with so many paths. */
+static void run_kind(const struct trial_settings *settings, enum rogue_kind kind, double paths,
+                     const struct hops *hops, struct result *result)
+{
+    char name[RESULT_TEXT_MAX];
+    const char *error;
+    struct series *series = NULL;
+    snprintf(name, sizeof name, "%s, d = %.0f", rogue_names[kind], paths);
+    if (result->plot.series_count + PATHS < RESULT_SERIES_MAX) {
+        series = plot_add(&result->plot, name, result->plot.series_count);
+        series->dots = true;
+    }
+    for (size_t i = 0; i < settings->bad.count && !progress_stopped(); i++) {
+        struct world_lookups lookups = {0};
+        progress_expect(name, expected_work(settings));
+        run_one(settings, settings->bad.values[i], kind, paths, &lookups, &error);
+        add_row(&result->tables[0], rogue_names[kind], settings->bad.values[i], paths, &lookups,
+                hops);
+        if (series != NULL)
+            series_add(series, 100 * settings->bad.values[i], world_found_percent(&lookups) / 100);
+        world_lookups_dispose(&lookups);
+    }
+}
+
 static bool run_adversary(const struct trial_settings *settings, struct result *result,
                           const char **error)
 {
@@ -139,25 +166,14 @@ static bool run_adversary(const struct trial_settings *settings, struct result *
                                  .y_name = "found",
                                  .percent_y = true};
     progress_expect("without hostile nodes", expected_work(settings));
-    if (!run_one(settings, 0, ROGUE_SILENT, &clean, error))
+    if (!run_one(settings, 0, ROGUE_SILENT, settings->paths.values[0], &clean, error))
         return false;
     struct hops hops = hops_of(&clean.hops);
-    add_row(table, "none", 0, &clean, &hops);
-    for (int kind = 0; kind < ROGUE_KINDS; kind++) {
-        if ((settings->rogues >> kind & 1) == 0 || progress_stopped())
-            continue;
-        struct series *series = plot_add(&result->plot, rogue_names[kind], (size_t)kind);
-        series->dots = true;
-        series_add(series, 0, world_found_percent(&clean) / 100);
-        for (size_t i = 0; i < settings->bad.count && !progress_stopped(); i++) {
-            struct world_lookups lookups = {0};
-            progress_expect(rogue_names[kind], expected_work(settings));
-            run_one(settings, settings->bad.values[i], (enum rogue_kind)kind, &lookups, error);
-            add_row(table, rogue_names[kind], settings->bad.values[i], &lookups, &hops);
-            series_add(series, 100 * settings->bad.values[i], world_found_percent(&lookups) / 100);
-            world_lookups_dispose(&lookups);
-        }
-    }
+    add_row(table, "none", 0, settings->paths.values[0], &clean, &hops);
+    for (int kind = 0; kind < ROGUE_KINDS; kind++)
+        for (size_t i = 0; i < settings->paths.count && !progress_stopped(); i++)
+            if (settings->rogues >> kind & 1)
+                run_kind(settings, (enum rogue_kind)kind, settings->paths.values[i], &hops, result);
     draw_formula(&result->plot, &hops, largest(&settings->bad));
     world_lookups_dispose(&clean);
     return true;
@@ -169,6 +185,7 @@ const struct trial trial_adversary = {
     .defaults = {.world = {.loss = 0.01},
                  .nodes = {{1000}, 1},
                  .bad = {{0.1, 0.2, 0.3}, 3},
+                 .paths = {{1, 4}, 2},
                  .warm_up_ms = 10 * WORLD_MINUTE,
                  .records = 200,
                  .lookups = 500,

@@ -16,27 +16,30 @@
 #define STUTZBACH_BITS 1.3327 /* gained a hop, beside log2 k */
 
 static const struct column network_columns[] = {
-    {"nodes", 0},      {"churn", -1},    {"up", 0},     {"contacts", 1},  {"stale %", 1},
+    {"nodes", 0},      {"case", -1},     {"up", 0},     {"contacts", 1},  {"stale %", 1},
     {"upkeep B/s", 0}, {"publish s", 2}, {"95 %", 2},   {"stored at", 1}, {"heap B/node", 0},
     {"CPU s", 1},      {"datagrams", 0}, {"trace", -1}, {NULL, 0}};
 static const struct column lookup_columns[] = {
-    {"nodes", 0},     {"churn", -1},        {"lookups", 0},   {"found %", 2},
+    {"nodes", 0},     {"case", -1},         {"lookups", 0},   {"found %", 2},
     {"value ms", 0},  {"90 %", 0},          {"99 %", 0},      {"end ms", 0},
     {"end 99 %", 0},  {"asked", 1},         {"answered", 1},  {"hops", 2},
     {"hops most", 0}, {"log2 N / bits", 2}, {"nearest %", 2}, {NULL, 0}};
 
+/* What is compared. */
+struct variant {
+    const char *name;
+    const struct churn_model *churn;
+    uint8_t without;
+};
+
 struct run {
     const struct trial_settings *settings;
+    const char *name; /* of its variant */
     struct world world;
     struct table *network, *lookups;
     struct world_lookups found;
     clock_t began;
 };
-
-static const char *churn_name(const struct churn_model *churn)
-{
-    return churn == &churn_default ? "default" : churn == &churn_harsh ? "harsh" : "none";
-}
 
 /* ---- publishing ---- */
 
@@ -92,7 +95,7 @@ static void add_lookups(struct run *run)
     struct world_lookups *lookups = &run->found;
     struct table *table = run->lookups;
     table_add(table, (double)run->settings->world.nodes);
-    table_add_text(table, churn_name(run->settings->world.churn));
+    table_add_text(table, run->name);
     table_add(table, (double)lookups->done);
     table_add(table, world_found_percent(lookups));
     table_add(table, sorted_at(&lookups->value_ms, 0.5));
@@ -177,7 +180,7 @@ static void run_world(struct run *run)
         return;
     double heap_per_node = (double)(world_heap_bytes() - heap_before) / (double)net_up(world->net);
     table_add(run->network, (double)settings->world.nodes);
-    table_add_text(run->network, churn_name(settings->world.churn));
+    table_add_text(run->network, run->name);
     table_add(run->network, (double)net_up(world->net));
     table_add(run->network, contacts_per_node(run));
     table_add(run->network, 100 * world_stale_share(world));
@@ -220,24 +223,29 @@ static void add_tables(struct result *result, struct run *run)
                          "with IP and UDP headers";
 }
 
-/* One after the other: for each number of nodes and each churn. */
-static bool run_all(const struct trial_settings *settings, const struct churn_model *const churns[],
-                    size_t churn_count, struct result *result, const char **error)
+/* One after the other: for each number of nodes and each variant. */
+static bool run_all(const struct trial_settings *settings, const struct variant variants[],
+                    size_t variant_count, struct result *result, const char **error)
 {
     struct run tables;
     bool several = settings->nodes.count > 1;
     add_tables(result, &tables);
-    name_plot(&result->plot, several);
-    for (size_t i = 0; i < settings->nodes.count * churn_count && !progress_stopped(); i++) {
+    name_plot(&result->plot, several && variant_count == 1);
+    for (size_t i = 0; i < settings->nodes.count * variant_count && !progress_stopped(); i++) {
+        const struct variant *variant = &variants[i % variant_count];
         struct trial_settings one = *settings;
-        one.world.nodes = (size_t)settings->nodes.values[i / churn_count];
-        one.world.churn = churns[i % churn_count];
-        struct run run = {.settings = &one, .network = tables.network, .lookups = tables.lookups};
+        one.world.nodes = (size_t)settings->nodes.values[i / variant_count];
+        one.world.churn = variant->churn;
+        one.world.without = variant->without;
+        struct run run = {.settings = &one,
+                          .name = variant->name,
+                          .network = tables.network,
+                          .lookups = tables.lookups};
         run_world(&run);
-        if (churn_count == 1)
+        if (variant_count == 1)
             draw(&run, &result->plot, several);
-        else
-            draw_times(&result->plot, &run.found.value_ms, churn_name(one.world.churn));
+        else if (i < variant_count)
+            draw_times(&result->plot, &run.found.value_ms, variant->name);
         *error = run.world.error;
         world_lookups_dispose(&run.found);
         world_dispose(&run.world);
@@ -247,10 +255,19 @@ static bool run_all(const struct trial_settings *settings, const struct churn_mo
     return true;
 }
 
+static const char *churn_name(const struct churn_model *churn)
+{
+    return churn == &churn_default ? "default churn"
+           : churn == &churn_harsh ? "harsh churn"
+                                   : "no churn";
+}
+
 static bool run_lookup(const struct trial_settings *settings, struct result *result,
                        const char **error)
 {
-    return run_all(settings, &settings->world.churn, 1, result, error);
+    struct variant variant = {churn_name(settings->world.churn), settings->world.churn,
+                              settings->world.without};
+    return run_all(settings, &variant, 1, result, error);
 }
 
 const struct trial trial_lookup = {
@@ -268,7 +285,10 @@ static bool run_churn(const struct trial_settings *settings, struct result *resu
                       const char **error)
 {
     static const struct churn_model *const churns[] = {NULL, &churn_default, &churn_harsh};
-    return run_all(settings, churns, 3, result, error);
+    struct variant variants[3];
+    for (size_t i = 0; i < 3; i++)
+        variants[i] = (struct variant){churn_name(churns[i]), churns[i], settings->world.without};
+    return run_all(settings, variants, 3, result, error);
 }
 
 const struct trial trial_churn = {
@@ -280,4 +300,35 @@ const struct trial trial_churn = {
                  .records = 300,
                  .lookups = 1000},
     .run = run_churn,
+};
+
+static bool run_techniques(const struct trial_settings *settings, struct result *result,
+                           const char **error)
+{
+    static const struct {
+        const char *name;
+        uint8_t without;
+    } cases[] = {{"all of them", 0},
+                 {"fixed time-outs", DHT_MEASURED_TIMEOUTS},
+                 {"calm start", DHT_EAGER_START},
+                 {"narrow buckets", DHT_WIDE_BUCKETS},
+                 {"any order", DHT_QUICK_FIRST},
+                 {"late storing", DHT_EARLY_STORING},
+                 {"none of them", DHT_TECHNIQUES}};
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    struct variant variants[CASES];
+    for (size_t i = 0; i < CASES; i++)
+        variants[i] = (struct variant){cases[i].name, settings->world.churn, cases[i].without};
+    return run_all(settings, variants, CASES, result, error);
+}
+
+const struct trial trial_techniques = {
+    .name = "techniques",
+    .text = "what each of the techniques brings that make lookups quick: each switched off",
+    .defaults = {.world = {.loss = 0.01, .churn = &churn_default},
+                 .nodes = {{1000}, 1},
+                 .warm_up_ms = WORLD_HOUR,
+                 .records = 300,
+                 .lookups = 1500},
+    .run = run_techniques,
 };

@@ -19,6 +19,7 @@ struct world_options {
     const struct churn_model *churn;                         /* NULL: none */
     double loss, duplicates, reordered, behind_nat, cut_off; /* shares; cut_off: see partition */
     const char *latency_file;                                /* NULL: the synthetic internet */
+    uint8_t without, paths;                                  /* of lookups: see struct dht_config */
 };
 
 struct world_record {
