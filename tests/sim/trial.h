@@ -34,5 +34,5 @@ struct trial {
 
 extern const struct trial *const trials[]; /* up to NULL */
 
-extern const struct trial trial_lookup, trial_churn, trial_survival, trial_adversary, trial_eclipse,
-    trial_poison, trial_flood, trial_partition, trial_scale;
+extern const struct trial trial_lookup, trial_churn, trial_techniques, trial_survival,
+    trial_adversary, trial_eclipse, trial_poison, trial_flood, trial_partition, trial_scale;
