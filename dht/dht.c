@@ -342,6 +342,14 @@ size_t dht_contacts(const struct dht *dht, struct dht_contact out[], size_t cap)
     return count;
 }
 
+size_t dht_buckets(const struct dht *dht, struct dht_bucket out[], size_t cap)
+{
+    size_t count = 0;
+    for (; count < cap && count < routing_table_buckets(dht->table); count++)
+        out[count] = routing_table_bucket(dht->table, count);
+    return count;
+}
+
 static size_t answering(const struct dht *dht)
 {
     size_t count = 0;

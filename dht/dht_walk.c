@@ -244,13 +244,12 @@ static void found(struct dht *dht, const struct walk *walk)
     size_t count = lookup_result(lookup, result, DHT_K);
     for (size_t i = 0; i < count; i++) {
         const struct lookup_node *node = &lookup->nodes[result[i]];
-        struct contact known;
-        bool in_table = routing_table_find(dht->table, &node->id, &known);
         nodes[i] =
             (struct dht_contact){.id = node->id,
                                  .endpoint = node->endpoint,
                                  .seen_ms = dht->now_ms,
-                                 .rtt_ms = in_table ? known.rtt_ms : 0,
+                                 .rtt_ms = node->rtt_ms,
+                                 .hops = node->hops,
                                  .common_bits = (uint16_t)id_common_bits(&dht->id, &node->id)};
     }
     struct dht_event event = {.type = DHT_EVENT_FOUND,
@@ -358,6 +357,8 @@ static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_qu
         (renamed && !lookup_renamed(lookup, &query->id, &answer->id)))
         return;
     struct lookup_node *node = lookup_find(lookup, &answer->id);
+    uint64_t trip_ms = dht->now_ms - query->sent_ms;
+    node->rtt_ms = (uint16_t)(trip_ms == 0 ? 1 : trip_ms < UINT16_MAX ? trip_ms : UINT16_MAX);
     if (answer->token_len <= sizeof node->token) {
         node->token_len = answer->token_len;
         memcpy(node->token, answer->token, answer->token_len);

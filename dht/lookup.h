@@ -53,6 +53,7 @@ struct lookup_node {
     uint8_t token_len;
     uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
     uint16_t cost_ms;                 /* what asking it is likely to take */
+    uint16_t rtt_ms;                  /* what its answer took */
     uint64_t held;                    /* a get: a mark of the newest value it brought; 0: none */
 };
 

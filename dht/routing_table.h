@@ -60,6 +60,7 @@ struct routing_table_config {
 };
 
 struct routing_table;
+struct dht_bucket;
 
 /* NULL: no memory. */
 struct routing_table *routing_table_new(const struct routing_table_config *config);
@@ -91,6 +92,8 @@ size_t routing_table_capacity(const struct routing_table *table, size_t bucket);
 
 /* Newcomers refused so far because their network had its share. */
 uint32_t routing_table_crowded(const struct routing_table *table);
+
+struct dht_bucket routing_table_bucket(const struct routing_table *table, size_t bucket);
 
 /* Contact number `index`, farthest buckets first; false past the end. */
 bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out);

@@ -35,6 +35,15 @@ size_t routing_table_capacity(const struct routing_table *table, size_t bucket)
     return wide > DHT_K ? wide : DHT_K;
 }
 
+struct dht_bucket routing_table_bucket(const struct routing_table *table, size_t bucket)
+{
+    const struct bucket *one = &table->buckets[bucket];
+    return (struct dht_bucket){.contacts = one->count,
+                               .capacity = (uint16_t)routing_table_capacity(table, bucket),
+                               .waiting = one->has_candidate,
+                               .refresh_ms = one->refresh_s * 1000ull};
+}
+
 bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out)
 {
     for (size_t b = 0; b < table->bucket_count; b++) {

@@ -88,9 +88,10 @@ struct dht_contact {
     struct id id;
     struct endpoint endpoint;
     uint64_t seen_ms;     /* last well-formed answer */
-    uint32_t rtt_ms;      /* smoothed round trip; 0: never measured */
+    uint32_t rtt_ms;      /* smoothed round trip; 0: never measured. FOUND: of its answer */
     uint16_t failures;    /* queries in a row without an answer */
     uint16_t common_bits; /* with our own id; contacts come sorted by it */
+    uint16_t hops;        /* FOUND: answers, one after another, that it took to hear of it */
 };
 
 /* Nodes saved by an earlier run: pinged before they count. */
@@ -99,6 +100,17 @@ void dht_add_saved(struct dht *dht, const struct dht_contact contacts[], size_t 
 
 /* Copies up to `cap` contacts of the table. Returns how many. For saving, and for `node table`. */
 size_t dht_contacts(const struct dht *dht, struct dht_contact out[], size_t cap);
+
+/* Bucket i of the table holds ids that share exactly i leading bits with ours, the last one all
+ * that share more. */
+struct dht_bucket {
+    uint16_t contacts, capacity; /* neighbours come on top of the capacity */
+    bool waiting;                /* somebody waits for a place in it */
+    uint64_t refresh_ms;         /* looked into then, unless a lookup does so before */
+};
+
+/* Copies up to `cap` buckets. Returns how many. */
+size_t dht_buckets(const struct dht *dht, struct dht_bucket out[], size_t cap);
 
 /* One ping by hand: DHT_EVENT_PING with the operation returned. 0: no room. */
 uint32_t dht_ping(struct dht *dht, const struct endpoint *endpoint, uint64_t now_ms);

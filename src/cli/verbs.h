@@ -38,7 +38,7 @@ int verb_torrent_show(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_link(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_edit(struct cli *cli, const struct arguments *arguments);
 int verb_torrent_verify(struct cli *cli, const struct arguments *arguments);
-/* network.c */
+/* network.c, node.c */
 int verb_join(struct cli *cli, const struct arguments *arguments);
 int verb_node_status(struct cli *cli, const struct arguments *arguments);
 int verb_node_table(struct cli *cli, const struct arguments *arguments);

@@ -118,11 +118,63 @@ static void node_status(struct daemon *daemon, struct call *call)
 
 /* ---- node.table ---- */
 
-static void pack_contact(struct pack *pack, const struct dht_contact *contact, uint64_t now_ms)
+/* The first and the last id of a bucket. */
+static void pack_range(struct pack *pack, const struct id *self, size_t bucket, bool is_last)
+{
+    struct id first = *self, last = *self;
+    for (unsigned bit = (unsigned)bucket; bit < ID_BITS; bit++) {
+        bool flipped = bit == bucket && !is_last;
+        id_set_bit(&first, bit, flipped && !id_bit(self, bit));
+        id_set_bit(&last, bit, !flipped || !id_bit(self, bit));
+    }
+    pack_id(pack, "first", &first);
+    pack_id(pack, "last", &last);
+}
+
+static void pack_bucket(struct pack *pack, const struct id *self, size_t bucket, bool is_last,
+                        const struct dht_bucket *facts, uint64_t now_ms)
+{
+    bool due = facts->refresh_ms <= now_ms;
+    pack_begin_map(pack, NULL);
+    pack_u64(pack, "bucket", bucket);
+    pack_range(pack, self, bucket, is_last);
+    pack_u64(pack, "contacts", facts->contacts);
+    pack_u64(pack, "capacity", facts->capacity);
+    pack_bool(pack, "waiting", facts->waiting);
+    pack_double(pack, "refresh", due ? 0 : (double)(facts->refresh_ms - now_ms) / 1000);
+    pack_end(pack);
+}
+
+/* Returns how many buckets there are. */
+static size_t pack_overlay_buckets(struct pack *pack, const struct daemon *daemon, uint8_t family)
+{
+    struct dht_bucket buckets[ID_BITS];
+    struct dht_stats stats;
+    if (!node_stats(daemon->node, family, &stats))
+        return 0;
+    size_t count = node_buckets(daemon->node, family, buckets, ID_BITS);
+    pack_begin_map(pack, NULL);
+    pack_u64(pack, "family", family);
+    pack_id(pack, "id", &stats.id);
+    pack_u64(pack, "contacts", stats.contacts);
+    pack_u64(pack, "answering", stats.answering);
+    pack_u64(pack, "network_size", stats.network_size);
+    pack_begin_array(pack, "buckets");
+    for (size_t i = 0; i < count; i++)
+        pack_bucket(pack, &stats.id, i, i + 1 == count, &buckets[i], daemon_now_ms(daemon));
+    pack_end(pack);
+    pack_end(pack);
+    return count;
+}
+
+static void pack_contact(struct pack *pack, const struct dht_contact *contact, size_t buckets,
+                         uint64_t now_ms)
 {
     pack_begin_map(pack, NULL);
     pack_id(pack, "id", &contact->id);
     pack_endpoint(pack, "address", &contact->endpoint);
+    pack_u64(pack, "family", contact->endpoint.family);
+    pack_u64(pack, "bucket", contact->common_bits < buckets ? contact->common_bits : buckets - 1);
     pack_u64(pack, "common_bits", contact->common_bits);
     if (contact->rtt_ms > 0)
         pack_double(pack, "rtt", (double)contact->rtt_ms / 1000);
@@ -145,9 +197,15 @@ static void node_table(struct daemon *daemon, struct call *call)
     }
     size_t count = node_contacts(daemon->node, contacts, NODE_TABLE_MAX);
     struct pack *result = call_result(call);
+    pack_begin_array(result, "overlays");
+    size_t buckets4 = pack_overlay_buckets(result, daemon, ENDPOINT_IPV4);
+    size_t buckets6 = pack_overlay_buckets(result, daemon, ENDPOINT_IPV6);
+    pack_end(result);
     pack_begin_array(result, "contacts");
-    for (size_t i = 0; i < count; i++)
-        pack_contact(result, &contacts[i], daemon_now_ms(daemon));
+    for (size_t i = 0; i < count; i++) {
+        bool ipv6 = contacts[i].endpoint.family == ENDPOINT_IPV6;
+        pack_contact(result, &contacts[i], ipv6 ? buckets6 : buckets4, daemon_now_ms(daemon));
+    }
     pack_end(result);
     free(contacts);
     call_finish(call);
@@ -172,6 +230,9 @@ static void on_found(void *user, const struct dht_event *event)
         pack_begin_map(result, NULL);
         pack_id(result, "id", &event->nodes[i].id);
         pack_endpoint(result, "address", &event->nodes[i].endpoint);
+        pack_u64(result, "common_bits", id_common_bits(&event->nodes[i].id, &event->id));
+        pack_u64(result, "hops", event->nodes[i].hops);
+        pack_double(result, "rtt", (double)event->nodes[i].rtt_ms / 1000);
         pack_end(result);
     }
     pack_end(result);

@@ -324,6 +324,12 @@ bool node_stats(const struct node *node, uint8_t family, struct dht_stats *out)
     return overlay->dht != NULL;
 }
 
+size_t node_buckets(const struct node *node, uint8_t family, struct dht_bucket out[], size_t cap)
+{
+    const struct overlay *overlay = &node->overlays[family == ENDPOINT_IPV6];
+    return overlay->dht != NULL ? dht_buckets(overlay->dht, out, cap) : 0;
+}
+
 bool node_family_joined(const struct node *node, uint8_t family)
 {
     return node->overlays[family == ENDPOINT_IPV6].joined;

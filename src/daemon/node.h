@@ -84,6 +84,8 @@ bool node_stats(const struct node *node, uint8_t family, struct dht_stats *out);
 bool node_family_joined(const struct node *node, uint8_t family);
 /* Of both overlays. Returns how many. */
 size_t node_contacts(const struct node *node, struct dht_contact out[], size_t cap);
+/* Of one overlay; 0: there is none. */
+size_t node_buckets(const struct node *node, uint8_t family, struct dht_bucket out[], size_t cap);
 /* Datagrams that were lost on our own side, over all sockets. */
 uint64_t node_send_failures(const struct node *node);
 void node_set_may_join(struct node *node, bool yes); /* what node_may_join says while alone */
