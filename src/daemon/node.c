@@ -166,7 +166,8 @@ struct node *node_new(const struct node_setup *setup)
     node->unix_base_ms = unix_now_ms() - node_now_ms(node);
     node->timer = timer_new(setup->loop, on_timer, node);
     node->upkeep = timer_new(setup->loop, on_upkeep, node);
-    if (node->timer == NULL || node->upkeep == NULL) {
+    node->interfaces = calloc(1, sizeof *node->interfaces);
+    if (node->timer == NULL || node->upkeep == NULL || node->interfaces == NULL) {
         node_free(node);
         return NULL;
     }
@@ -248,6 +249,7 @@ void node_free(struct node *node)
     node_free_operations(node);
     timer_free(node->timer);
     timer_free(node->upkeep);
+    free(node->interfaces);
     free(node);
 }
 

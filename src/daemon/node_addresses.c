@@ -19,29 +19,39 @@ struct udp *node_socket_for(const struct overlay *overlay, const struct endpoint
     return sockets[0].udp;
 }
 
-/* Of our interfaces; ports are 0. */
-static size_t interface_addresses(struct endpoint out[NODE_INTERFACES_MAX])
+static void look_at_interfaces(struct node_interfaces *interfaces)
 {
     uv_interface_address_t *found;
     int found_count;
-    size_t count = 0;
+    interfaces->count = 0;
     if (uv_interface_addresses(&found, &found_count) != 0)
-        return 0;
-    for (int i = 0; i < found_count && count < NODE_INTERFACES_MAX; i++)
-        if (address_from_system((const struct sockaddr *)&found[i].address, &out[count])) {
-            out[count].port = 0;
-            count++;
-        }
+        return;
+    for (int i = 0; i < found_count && interfaces->count < NODE_INTERFACES_MAX; i++) {
+        struct endpoint *endpoint = &interfaces->addresses[interfaces->count];
+        if (!address_from_system((const struct sockaddr *)&found[i].address, endpoint))
+            continue;
+        endpoint->port = 0;
+        interfaces->count++;
+    }
     uv_free_interface_addresses(found, found_count);
-    return count;
 }
 
-static bool is_interface_address(const struct endpoint *endpoint)
+static const struct node_interfaces *interfaces_of(const struct node *node)
 {
-    struct endpoint interfaces[NODE_INTERFACES_MAX];
-    size_t count = interface_addresses(interfaces);
-    for (size_t i = 0; i < count; i++)
-        if (endpoint_same_address(&interfaces[i], endpoint))
+    struct node_interfaces *interfaces = node->interfaces;
+    uint64_t now_ms = node_now_ms(node);
+    if (!interfaces->known || interfaces->at_ms != now_ms)
+        look_at_interfaces(interfaces);
+    interfaces->known = true;
+    interfaces->at_ms = now_ms;
+    return interfaces;
+}
+
+static bool is_interface_address(const struct node *node, const struct endpoint *endpoint)
+{
+    const struct node_interfaces *interfaces = interfaces_of(node);
+    for (size_t i = 0; i < interfaces->count; i++)
+        if (endpoint_same_address(&interfaces->addresses[i], endpoint))
             return true;
     return false;
 }
@@ -58,7 +68,7 @@ bool node_is_self(const struct node *node, const struct endpoint *endpoint)
         if (endpoint_same_address(bound, endpoint))
             return true;
         if (is_unspecified(bound) &&
-            (endpoint_is_loopback(endpoint) || is_interface_address(endpoint)))
+            (endpoint_is_loopback(endpoint) || is_interface_address(node, endpoint)))
             return true;
     }
     return false;
@@ -89,15 +99,16 @@ static bool is_link_local(const struct endpoint *endpoint)
 }
 
 /* Link-local ones mean nothing without a zone. */
-static void add_interfaces(struct endpoints *endpoints, uint8_t family, uint16_t port,
+static void add_interfaces(struct endpoints *endpoints, const struct node *node, uint8_t family,
                            bool loopback)
 {
-    struct endpoint interfaces[NODE_INTERFACES_MAX];
-    size_t count = interface_addresses(interfaces);
-    for (size_t i = 0; i < count; i++)
-        if (interfaces[i].family == family && !is_link_local(&interfaces[i]) &&
-            endpoint_is_loopback(&interfaces[i]) == loopback)
-            add(endpoints, interfaces[i], port);
+    const struct node_interfaces *interfaces = interfaces_of(node);
+    for (size_t i = 0; i < interfaces->count; i++) {
+        const struct endpoint *address = &interfaces->addresses[i];
+        if (address->family == family && !is_link_local(address) &&
+            endpoint_is_loopback(address) == loopback)
+            add(endpoints, *address, node->port);
+    }
 }
 
 /* What others see, where they are no part of this machine; then what we are bound to. */
@@ -110,7 +121,7 @@ static void add_far(struct endpoints *endpoints, const struct node *node)
         const struct overlay *overlay = &node->overlays[i];
         for (size_t j = 0; j < overlay->socket_count; j++)
             if (is_unspecified(&overlay->sockets[j].bound))
-                add_interfaces(endpoints, overlay->family, node->port, false);
+                add_interfaces(endpoints, node, overlay->family, false);
             else if (!endpoint_is_loopback(&overlay->sockets[j].bound))
                 add(endpoints, overlay->sockets[j].bound, node->port);
     }
@@ -124,7 +135,7 @@ static void add_near(struct endpoints *endpoints, const struct node *node)
         add(endpoints, overlay->external, node->port);
         for (size_t j = 0; j < overlay->socket_count; j++)
             if (is_unspecified(&overlay->sockets[j].bound))
-                add_interfaces(endpoints, overlay->family, node->port, true);
+                add_interfaces(endpoints, node, overlay->family, true);
             else
                 add(endpoints, overlay->sockets[j].bound, node->port);
     }

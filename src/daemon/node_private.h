@@ -46,8 +46,18 @@ struct operation {
     UT_hash_handle hh;
 };
 
+/* Addresses of our interfaces, as the system told them in this turn of the loop: a list of ten
+ * thousand transfers has a link for each. */
+struct node_interfaces {
+    struct endpoint addresses[NODE_INTERFACES_MAX]; /* ports are 0 */
+    size_t count;
+    bool known;
+    uint64_t at_ms;
+};
+
 struct node {
     struct node_setup setup;
+    struct node_interfaces *interfaces;
     struct overlay overlays[NODE_FAMILIES];
     struct timer *timer;  /* of the dhts' deadlines */
     struct timer *upkeep; /* saving, the wall clock */

@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from figures import MIB, bound, cpu_seconds, medians, memory_mib, openssl_sha1_mib_s  # noqa: E402
 from hostile import HostilePeers  # noqa: E402
 from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
-from many import bench_many  # noqa: E402
+from many import SHARES, bench_many  # noqa: E402
 from people import join_by_invite, make_group, make_user, upload, wait_file  # noqa: E402
 from transfers import PROGRAMS, bench_transfer, transfer_plot, transfer_table  # noqa: E402
 from wire import bench_dht, dht_table  # noqa: E402
@@ -126,7 +126,7 @@ def bench_group(net, options):
     for number in range(options.rounds):
         one, two = pair(net, f"group{number}")
         circle(one, two)
-        link = one.ok("-q", "share", source, "--piece-size", "1M", timeout=300).strip()
+        link = one.ok("-q", "share", source, "--piece-size", "1M", "--sha1", timeout=300).strip()
         tls_mib_s = bound(options, "bench_tls", source)[1]
         public_mib_s, _, public_cpu_s = timed(one, two, source, options, ("get", link))
         for daemon in (one, two):
@@ -205,8 +205,8 @@ def bench_hash(net, options):
 
 
 def bench_share(net, options):
-    """Hashing what is shared, beside `openssl speed` times the cores, in turn. The file is in the
-    system's memory."""
+    """Hashing what is shared, beside `openssl speed` times the cores, in turn, and how long its own
+    SHA-1 takes, which follows. The file is in the system's memory."""
     source = net.make_file("big.bin", options.size * MIB)
     rounds = []
     for number in range(options.rounds):
@@ -215,37 +215,45 @@ def bench_share(net, options):
         start, before = time.monotonic(), cpu_seconds(one)
         one.ok("-q", "share", source, "--piece-size", "1M", timeout=300)
         mib_s = options.size / (time.monotonic() - start)
+        ident = one.transfers()[0]["id"]
+        one.wait_until(lambda: one.call("transfer.info", id=ident)["info"]["sha1"])
         rounds.append({"openssl_mib_s": bound_mib_s, "mib_s": mib_s, "ratio": mib_s / bound_mib_s,
+                       "sha1_s": time.monotonic() - start,
                        "cpu_s_per_gib": (cpu_seconds(one) - before) / (options.size / 1024)})
         one.stop()
     return medians(rounds)
 
 
 def bench_hostile(net, options):
-    """One seed to one fetcher alone and beside hostile peers of both, in turn; who goes first
-    changes. What is kept of the speed is a share of medians."""
+    """One seed to one fetcher alone and beside hostile peers of both: alone, beside, beside, alone,
+    so that a machine which gets slower or faster meanwhile is as fast for both. What is kept of the
+    speed is compared within a round."""
     source = net.make_file("big.bin", options.size * MIB)
-    alone, beside, refused = [], [], []
+    rounds = []
     for number in range(options.rounds):
         one, two = pair(net, f"hostile{number}")
-        shared = one.share(source, piece_size=MIB, timeout=300)
-        for hostile in (number % 2 == 0, number % 2 == 1):
-            peers = HostilePeers(shared["transfer"]["hash"], one, two) if hostile else None
+        shared = one.share(source, piece_size=MIB, timeout=300, sha1=True)
+        figures = {"alone": [], "beside": []}
+        refused = []
+        for when in ("alone", "beside", "beside", "alone"):
+            peers = HostilePeers(shared["transfer"]["hash"], one, two) if when == "beside" else None
             with peers or contextlib.nullcontext():
-                speed, *cpu = timed(one, two, source, options, ("get", shared["link"]))
-            (beside if hostile else alone).append((speed, *cpu))
-            if hostile:
+                figures[when].append(timed(one, two, source, options, ("get", shared["link"])))
+            if peers:
                 refused.append(peers.refused)
             for transfer in two.transfers():
                 two.call("transfer.remove", id=transfer["id"])
+        if min(refused) == 0:
+            raise RuntimeError("no hostile peer was there")
         one.stop()
         two.stop()
-    names = ("mib_s", "seed_cpu_s_per_gib", "fetch_cpu_s_per_gib")
-    figures = {f"{when}_{name}": statistics.median(values)
-               for when, rounds in (("alone", alone), ("beside", beside))
-               for name, values in zip(names, zip(*rounds))}
-    return {**figures, "speed_kept": figures["beside_mib_s"] / figures["alone_mib_s"],
-            "refused": statistics.median(refused)}
+        names = ("mib_s", "seed_cpu_s_per_gib", "fetch_cpu_s_per_gib")
+        figures = {f"{when}_{name}": statistics.mean(values) for when in figures
+                   for name, values in zip(names, zip(*figures[when]))}
+        rounds.append({**figures, "speed_kept": figures["beside_mib_s"] / figures["alone_mib_s"],
+                       "refused": statistics.mean(refused)})
+    kept = [each["speed_kept"] for each in rounds]
+    return {**medians(rounds), "speed_kept_least": min(kept), "speed_kept_most": max(kept)}
 
 
 BENCHES = {"hash": bench_hash, "share": bench_share, "transfer": bench_transfer,
@@ -297,6 +305,7 @@ def main():
     parser.add_argument("what", nargs="*", help=" ".join(BENCHES) + " (default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each; medians are shown")
     parser.add_argument("--size", type=int, default=1024, help="MiB of the transfers")
+    parser.add_argument("--shares", type=int, default=SHARES, help="of `many` (%(default)s)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=pathlib.Path, metavar="FILE.svg",
                         help="a plot of `transfer`")

@@ -10,7 +10,7 @@ import time
 
 from figures import MIB, cpu_seconds, memory_mib
 
-SHARES = 10_000
+SHARES = 10_000  # unless told otherwise
 SHARE_BYTES = 1024
 NODES = 10  # beside the daemon that is measured
 IDLE_S = 60
@@ -44,23 +44,30 @@ def announced(daemon):
         before = now
 
 
-def shares(net):
+def shares(net, count):
     boot = net.daemon("many-boot")
     others = [net.daemon(f"many-node{number}", bootstrap=[boot]) for number in range(NODES - 1)]
     one = net.daemon("many-shares", bootstrap=[boot])
     one.wait_nodes(NODES // 2)
     files = [net.make_file(f"many/document {number:05}.bin", SHARE_BYTES)
-             for number in range(SHARES)]
+             for number in range(count)]
     start = time.monotonic()
-    for first in range(0, SHARES, 1000):
+    cpu_s = []
+    for first in range(0, count, 1000):
+        before = cpu_seconds(one)
         one.ok("-q", "share", *files[first:first + 1000], timeout=600)
+        cpu_s.append((cpu_seconds(one) - before) / len(files[first:first + 1000]))
     share_s = time.monotonic() - start
+    listing = time.monotonic()
+    one.ok("ls")
+    list_s = time.monotonic() - listing
     announced(one)
     walks = queries(one, "get") / NODES  # one asks everybody in a network this small
     announced_s = time.monotonic() - start
     before = cpu_seconds(one)
     time.sleep(IDLE_S)
-    figures = {"shares_share_s": share_s, "shares_announced_s": announced_s,
+    figures = {"shares_share_s": share_s, "shares_last_to_first_cpu": cpu_s[-1] / cpu_s[0],
+               "shares_list_s": list_s, "shares_announced_s": announced_s,
                "shares_walks": walks,
                "shares_idle_cpu_percent": 100 * (cpu_seconds(one) - before) / IDLE_S,
                "shares_resident_mib": memory_mib(one, "VmRSS"),
@@ -174,6 +181,6 @@ def peers(net):
     return figures
 
 
-def bench_many(net, _options):
+def bench_many(net, options):
     """10,000 idle shares; 50 downloads at once; one download from 200 peers."""
-    return {**transfers(net), **peers(net), **shares(net)}
+    return {**transfers(net), **peers(net), **shares(net, options.shares)}

@@ -82,7 +82,7 @@ def run_kadpeer(net, tag, source, piece_kib, seeds, fetchers):
     givers = []
     for number in range(seeds):
         givers.append(net.daemon(f"{tag}-seed{number}", bootstrap=givers[:1]))
-        link = givers[-1].ok("-q", "share", source, "--piece-size", f"{piece_kib}K",
+        link = givers[-1].ok("-q", "share", source, "--sha1", "--piece-size", f"{piece_kib}K",
                              timeout=PATIENCE).strip()
     takers = [net.daemon(f"{tag}-fetch{number}", bootstrap=givers[:1])
               for number in range(fetchers)]
