@@ -46,6 +46,7 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     votes_init(&dht->votes, config->family);
     published_init(&dht->published);
     token_cache_init(&dht->tokens);
+    pace_init(&dht->pace, config->secret);
     byte_queue_init(&dht->datagrams, DATAGRAM_QUEUE_BYTES);
     byte_queue_init(&dht->events, EVENT_QUEUE_BYTES);
     if (make_parts(dht)) {
@@ -65,6 +66,7 @@ void dht_free(struct dht *dht)
     record_store_free(dht->store);
     throttle_free(dht->throttle);
     rpc_dispose(&dht->rpc);
+    pace_dispose(&dht->pace);
     published_dispose(&dht->published);
     token_cache_dispose(&dht->tokens);
     byte_queue_dispose(&dht->datagrams);
@@ -168,14 +170,26 @@ static void on_due(struct dht *dht, enum rpc_due due, const struct rpc_query *qu
     }
 }
 
+/* It was held back, and now there is no room for it: its walk goes on without. */
+static void unsent(struct dht *dht, const struct rpc_query *query)
+{
+    if (query->purpose >= RPC_WALK_ASK)
+        dht_walk_silent(dht, query);
+    else if (query->purpose == RPC_PING_HAND)
+        ping_ended(dht, query, NULL);
+    else if (query->purpose == RPC_PING_JOIN)
+        dht_walk_first_contact(dht, NULL);
+}
+
 /* Idle: what the last burst needed is given back. */
 static void trim(struct dht *dht)
 {
     if (dht->now_ms < dht->trim_ms)
         return;
-    bool busy = dht->rpc.count > 0 || !byte_queue_is_empty(&dht->datagrams);
+    bool busy = dht->rpc.count + dht->pace.count > 0 || !byte_queue_is_empty(&dht->datagrams);
     dht->trim_ms = busy ? dht->now_ms + TRIM_AFTER_MS : UINT64_MAX;
     rpc_trim(&dht->rpc);
+    pace_trim(&dht->pace, dht->now_ms);
     byte_queue_trim(&dht->datagrams);
     byte_queue_trim(&dht->events);
     token_cache_trim(&dht->tokens, dht->now_ms);
@@ -188,6 +202,8 @@ void dht_on_time(struct dht *dht, uint64_t now_ms)
     struct rpc_query query;
     for (enum rpc_due due; (due = rpc_next_due(&dht->rpc, dht->now_ms, &query)) != RPC_NOTHING_DUE;)
         on_due(dht, due, &query);
+    while (dht_send_held(dht, &query))
+        unsent(dht, &query);
     dht_join_run(dht);
     dht_upkeep_run(dht);
     dht_handover_run(dht);
@@ -205,6 +221,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t dht_deadline(const struct dht *dht)
 {
     uint64_t due_ms = earlier(rpc_deadline(&dht->rpc), dht_join_deadline(dht));
+    due_ms = earlier(due_ms, pace_deadline(&dht->pace));
     due_ms = earlier(due_ms, dht_upkeep_deadline(dht));
     due_ms = earlier(due_ms, dht_publish_deadline(dht));
     due_ms = earlier(due_ms, dht_handover_deadline(dht));
@@ -374,7 +391,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     for (size_t i = 0; i < dht->published.count; i++)
         out->published += !dht->published.sorted[i]->foreign;
     out->operations = dht->walks.count;
-    out->pending = dht->rpc.count;
+    out->pending = dht->rpc.count + dht->pace.count;
     out->network_size = routing_table_network_size(dht->table);
     out->crowded = routing_table_crowded(dht->table);
     out->limited = throttle_dropped(dht->throttle);
@@ -390,7 +407,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
 
 bool dht_valid(const struct dht *dht)
 {
-    return routing_table_valid(dht->table) && rpc_valid(&dht->rpc) &&
+    return routing_table_valid(dht->table) && rpc_valid(&dht->rpc) && pace_valid(&dht->pace) &&
            published_valid(&dht->published) && dht_walk_valid(dht) &&
            record_store_valid(dht->store) && throttle_valid(dht->throttle);
 }

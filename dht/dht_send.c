@@ -79,7 +79,7 @@ static void compose(const struct dht *dht, const struct rpc_query *query, struct
     fill(dht, query, message);
 }
 
-void dht_send_again(struct dht *dht, const struct rpc_query *query)
+static void send(struct dht *dht, const struct rpc_query *query)
 {
     struct message message;
     compose(dht, query, &message);
@@ -87,15 +87,47 @@ void dht_send_again(struct dht *dht, const struct rpc_query *query)
     dht->counted.queries_out[query->method]++;
 }
 
-bool dht_send_query(struct dht *dht, const struct rpc_query *query)
+void dht_send_again(struct dht *dht, const struct rpc_query *query)
+{
+    if (pace_take(&dht->pace, &query->to, dht->now_ms, 0) != UINT64_MAX)
+        send(dht, query);
+}
+
+static bool send_first(struct dht *dht, const struct rpc_query *query)
 {
     const struct rpc_query *added = rpc_add(&dht->rpc, query, &dht->rng, dht->now_ms);
     if (added == NULL) {
         dht->counted.unsent++;
         return false;
     }
-    dht_send_again(dht, added);
+    send(dht, added);
     return true;
+}
+
+bool dht_send_query(struct dht *dht, const struct rpc_query *query)
+{
+    uint64_t at_ms = pace_take(&dht->pace, &query->to, dht->now_ms, PACE_HOLD_MAX_MS);
+    if (at_ms == dht->now_ms)
+        return send_first(dht, query);
+    if (at_ms == UINT64_MAX || !pace_hold(&dht->pace, query, at_ms)) {
+        dht->counted.unsent++;
+        return false;
+    }
+    dht->counted.paced++;
+    return true;
+}
+
+static bool is_wanted(const struct dht *dht, const struct rpc_query *query)
+{
+    return query->purpose < RPC_WALK_ASK || dht_walk_find(dht, query->operation) != NULL;
+}
+
+bool dht_send_held(struct dht *dht, struct rpc_query *out)
+{
+    while (pace_next(&dht->pace, dht->now_ms, out))
+        if (is_wanted(dht, out) && !send_first(dht, out))
+            return true;
+    return false;
 }
 
 bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,

@@ -17,6 +17,7 @@
 #include "dht/density.h"
 #include "dht/lookup.h"
 #include "dht/message.h"
+#include "dht/pace.h"
 #include "dht/published.h"
 #include "dht/record_store.h"
 #include "dht/routing_table.h"
@@ -114,6 +115,7 @@ struct dht {
     struct record_store *store;
     struct throttle *throttle;
     struct rpc rpc;
+    struct pace pace;
     struct token_cache tokens;
     struct votes votes;
     struct density density;
@@ -156,10 +158,13 @@ uint64_t dht_jitter(struct dht *dht, uint64_t ms, unsigned part);
 
 /* ---- dht_send.c ---- */
 
-/* Sends the query described by `query`; what it says follows from its purpose. False: no room for
- * one more. */
+/* Sends the query described by `query`, or holds it back as long as its receiver would drop it;
+ * what it says follows from its purpose. False: no room for one more. */
 bool dht_send_query(struct dht *dht, const struct rpc_query *query);
-/* The same datagram once more. */
+/* Those held back whose time has come. False: it is none of them; else `out` is one that found no
+ * room. */
+bool dht_send_held(struct dht *dht, struct rpc_query *out);
+/* The same datagram once more, unless its receiver would drop it. */
 void dht_send_again(struct dht *dht, const struct rpc_query *query);
 bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,
                    const struct id *id, uint32_t operation);

@@ -70,6 +70,14 @@
            profit, for who has no token pads its query */
 #define PROOF_LIFETIME_MS (10 * 60 * 1000) /* as long as a token lives */
 
+/* Queries of ours to one node: a fifth below what it takes, for a datagram may be sent twice, and
+ * clocks differ. */
+#define PACE_PER_S       16
+#define PACE_BURST       160
+#define PACE_TABLE_MAX   4096        /* nodes remembered at a time, 8 bytes each; a power of 2 */
+#define PACE_HELD_MAX    4096        /* queries that wait for their turn */
+#define PACE_HOLD_MAX_MS (30 * 1000) /* for so long at most */
+
 /* ---- table, lookups, queries ---- */
 #define ROUTING_FAILURES_REPLACE 2 /* silent this often: a candidate takes the place [ours] */
 #define ROUTING_FAILURES_MAX     4 /* silent this often: dropped even without a candidate [ours] */

@@ -216,6 +216,7 @@ struct dht_stats {
     uint64_t surplus_nodes; /* nodes in one answer beyond 2k */
     uint64_t false_values;  /* values brought by gets that are not what was asked for */
     uint64_t unsent;        /* queries of ours that too many under way left no room for */
+    uint64_t paced;         /* … that waited, lest their receivers drop them */
     uint64_t crowded;       /* nodes kept out of the table: their network had its share */
     uint64_t limited;       /* queries dropped by the per-source limits */
     uint64_t bad_tokens, bad_values, bad_signatures, over_quota, too_far, older; /* puts refused */

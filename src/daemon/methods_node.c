@@ -43,6 +43,7 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "surplus_nodes", stats->surplus_nodes);
     pack_u64(pack, "false_values", stats->false_values);
     pack_u64(pack, "unsent", stats->unsent);
+    pack_u64(pack, "paced", stats->paced);
     pack_u64(pack, "limited", stats->limited);
     pack_u64(pack, "bad_tokens", stats->bad_tokens);
     pack_u64(pack, "bad_values", stats->bad_values);

@@ -1,6 +1,7 @@
 #include "support/unit.h"
 
 #include "dht/codec_msgpack.h"
+#include "dht/record_kinds.h"
 #include "kadpeer/msgpack_writer.h"
 #include "kadpeer/rng.h"
 #include "support/vectors.h"
@@ -218,6 +219,123 @@ static void put_has_its_golden_bytes(void **state)
     there_and_back("message_put_response", &message, &vector, &decoded);
     assert_int_equal(decoded.code_count, 2);
     assert_int_equal(decoded.codes[1], CODE_QUOTA);
+}
+
+static void every_code_has_its_golden_bytes(void **state)
+{
+    (void)state;
+    static const uint16_t codes[] = {
+        CODE_OK,        CODE_MALFORMED, CODE_TOO_BIG, CODE_BAD_SIGNATURE,
+        CODE_BAD_TOKEN, CODE_QUOTA,     CODE_TOO_FAR, CODE_OLDER};
+    struct message message, decoded;
+    struct vector vector;
+    init_from_vectors(&message, MESSAGE_RESPONSE);
+    message.code_count = sizeof codes / sizeof codes[0];
+    memcpy(message.codes, codes, sizeof codes);
+    there_and_back("message_put_response_codes", &message, &vector, &decoded);
+    assert_int_equal(decoded.code_count, message.code_count);
+    assert_memory_equal(decoded.codes, codes, sizeof codes);
+}
+
+static void a_token_takes_the_place_of_padding(void **state)
+{
+    (void)state;
+    struct message message, decoded;
+    struct vector vector;
+    init_from_vectors(&message, MESSAGE_QUERY);
+    message.method = METHOD_FIND;
+    set_token(&message);
+    there_and_back("message_find_query_token", &message, &vector, &decoded);
+    assert_int_equal(decoded.token_len, message.token_len);
+    assert_memory_equal(decoded.token, message.token, message.token_len);
+}
+
+/* ---- each kind, asked for, brought and put ---- */
+
+static void get_of_a_kind(const char *name, unsigned kind, const struct id *key)
+{
+    char file[64];
+    struct message message, decoded;
+    struct vector vector;
+    init_from_vectors(&message, MESSAGE_QUERY);
+    message.method = METHOD_GET;
+    message.target = *key;
+    message.kind = (uint8_t)kind;
+    message.pad_to = MESSAGE_PAD_TO;
+    snprintf(file, sizeof file, "message_get_%s_query", name);
+    there_and_back(file, &message, &vector, &decoded);
+    assert_int_equal(decoded.kind, kind);
+    assert_true(id_equal(&decoded.target, key));
+    assert_false(decoded.has_seq);
+}
+
+static void values_of_a_kind(const char *name, unsigned kind, struct bytes value)
+{
+    char file[64];
+    struct message message, decoded;
+    struct vector vector;
+    init_from_vectors(&message, MESSAGE_RESPONSE);
+    set_token(&message);
+    message.has_values = message.has_nodes = true;
+    message.total = message.value_count = message.node_count = 1;
+    message.has_seq = kind == KIND_ENTRY || kind == KIND_ITEM;
+    message.seq = 5;
+    message.values[0] = (struct message_value){
+        .value = value, .with_from = record_rules(kind)->with_from, .from = message.seen_address};
+    message.nodes[0] = node_of(0x41, "198.51.100.1:1001");
+    snprintf(file, sizeof file, "message_get_%s_response", name);
+    there_and_back(file, &message, &vector, &decoded);
+    assert_int_equal(decoded.value_count, 1);
+    assert_true(bytes_equal(decoded.values[0].value, value));
+    assert_int_equal(decoded.values[0].with_from, message.values[0].with_from);
+    assert_int_equal(decoded.has_seq, message.has_seq);
+}
+
+static void put_of_a_kind(const char *name, unsigned kind, const struct id *key, struct bytes value)
+{
+    char file[64];
+    struct message message, decoded;
+    struct vector vector;
+    init_from_vectors(&message, MESSAGE_QUERY);
+    message.method = METHOD_PUT;
+    set_token(&message);
+    message.record_count = 1;
+    message.records[0] =
+        (struct message_record){.key = *key, .kind = (uint8_t)kind, .value = value};
+    snprintf(file, sizeof file, "message_put_%s_query", name);
+    there_and_back(file, &message, &vector, &decoded);
+    assert_int_equal(decoded.record_count, 1);
+    assert_int_equal(decoded.records[0].kind, kind);
+    assert_true(id_equal(&decoded.records[0].key, key));
+    assert_true(bytes_equal(decoded.records[0].value, value));
+}
+
+static void every_kind_has_its_golden_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *key; /* NULL: any */
+        unsigned kind;
+    } kinds[] = {
+        {"peer", NULL, KIND_PEER},         {"availability", NULL, KIND_AVAILABILITY},
+        {"entry", "key_name", KIND_ENTRY}, {"item", "key_item", KIND_ITEM},
+        {"part", "key_part", KIND_PART},   {"drop", NULL, KIND_DROP},
+    };
+    unsigned tried = 0;
+    for (; tried < sizeof kinds / sizeof kinds[0]; tried++) {
+        char file[64];
+        struct id key = run_id(0xa0);
+        snprintf(file, sizeof file, "record_%s", kinds[tried].name);
+        struct vector value = vector_load(file);
+        if (kinds[tried].key != NULL) {
+            struct vector named = vector_load(kinds[tried].key);
+            memcpy(key.bytes, named.data, ID_BYTES);
+        }
+        get_of_a_kind(kinds[tried].name, kinds[tried].kind, &key);
+        values_of_a_kind(kinds[tried].name, kinds[tried].kind, vector_bytes(&value));
+        put_of_a_kind(kinds[tried].name, kinds[tried].kind, &key, vector_bytes(&value));
+    }
+    assert_null(record_rules(tried + 1)); /* a new kind needs vectors, too */
 }
 
 static void error_has_its_golden_bytes(void **state)
@@ -488,6 +606,9 @@ int main(void)
         cmocka_unit_test(nodes_of_ipv6_have_a_key_of_their_own),
         cmocka_unit_test(get_has_its_golden_bytes),
         cmocka_unit_test(put_has_its_golden_bytes),
+        cmocka_unit_test(every_code_has_its_golden_bytes),
+        cmocka_unit_test(a_token_takes_the_place_of_padding),
+        cmocka_unit_test(every_kind_has_its_golden_bytes),
         cmocka_unit_test(error_has_its_golden_bytes),
         cmocka_unit_test(many_values_leave_room_for_some_nodes_and_say_where_to_go_on),
         cmocka_unit_test(few_values_leave_room_for_all_nodes),

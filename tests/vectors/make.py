@@ -142,6 +142,23 @@ message("message_put_query_handed_on", "put of a part, handed on with a day left
         query("put", {**sender, "tok": TOKEN, "recs": [[sha1(PART), 5, PART, 86400]]}))
 message("message_put_response", "answer to put: first kept, second refused by quota",
         response({**sender, "ip": ASKER4, "codes": [0, 208]}))
+message("message_find_query_token", "find with a token, which needs no padding",
+        query("find", {**sender, "t": TARGET, "tok": TOKEN}))
+message("message_put_response_codes", "answer to put: every code there is, in order",
+        response({**sender, "ip": ASKER4, "codes": [0, 203, 205, 206, 207, 208, 209, 302]}))
+KINDS = {"peer": (1, TARGET, PEER), "availability": (2, TARGET, AVAILABILITY),
+         "entry": (3, NAME_KEY, ENTRY), "item": (4, sha1(public_of(SIGNER), b"h"), ITEM),
+         "part": (5, sha1(PART), PART), "drop": (6, TARGET, DROP)}
+for kind_name, (kind, key, value) in KINDS.items():
+    message(f"message_get_{kind_name}_query", f"get of kind {kind}, padded to 400 bytes",
+            padded("get", {**sender, "t": key, "k": kind}, 400))
+    newest = {"q": 5} if kind in (3, 4) else {}
+    message(f"message_get_{kind_name}_response", f"answer to get of kind {kind}: one value, a node",
+            response({**sender, "ip": ASKER4, "tok": TOKEN, "total": 1, **newest,
+                      "vals": [[ASKER4, value] if kind < 3 else value], "nodes": node4(1)}))
+    message(f"message_put_{kind_name}_query", f"put of kind {kind}",
+            query("put", {**sender, "tok": TOKEN, "recs": [[key, kind, value]]}))
+
 message("message_error", "error 203", [1, TXID, [203, "t: missing"], None])
 
 write("record_peer", "kind 1: TCP port 6881, a seed, 2048 pieces", PEER)
