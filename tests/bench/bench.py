@@ -277,6 +277,7 @@ GOALS = {"many.shares_idle_cpu_percent": ("<=", 1.0),
          "dht.get_ratio": ("<=", 2.4), "dht.get_put_ratio": ("<=", 2.8),
          # flat, but for a larger index that no longer fits into the processor's caches
          "dht.get_growth": ("<=", 1.25), "dht.put_growth": ("<=", 1.25),
+         "dht.allocations_per_request": ("<=", 0.001),
          "dht.record_alone_bytes": ("<=", 100), "dht.record_shared_bytes": ("<=", 100),
          "dht.queries_per_get": ("<=", 22), "dht.created_per_s": (">=", 5000)}
 

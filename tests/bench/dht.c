@@ -4,7 +4,8 @@
  *   bench_dht ROUNDS REQUESTS KEYS…
  * prints, one figure a line: name, value. For each of the KEYS, ascending, that many records are
  * stored first; `echo`, `ping`, `find`, `get` and `put` follow, medians of ROUNDS slices of
- * REQUESTS requests each, as NAME_KEYS_us of processor time a request and NAME_KEYS_per_s.
+ * REQUESTS requests each, as NAME_KEYS_us of processor time a request and NAME_KEYS_per_s, and
+ * allocations_KEYS of memory a request.
  */
 #include "loopback.h"
 
@@ -52,6 +53,7 @@ static void measure(struct load *load, const struct child *echo, const struct ch
                     unsigned rounds, uint64_t count, uint64_t keys)
 {
     double cpu_us[LOAD_METHODS][ROUNDS_MAX], per_s[LOAD_METHODS][ROUNDS_MAX];
+    uint64_t allocations = child_ask(node).allocations;
     for (unsigned round = 0; round < rounds; round++) {
         for (unsigned method = 0; method < LOAD_METHODS; method++) {
             const struct child *child = method == LOAD_ECHO ? echo : node;
@@ -60,6 +62,9 @@ static void measure(struct load *load, const struct child *echo, const struct ch
             per_s[method][round] = slice.per_s;
         }
     }
+    allocations = child_ask(node).allocations - allocations;
+    printf("allocations_%llu %.5f\n", (unsigned long long)keys,
+           (double)allocations / (double)(rounds * count * (LOAD_METHODS - 1)));
     for (unsigned method = 0; method < LOAD_METHODS; method++) {
         printf("%s_%llu_us %.3f\n", names[method], (unsigned long long)keys,
                median(cpu_us[method], rounds));

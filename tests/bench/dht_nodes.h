@@ -19,6 +19,7 @@ struct child {
 /* What a child says of itself. */
 struct child_report {
     uint64_t contacts, records, record_bytes, limited, queue_dropped, resident_bytes;
+    uint64_t allocations; /* so far; 0: they cannot be counted in this build */
 };
 
 /* Sends each datagram back: recvfrom and sendto, no more. */

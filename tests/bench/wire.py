@@ -21,8 +21,10 @@ def bench_dht(net, options):
     first, last = cases[KEYS[0]], cases[KEYS[-1]]
     worst = {f"{method}_ratio": max(case[method]["ratio"] for case in cases.values())
              for method in METHODS[:3]}
+    allocations = max(figures.pop(f"allocations_{keys}") for keys in KEYS)
     return {"echo_us": min(case["echo"]["us"] for case in cases.values()), **worst,
             "get_put_ratio": max(case["put"]["pair_ratio"] for case in cases.values()),
+            "allocations_per_request": allocations,
             "get_growth": last["get"]["ratio"] / first["get"]["ratio"],
             "put_growth": last["put"]["ratio"] / first["put"]["ratio"], **figures, "cases": cases}
 
