@@ -176,6 +176,7 @@ enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
 {
     if (!fill_row(item, metainfo)) {
         metainfo_free(metainfo);
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
         return STATUS_NO_MEMORY;
     }
     take_metainfo(item, metainfo);

@@ -99,20 +99,20 @@ class Sweep:
         self.finish(self.begin())
         return {kind: self.faults.calls(caller, kind) for kind in kinds}
 
-    def choose(self, caller, kinds, errors):
-        """(kind, error, first, last): a sample of all there are."""
+    def choose(self, caller, kinds, errors, runs=RUNS):
+        """(kind, error, first, last): a sample of all there are (runs 0: all)."""
         counts = self.counts(caller, kinds)
         self.net.note(f'calls by {caller}: {counts}')
         every = [(kind, error, n, last) for kind in kinds for n in range(1, counts[kind] + 1)
                  for error in errors for last in (n, FOREVER)]
-        if RUNS == 0 or RUNS >= len(every):
+        if runs == 0 or runs >= len(every):
             return every
         # each kind in turn, so that rare ones are not left out
         by_kind = [[one for one in every if one[0] == kind] for kind in kinds]
         chosen = []
         for ones in itertools.cycle([ones for ones in by_kind if ones]):
             chosen.append(SAMPLE.choice(ones))
-            if len(chosen) == RUNS:
+            if len(chosen) == runs:
                 return chosen
 
 
@@ -177,9 +177,9 @@ def memory_that_sqlite_does_not_get_is_a_state_that_can_be_left(net):
     _disk(Sweep(net), 'sqlite', ('allocate',), (errno.ENOMEM,))
 
 
-def _memory(sweep, caller):
+def _memory(sweep, caller, runs):
     """Some of the calls it makes meanwhile may fail as well; it lives."""
-    for kind, error, first, last in sweep.choose(caller, ('allocate',), (errno.ENOMEM,)):
+    for kind, error, first, last in sweep.choose(caller, ('allocate',), (errno.ENOMEM,), runs):
         last = min(last, first + 40)
         text = f'allocations {first} to {last} by {caller}'
         sweep.net.note(text)
@@ -199,17 +199,17 @@ def _memory(sweep, caller):
 
 @test(deadline=120)
 def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
-    _memory(Sweep(net), 'us')
+    _memory(Sweep(net), 'us', 4 * RUNS)
 
 
 @test(deadline=120)
 def memory_that_we_do_not_get_in_a_group_is_a_state_that_can_be_left(net):
-    _memory(GroupSweep(net), 'us')
+    _memory(GroupSweep(net), 'us', 4 * RUNS)
 
 
 @test(deadline=120)
 def memory_that_libcrypto_does_not_get_is_a_state_that_can_be_left(net):
-    _memory(GroupSweep(net), 'crypto')
+    _memory(GroupSweep(net), 'crypto', RUNS)
 
 
 @test(deadline=120)
