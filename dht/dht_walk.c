@@ -69,6 +69,7 @@ static struct lookup_config lookup_config(const struct dht *dht, enum walk_purpo
                                    .alpha = LOOKUP_ALPHA,
                                    .start = LOOKUP_START,
                                    .paths = (uint8_t)paths,
+                                   .limit_local = dht->config.limit_local,
                                    .eager = dht_uses(dht, DHT_EAGER_START),
                                    .patient = purpose != WALK_REFRESH};
     if (!config.eager)
@@ -334,7 +335,7 @@ static bool may_name(const struct endpoint *who, const struct endpoint *named)
     return !endpoint_is_local(named) || endpoint_is_local(who);
 }
 
-static void take_nodes(const struct dht *dht, struct walk *walk, const struct endpoint *from,
+static void take_nodes(struct dht *dht, struct walk *walk, const struct endpoint *from,
                        const struct message *answer)
 {
     const struct endpoint *ourselves = votes_winner(&dht->votes);
@@ -345,6 +346,8 @@ static void take_nodes(const struct dht *dht, struct walk *walk, const struct en
             may_name(from, &node->endpoint))
             lookup_hear(&walk->lookup, &answer->id, &node->id, &node->endpoint,
                         cost_of(dht, &node->id));
+        else if (!id_equal(&node->id, &dht->id))
+            dht->counted.false_nodes++;
     }
 }
 

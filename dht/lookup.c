@@ -5,6 +5,7 @@
 
 #include "dht/node_id.h"
 #include "dht/params.h"
+#include "dht/source.h"
 
 #define GROWTH 16 /* nodes that the list grows by */
 #define BIT_MS 20 /* see lookup.h */
@@ -128,6 +129,23 @@ static void hear_again(struct lookup *lookup, struct lookup_node *node, unsigned
     node->paths |= (uint8_t)(1u << path);
 }
 
+/* How many bytes of a public address, or of an IPv6 /64, tell it from others; 0: it is local. */
+static size_t address_bytes(const struct lookup *lookup, const struct endpoint *endpoint)
+{
+    struct source_rules rules = {.limit_local = lookup->config.limit_local};
+    return source_prefix_bytes(&rules, endpoint, SOURCE_ADDRESS);
+}
+
+static void note_twins(struct lookup *lookup, struct lookup_node *node)
+{
+    size_t len = address_bytes(lookup, &node->endpoint);
+    for (size_t i = 0; i < lookup->count && len > 0; i++) {
+        struct lookup_node *other = &lookup->nodes[i];
+        if (other != node && memcmp(other->endpoint.addr, node->endpoint.addr, len) == 0)
+            other->twin = node->twin = true;
+    }
+}
+
 static bool add(struct lookup *lookup, const struct lookup_node *newcomer, unsigned path)
 {
     size_t at = position(lookup, &newcomer->id);
@@ -145,6 +163,7 @@ static bool add(struct lookup *lookup, const struct lookup_node *newcomer, unsig
     *node = *newcomer;
     node->paths = (uint8_t)(1u << path);
     node->fits = node_id_fits(&node->id, &node->endpoint);
+    note_twins(lookup, node);
     return true;
 }
 
@@ -181,6 +200,26 @@ struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id
 /* ---- the nearest ---- */
 
 #define ALL_PATHS UINT8_MAX
+
+static bool may_answer(const struct lookup_node *node)
+{
+    return node->state != LOOKUP_FAILED && node->state != LOOKUP_LATE;
+}
+
+/* Of one public address only the first counts, or one machine with many ids could be all of the k
+ * nearest. */
+static bool has_twin_before(const struct lookup *lookup, const struct lookup_node *node)
+{
+    size_t len = node->twin ? address_bytes(lookup, &node->endpoint) : 0;
+    for (size_t i = 0; i < lookup->count && len > 0; i++) {
+        const struct lookup_node *other = &lookup->nodes[i];
+        bool before = other->fits == node->fits ? other < node : other->fits;
+        if (before && may_answer(other) &&
+            memcmp(other->endpoint.addr, node->endpoint.addr, len) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* Walks over the `most` nearest that are not silent, of some paths, fitting ones first; the end is
  * NULL. */
@@ -219,10 +258,11 @@ static struct lookup_node *nearest_walk_next(struct nearest_walk *walk)
             continue;
         }
         struct lookup_node *node = &lookup->nodes[walk->at++];
-        if (node->fits != walk->fitting || (node->paths & walk->paths) == 0)
+        if (node->fits != walk->fitting || (node->paths & walk->paths) == 0 ||
+            has_twin_before(lookup, node))
             continue;
         walk->late += node->state == LOOKUP_LATE;
-        if (node->state != LOOKUP_FAILED && node->state != LOOKUP_LATE) {
+        if (may_answer(node)) {
             walk->given++;
             return node;
         }
@@ -395,7 +435,8 @@ size_t lookup_result(const struct lookup *lookup, uint16_t out[], size_t cap)
     for (int fitting = 1; fitting >= 0; fitting--)
         for (uint16_t i = 0; i < lookup->count && count < cap; i++) {
             const struct lookup_node *node = &lookup->nodes[i];
-            if (node->fits == (fitting == 1) && node->state == LOOKUP_ANSWERED)
+            if (node->fits == (fitting == 1) && node->state == LOOKUP_ANSWERED &&
+                !has_twin_before(lookup, node))
                 out[count++] = i;
         }
     return count;

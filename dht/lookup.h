@@ -12,6 +12,7 @@
  * - a node that is late (first silence) stays in the running, but another takes its turn and its
  *   place among the k; only its second silence makes it fail. It is waited for while there are not
  *   k others, and by a patient lookup also while it is nearer than one of those;
+ * - of those at one public address (an IPv6 /64) only the first counts;
  * - nodes whose id does not fit their public address [BEP 42] are not counted among the k nearest
  *   while k fitting ones are known;
  * - done when the k nearest that are not silent have answered, or nobody is left to ask. Nobody
@@ -48,6 +49,7 @@ struct lookup_node {
     uint8_t state; /* enum lookup_state */
     uint8_t hops;  /* how many answers, one after another, it took to hear of it */
     bool fits;     /* its id fits its address [BEP 42] */
+    bool twin;     /* another of its public address is in the list */
     uint8_t paths; /* bit p: path p has heard of it */
     uint8_t path;  /* that asked it */
     uint8_t token_len;
@@ -61,6 +63,7 @@ struct lookup_config {
     uint8_t k, alpha, start;
     uint8_t paths; /* 1 to LOOKUP_PATHS_MAX */
     bool eager, patient;
+    bool limit_local; /* local addresses count like public ones (tests) */
 };
 
 struct lookup {

@@ -214,6 +214,7 @@ struct dht_stats {
     uint64_t renamed;       /* nodes that answered under another id, and lost the one we knew */
     uint64_t crowded_keys;  /* ids lay too close to a key: looked up or stored more widely */
     uint64_t surplus_nodes; /* nodes in one answer beyond 2k */
+    uint64_t false_nodes;   /* … that nobody can ask, or at our own address under another id */
     uint64_t false_values;  /* values brought by gets that are not what was asked for */
     uint64_t unsent;        /* queries of ours that too many under way left no room for */
     uint64_t paced;         /* … that waited, lest their receivers drop them */

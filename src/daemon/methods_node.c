@@ -41,6 +41,7 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "crowded", stats->crowded);
     pack_u64(pack, "crowded_keys", stats->crowded_keys);
     pack_u64(pack, "surplus_nodes", stats->surplus_nodes);
+    pack_u64(pack, "false_nodes", stats->false_nodes);
     pack_u64(pack, "false_values", stats->false_values);
     pack_u64(pack, "unsent", stats->unsent);
     pack_u64(pack, "paced", stats->paced);

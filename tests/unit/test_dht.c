@@ -83,6 +83,7 @@ static void one_answer_names_so_many_and_no_local_ones(void **state)
     said_query(f, METHOD_FIND);
     struct endpoint only = public_address(11);
     assert_true(endpoint_equal(&f->to, &only));
+    assert_int_equal(stats_of(f).false_nodes, 2);
     said_nothing(f);
     free_node(f);
 }

@@ -239,6 +239,48 @@ static void ids_that_do_not_fit_wait_while_enough_fit(void **state)
     lookup_dispose(&lookup);
 }
 
+static bool add_at(struct lookup *lookup, uint8_t n, uint8_t address)
+{
+    struct id id = id_of(n);
+    struct endpoint endpoint = {
+        .family = ENDPOINT_IPV4, .addr = {192, 0, 2, address}, .port = (uint16_t)(1000 + n)};
+    return lookup_add(lookup, &id, &endpoint, 0);
+}
+
+static void of_one_public_address_only_the_first_counts(void **state)
+{
+    (void)state;
+    struct lookup lookup = lookup_with(3, 4, "");
+    for (const char *n = "abcd"; *n != 0; n++) /* none of them fits */
+        assert_true(add_at(&lookup, (uint8_t)*n, 1));
+    assert_true(add_at(&lookup, 'x', 2));
+    assert_true(add_at(&lookup, 'y', 3));
+    assert_string_equal(asked(&lookup), "axy");
+    struct id silent = id_of('a');
+    lookup_failed(&lookup, &silent);
+    assert_string_equal(asked(&lookup), "b"); /* the next of that address stands in */
+    answer(&lookup, "bxy");
+    assert_true(lookup_done(&lookup));
+    uint16_t result[4];
+    assert_int_equal(lookup_result(&lookup, result, 4), 3);
+    assert_int_equal(lookup.nodes[result[0]].id.bytes[0], 'b');
+    assert_int_equal(lookup.nodes[result[1]].id.bytes[0], 'x');
+    lookup_dispose(&lookup);
+
+    struct lookup_config forced = {.k = 2, .alpha = 2, .start = 4, .paths = 1, .limit_local = true};
+    struct lookup local = lookup_with(2, 2, "a");
+    struct lookup strict = lookup_of(forced, "a");
+    struct id other = id_of('b');
+    struct endpoint same = endpoint_of('a');
+    same.port++;
+    assert_true(lookup_add(&local, &other, &same, 0));
+    assert_true(lookup_add(&strict, &other, &same, 0));
+    assert_string_equal(asked(&local), "ab"); /* local addresses are exempt */
+    assert_string_equal(asked(&strict), "a");
+    lookup_dispose(&local);
+    lookup_dispose(&strict);
+}
+
 static void full_list_gives_up_the_farthest(void **state)
 {
     (void)state;
@@ -495,6 +537,7 @@ int main(void)
         cmocka_unit_test(answers_nobody_waits_for_change_nothing),
         cmocka_unit_test(one_endpoint_is_asked_once),
         cmocka_unit_test(ids_that_do_not_fit_wait_while_enough_fit),
+        cmocka_unit_test(of_one_public_address_only_the_first_counts),
         cmocka_unit_test(full_list_gives_up_the_farthest),
         cmocka_unit_test(eager_lookup_follows_nearer_news_at_once),
         cmocka_unit_test(quick_node_makes_up_for_some_bits),
