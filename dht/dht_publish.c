@@ -2,10 +2,11 @@
  *
  * A record that is due starts a walk towards its key, which brings the k nearest and a token of
  * each. Records whose keys lie so near that the same nodes are their nearest come along, and all of
- * ours do while the whole network is smaller than k. Then each of the nearest is given all of them,
- * one datagram after the other. At most PUBLISH_WALKS_MAX walks run at a time, so that a thousand
- * files do not burst; the others wait in the order they are due. While nobody else is known a round
- * ends at once: we keep our own records and answer for them. The first contact makes all due. */
+ * ours do while the whole network is smaller than k. Each of the nearest is given all of them, one
+ * datagram after the other, as soon as it has answered and is surely one of the nearest. At most
+ * PUBLISH_WALKS_MAX walks run at a time, so that a thousand files do not burst; the others wait in
+ * the order they are due. While nobody else is known a round ends at once: we keep our own records
+ * and answer for them. The first contact makes all due. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -316,14 +317,16 @@ static void gather(struct dht *dht, struct walk *walk, size_t at, ptrdiff_t step
     }
 }
 
-static void choose_targets(const struct dht *dht, struct walk *walk, const uint16_t nearest[],
-                           size_t count)
+/* Those that go to the same nodes, the farthest of which is `farthest`. */
+static void gather_near(struct dht *dht, struct walk *walk, const struct id *farthest,
+                        bool whole_network)
 {
-    const struct lookup *lookup = &walk->lookup;
-    walk->ourselves = dht_walk_is_among(dht, lookup, nearest, count);
-    for (size_t i = 0; i < count; i++)
-        if (lookup->nodes[nearest[i]].token_len > 0)
-            walk->targets[walk->target_count++] = (struct round_target){.node = nearest[i]};
+    const struct id *key = &walk->lookup.target;
+    int near_bits = whole_network ? 0 : (int)id_common_bits(farthest, key) + PUBLISH_NEAR_BITS;
+    size_t at = published_position(&dht->published, key, 0);
+    gather(dht, walk, at, 1, near_bits);
+    gather(dht, walk, at - 1, -1, near_bits);
+    walk->gathered = true;
 }
 
 /* Bytes of a record in a put beside its value: array, key, kind, lengths [protocol.md]. */
@@ -345,12 +348,11 @@ static uint16_t fitting(const struct walk *walk, size_t first)
     return count;
 }
 
-static void give_next(struct dht *dht, struct walk *walk, struct round_target *target)
+static void give_next(struct dht *dht, struct walk *walk, struct lookup_node *target)
 {
-    const struct lookup_node *node = &walk->lookup.nodes[target->node];
     struct rpc_query query = {.operation = walk->operation,
-                              .to = node->endpoint,
-                              .id = node->id,
+                              .to = target->endpoint,
+                              .id = target->id,
                               .purpose = RPC_WALK_PUT,
                               .method = METHOD_PUT,
                               .first = target->next,
@@ -361,23 +363,58 @@ static void give_next(struct dht *dht, struct walk *walk, struct round_target *t
     target->next = (uint16_t)(target->next + query.count);
 }
 
+static void begin_giving(struct dht *dht, struct walk *walk, struct lookup_node *node)
+{
+    node->target = true;
+    give_next(dht, walk, node);
+}
+
+/* Answered, and either nobody is left to be asked who could be nearer, or it lies so near that only
+ * half of k are expected to be nearer. */
+static bool is_surely_near(const struct lookup *lookup, const struct lookup_node *node,
+                           bool all_asked, double nodes)
+{
+    return node->state == LOOKUP_ANSWERED && node->fits && node->token_len > 0 && !node->target &&
+           (all_asked || density_share(&lookup->target, &node->id) * nodes <= lookup->config.k / 2);
+}
+
+void dht_publish_early(struct dht *dht, struct walk *walk)
+{
+    struct lookup *lookup = &walk->lookup;
+    size_t near = 0, end = 0;
+    bool all_asked = true;
+    for (; end < lookup->count && near < lookup->config.k; end++) {
+        near += lookup->nodes[end].state != LOOKUP_FAILED;
+        all_asked = all_asked && lookup->nodes[end].state != LOOKUP_FRESH;
+    }
+    if (near < lookup->config.k || !dht_uses(dht, DHT_EARLY_STORING))
+        return;
+    double nodes = (double)routing_table_network_size(dht->table);
+    for (size_t i = 0; i < end; i++) {
+        if (!is_surely_near(lookup, &lookup->nodes[i], all_asked, nodes))
+            continue;
+        if (!walk->gathered)
+            gather_near(dht, walk, &lookup->nodes[end - 1].id, false);
+        begin_giving(dht, walk, &lookup->nodes[i]);
+    }
+}
+
 void dht_publish_lookup_done(struct dht *dht, struct walk *walk)
 {
     uint16_t nearest[DENSITY_WIDE_MAX];
-    const struct lookup *lookup = &walk->lookup;
+    struct lookup *lookup = &walk->lookup;
     size_t count = lookup_result(lookup, nearest, lookup->config.k);
-    choose_targets(dht, walk, nearest, count);
-    if (walk->target_count > 0 && walk->purpose == WALK_PUBLISH) {
-        const struct id *farthest = &lookup->nodes[nearest[count - 1]].id;
-        /* Fewer than k answered: there are no others, unless some of more were silent. */
-        bool whole_network = count < DHT_K && lookup->asked < DHT_K;
-        int near_bits = (int)id_common_bits(farthest, &lookup->target) + PUBLISH_NEAR_BITS;
-        size_t at = published_position(&dht->published, &lookup->target, 0);
-        gather(dht, walk, at, 1, whole_network ? 0 : near_bits);
-        gather(dht, walk, at - 1, -1, whole_network ? 0 : near_bits);
-    }
-    for (size_t i = 0; i < walk->target_count; i++)
-        give_next(dht, walk, &walk->targets[i]);
+    walk->ourselves = dht_walk_is_among(dht, lookup, nearest, count);
+    bool may_put = false;
+    for (size_t i = 0; i < count; i++)
+        may_put = may_put || lookup->nodes[nearest[i]].token_len > 0;
+    /* Fewer than k answered: there are no others, unless some of more were silent. */
+    if (may_put && walk->purpose == WALK_PUBLISH && !walk->gathered)
+        gather_near(dht, walk, &lookup->nodes[nearest[count - 1]].id,
+                    count < DHT_K && lookup->asked < DHT_K);
+    for (size_t i = 0; i < count; i++)
+        if (lookup->nodes[nearest[i]].token_len > 0 && !lookup->nodes[nearest[i]].target)
+            begin_giving(dht, walk, &lookup->nodes[nearest[i]]);
 }
 
 /* ---- puts ---- */
@@ -423,9 +460,9 @@ void dht_publish_answered(struct dht *dht, struct walk *walk, const struct rpc_q
     if (answer == NULL)
         return; /* silent now: it is given nothing further */
     take_codes(walk, query, answer);
-    for (size_t i = 0; i < walk->target_count; i++)
-        if (id_equal(&walk->lookup.nodes[walk->targets[i].node].id, &query->id))
-            give_next(dht, walk, &walk->targets[i]);
+    struct lookup_node *target = lookup_find(&walk->lookup, &query->id);
+    if (target != NULL)
+        give_next(dht, walk, target);
 }
 
 void dht_publish_done(struct dht *dht, struct walk *walk)

@@ -317,6 +317,8 @@ void dht_walk_go_on(struct dht *dht, struct walk *walk)
             if (!ask(dht, walk, node))
                 lookup_failed(&walk->lookup, &node->id); /* no room for another query */
     while (!walk->storing && lookup_done(&walk->lookup) && dht_crowd_widens(dht, walk));
+    if (!walk->storing && walk->purpose == WALK_PUBLISH)
+        dht_publish_early(dht, walk);
     if (!walk->storing && lookup_done(&walk->lookup) && stores(walk)) {
         walk->storing = true;
         dht_publish_lookup_done(dht, walk);

@@ -101,7 +101,8 @@ static bool give_up_one(struct lookup *lookup, unsigned path, size_t *at)
 {
     unsigned largest = largest_path(lookup);
     size_t farthest = lookup->count;
-    while (farthest > 0 && lookup->nodes[farthest - 1].paths != 1u << largest)
+    while (farthest > 0 && (lookup->nodes[farthest - 1].paths != 1u << largest ||
+                            lookup->nodes[farthest - 1].target))
         farthest--;
     if (farthest == 0)
         farthest = lookup->count; /* all are known to several */

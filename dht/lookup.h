@@ -56,6 +56,8 @@ struct lookup_node {
     uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
     uint16_t cost_ms;                 /* what asking it is likely to take */
     uint16_t rtt_ms;                  /* what its answer took */
+    uint16_t next;                    /* of a round's records: the first it was not given yet */
+    bool target;                      /* it is given the records of a round of storing */
     uint64_t held;                    /* a get: a mark of the newest value it brought; 0: none */
 };
 

@@ -61,18 +61,13 @@ struct round_record {
     uint16_t stored, refused;        /* nodes */
 };
 
-/* A node of the k nearest, on the way to having all records of the round. */
-struct round_target {
-    uint16_t node; /* index into lookup.nodes */
-    uint16_t next; /* first record it was not given yet */
-};
-
 struct walk {
     uint32_t operation;
     uint8_t purpose; /* enum walk_purpose */
     uint8_t kind;    /* enum record_kind; 0: none asked for */
     bool waiting;    /* for its turn; nothing was asked yet */
     bool storing;    /* WALK_PUBLISH: the lookup has ended */
+    bool gathered;   /* … and those that come along are in the round */
     uint16_t extra;  /* pages and puts under way */
     uint16_t pages;  /* asked for in all */
     uint16_t silent; /* nodes */
@@ -82,9 +77,7 @@ struct walk {
     struct value_set values;
     struct round_record *records;
     uint16_t record_count;
-    uint8_t target_count;
     bool ourselves; /* we are one of the nearest */
-    struct round_target targets[DENSITY_WIDE_MAX];
 };
 
 struct walks {
@@ -245,6 +238,7 @@ void dht_repair(struct dht *dht, const struct walk *walk);
 void dht_publish_run(struct dht *dht); /* starts what is due, as far as there is room */
 uint64_t dht_publish_deadline(const struct dht *dht);
 void dht_publish_all_now(struct dht *dht);
+void dht_publish_early(struct dht *dht, struct walk *walk); /* to those that are surely near */
 void dht_publish_lookup_done(struct dht *dht, struct walk *walk);
 void dht_publish_answered(struct dht *dht, struct walk *walk, const struct rpc_query *query,
                           const struct message *answer); /* NULL: silent */

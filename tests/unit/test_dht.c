@@ -351,6 +351,39 @@ static void record_is_put_with_the_token_and_renewed(void **state)
     free_node(f);
 }
 
+/* One of twenty is silent. Returns how many were given the record without waiting for that one. */
+static unsigned stored_while_one_is_silent(uint8_t without)
+{
+    struct fixture *f = new_node(&(struct dht_config){.without = without});
+    for (uint8_t i = 0; i < DHT_K; i++)
+        add_contact(f, (uint8_t)(0x80 + i), local_address(i));
+    struct id key = id_of(0x80);
+    struct buffer buffer;
+    unsigned puts = 0;
+    dht_publish(f->dht, &key, KIND_PEER, peer_value(&buffer), f->now_ms);
+    while (said(f)) {
+        struct message answer = answer_of(f, (uint8_t)(0x80 + (f->to.port - 1000)));
+        if (f->message.method == METHOD_PUT) {
+            puts++;
+            answer.codes[answer.code_count++] = CODE_OK;
+        }
+        answer.has_values = answer.has_nodes = f->message.method == METHOD_GET;
+        answer.token_len = f->message.method == METHOD_GET ? TOKEN_BYTES : 0;
+        if (f->to.port != 1000 + 7)
+            hear(f, &answer, f->to);
+    }
+    buffer_dispose(&buffer);
+    free_node(f);
+    return puts;
+}
+
+static void record_is_stored_before_the_walk_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(stored_while_one_is_silent(0), DHT_K - 1);
+    assert_int_equal(stored_while_one_is_silent(DHT_EARLY_STORING), 0);
+}
+
 static void refused_put_is_said(void **state)
 {
     (void)state;
@@ -535,6 +568,7 @@ int main(void)
         cmocka_unit_test(liars_values_are_not_told),
         cmocka_unit_test(more_values_than_fit_are_paged),
         cmocka_unit_test(record_is_put_with_the_token_and_renewed),
+        cmocka_unit_test(record_is_stored_before_the_walk_ends),
         cmocka_unit_test(refused_put_is_said),
         cmocka_unit_test(what_nobody_wants_is_not_offered_with_every_other_record),
         cmocka_unit_test(no_more_is_published_under_a_word_than_nodes_keep_of_one_signer),
