@@ -104,6 +104,20 @@ static json_t *write_edited(struct cli *cli, const char *path, struct bytes data
     return file_replace(path, data, TORRENT_MODE) ? NULL : failure_of_errno("write", path);
 }
 
+static json_t *apply(const char *path, struct bytes file, const struct metainfo *metainfo,
+                     const struct torrent_edit *edit, struct buffer *out)
+{
+    enum status status =
+        torrent_edit_apply(file, bytes_of(metainfo->info, metainfo->info_len), edit, out);
+    if (status == STATUS_TOO_BIG)
+        return failure_new("bad_torrent", EXIT_BAD_INPUT, NULL,
+                           "%s has more than %u keys beside its info dictionary", path,
+                           TORRENT_KEYS_MAX);
+    if (status != STATUS_OK)
+        out_of_memory();
+    return NULL;
+}
+
 static json_t *edit(struct cli *cli, const char *path, const struct torrent_edit *edit)
 {
     struct torrent_file torrent = {0};
@@ -113,11 +127,8 @@ static json_t *edit(struct cli *cli, const char *path, const struct torrent_edit
     json_t *failure = torrent_read(path, &file, &torrent);
     if (failure == NULL)
         failure = check_removed(&torrent, edit, path);
-    if (failure == NULL &&
-        torrent_edit_apply(buffer_bytes(&file),
-                           bytes_of(torrent.metainfo->info, torrent.metainfo->info_len), edit,
-                           &edited) != STATUS_OK)
-        out_of_memory();
+    if (failure == NULL)
+        failure = apply(path, buffer_bytes(&file), torrent.metainfo, edit, &edited);
     if (failure == NULL)
         failure = write_edited(cli, path, buffer_bytes(&edited));
     torrent_file_dispose(&torrent);

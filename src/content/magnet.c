@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "content/params.h"
+
 #define HASH_BASE32_DIGITS 32
 #define HASH_HEX_DIGITS    (ID_HEX_SIZE - 1)
 #define PREFIX_DIGITS_MIN  6  /* of an infohash that designates a transfer */
@@ -158,12 +160,16 @@ struct link_reading {
     char *error; /* MAGNET_ERROR_SIZE */
     bool has_hash, has_name;
     size_t keys;
+    char **trackers; /* room for `tracker_max` */
+    size_t tracker_count, tracker_max;
 };
 
 /* "xt", and "xt.1", "xt.2" where a link has several. */
-static bool is_topic(struct bytes key)
+static bool is_key(struct bytes key, const char *name)
 {
-    return key.len >= 2 && memcmp(key.data, "xt", 2) == 0 && (key.len == 2 || key.data[2] == '.');
+    size_t len = strlen(name);
+    return key.len >= len && memcmp(key.data, name, len) == 0 &&
+           (key.len == len || key.data[len] == '.');
 }
 
 static enum status take_topic(struct link_reading *reading, struct bytes value)
@@ -195,10 +201,26 @@ static void take_peer(struct magnet *magnet, struct bytes value)
         magnet->peer_count++;
 }
 
+static enum status take_tracker(struct link_reading *reading, struct bytes value)
+{
+    reading->magnet->names_trackers = true;
+    if (reading->tracker_count == reading->tracker_max || value.len > 3 * TORRENT_TEXT_MAX)
+        return STATUS_OK;
+    char *text = malloc(value.len + 1);
+    if (text == NULL)
+        return STATUS_NO_MEMORY;
+    size_t len = decode(value, text, value.len + 1);
+    if (len > 0 && len <= TORRENT_TEXT_MAX)
+        reading->trackers[reading->tracker_count++] = text;
+    else
+        free(text);
+    return STATUS_OK;
+}
+
 static enum status take_pair(struct link_reading *reading, struct bytes key, struct bytes value)
 {
     reading->keys++;
-    if (is_topic(key))
+    if (is_key(key, "xt"))
         return take_topic(reading, value);
     if (bytes_equal(key, bytes_of_string("dn")) && !reading->has_name) {
         reading->has_name = true;
@@ -207,8 +229,8 @@ static enum status take_pair(struct link_reading *reading, struct bytes key, str
         take_length(reading->magnet, value);
     } else if (bytes_equal(key, bytes_of_string("x.pe"))) {
         take_peer(reading->magnet, value);
-    } else if (bytes_equal(key, bytes_of_string("tr"))) {
-        reading->magnet->names_trackers = true;
+    } else if (is_key(key, "tr")) {
+        return take_tracker(reading, value);
     }
     return STATUS_OK;
 }
@@ -260,19 +282,37 @@ static bool has_scheme(struct bytes text, const char *scheme)
     return text.len >= len && strncasecmp((const char *)text.data, scheme, len) == 0;
 }
 
+static enum status parse_link(struct bytes link, struct link_reading *reading)
+{
+    return parse_query(bytes_of(link.data + 8, link.len - 8), reading);
+}
+
 enum status magnet_parse(const char *text, struct magnet *out, char error[MAGNET_ERROR_SIZE])
 {
     *out = (struct magnet){.length = 0};
     struct bytes link = trim(text);
-    if (has_scheme(link, "magnet:?")) {
-        struct link_reading reading = {.magnet = out, .error = error};
-        return parse_query(bytes_of(link.data + 8, link.len - 8), &reading);
-    }
+    if (has_scheme(link, "magnet:?"))
+        return parse_link(link, &(struct link_reading){.magnet = out, .error = error});
     if (has_scheme(link, "magnet:"))
         return refuse(error, "a magnet link begins with magnet:?xt=urn:btih:");
     if (strstr(text, "://") != NULL)
         return refuse(error, "web addresses are not fetched, only magnet links and .torrent files");
     return parse_hash((const char *)link.data, link.len, &out->infohash, error);
+}
+
+enum status magnet_trackers(const char *text, char **out, size_t max, size_t *count)
+{
+    char error[MAGNET_ERROR_SIZE];
+    struct bytes link = trim(text);
+    struct magnet *magnet = calloc(1, sizeof *magnet);
+    struct link_reading reading = {
+        .magnet = magnet, .error = error, .trackers = out, .tracker_max = max};
+    enum status status = magnet == NULL                 ? STATUS_NO_MEMORY
+                         : has_scheme(link, "magnet:?") ? parse_link(link, &reading)
+                                                        : STATUS_OK;
+    *count = reading.tracker_count;
+    free(magnet);
+    return status;
 }
 
 void magnet_format(const struct magnet *magnet, struct buffer *out)

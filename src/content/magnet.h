@@ -27,7 +27,7 @@ struct magnet {
     size_t peer_count;
     char *const *trackers; /* tr, for other programs: written, never read; not ours to free */
     size_t tracker_count;
-    bool names_trackers; /* it had tr, which is not read any further */
+    bool names_trackers; /* it had tr: see magnet_trackers */
     bool bare; /* nothing followed the hash: perhaps the shell cut it at '&' (error table row 1) */
 };
 
@@ -36,6 +36,9 @@ struct magnet {
  * alone, without "magnet:?", is taken too (not `bare`). `error` gets the clause of error table
  * row 2. */
 enum status magnet_parse(const char *text, struct magnet *out, char error[MAGNET_ERROR_SIZE]);
+/* The addresses of trackers in a link, percent-decoded, for other programs again: at most `max` of
+ * them, too long ones passed over. What is in `out` is to be freed. */
+enum status magnet_trackers(const char *text, char **out, size_t max, size_t *count);
 void magnet_format(const struct magnet *magnet, struct buffer *out); /* percent-encoded as needed */
 
 enum link_type {

@@ -34,7 +34,6 @@
 /* What is kept of it; more are passed over. */
 #define TORRENT_TRACKERS_MAX 64u
 #define TORRENT_NODES_MAX    32u
-#define TORRENT_KEYS_MAX     256u  /* beside "info"; some twenty are known */
 #define TORRENT_TEXT_MAX     4096u /* bytes of a comment or a tracker's address */
 
 #define TORRENT_PEERS_KEY "kadpeer-peers"

@@ -16,7 +16,7 @@ struct field {
 };
 
 struct fields {
-    struct field items[TORRENT_KEYS_MAX];
+    struct field items[TORRENT_KEYS_MAX + SET_MAX];
     size_t count;
 };
 
@@ -42,25 +42,27 @@ static void drop(struct fields *fields, const char *key)
         *field = fields->items[--fields->count];
 }
 
-static bool collect(struct bytes dictionary, struct fields *fields)
+/* TOO_BIG: `fields` are the first of more. */
+static enum status collect(struct bytes dictionary, struct fields *fields)
 {
     struct bencode dict;
     struct field field;
     struct bencode value;
     fields->count = 0;
     if (dictionary.len == 0)
-        return true;
+        return STATUS_OK;
     if (bencode_parse(dictionary, &dict, NULL) != STATUS_OK || dict.type != BENCODE_DICT)
-        return false;
+        return STATUS_MALFORMED;
     struct bencode_cursor cursor = bencode_first(&dict);
-    for (unsigned i = 0; i < TORRENT_KEYS_MAX - SET_MAX; i++) {
-        if (!bencode_next(&cursor, &field.key, &value))
-            break;
+    while (bencode_next(&cursor, &field.key, &value)) {
         field.raw = value.raw;
-        if (!bytes_equal(field.key, bytes_of_string(INFO_KEY)) && find(fields, field.key) == NULL)
-            fields->items[fields->count++] = field;
+        if (bytes_equal(field.key, bytes_of_string(INFO_KEY)) || find(fields, field.key) != NULL)
+            continue;
+        if (fields->count == TORRENT_KEYS_MAX)
+            return STATUS_TOO_BIG;
+        fields->items[fields->count++] = field;
     }
-    return true;
+    return STATUS_OK;
 }
 
 static void set(struct fields *fields, const char *key, struct bytes raw)
@@ -93,7 +95,7 @@ enum status torrent_edit_around(struct bytes torrent, struct buffer *out)
 {
     struct fields fields;
     size_t begin = out->len;
-    if (!collect(torrent, &fields))
+    if (collect(torrent, &fields) == STATUS_MALFORMED)
         return STATUS_MALFORMED;
     sort(&fields);
     bencode_begin_dict(out);
@@ -257,12 +259,14 @@ enum status torrent_edit_apply(struct bytes around, struct bytes info,
 {
     struct fields fields;
     struct written written = {0};
-    if (!collect(around, &fields))
-        return STATUS_MALFORMED;
+    enum status status = collect(around, &fields);
+    if (status != STATUS_OK)
+        return status;
     edit_trackers(&fields, edit, &written);
     edit_texts(&fields, edit, &written);
     edit_nodes(&fields, edit, &written);
-    set(&fields, INFO_KEY, info);
+    if (info.len > 0)
+        set(&fields, INFO_KEY, info);
     sort(&fields);
     bencode_begin_dict(out);
     for (size_t i = 0; i < fields.count; i++)

@@ -12,8 +12,11 @@
 
 #define TORRENT_AROUND_MAX (512u << 10) /* bytes: what is kept of it beside a transfer */
 
+#define TORRENT_KEYS_MAX 256u /* beside "info"; some twenty are known */
+
 /* Adds the dictionary without its "info" to `out`, keys in order and each once: at most
- * TORRENT_AROUND_MAX, keys that do not fit are left out. MALFORMED: it is no dictionary. */
+ * TORRENT_AROUND_MAX, keys that do not fit are left out, as are those beyond the first
+ * TORRENT_KEYS_MAX. MALFORMED: it is no dictionary. */
 enum status torrent_edit_around(struct bytes torrent, struct buffer *out);
 
 struct torrent_edit {
@@ -28,7 +31,8 @@ struct torrent_edit {
     size_t node_count;            /* 0: as they are */
 };
 
-/* Adds a .torrent to `out`: `info` verbatim, around it what is in `around` (a .torrent, the outcome
- * of torrent_edit_around, or nothing at all), edited. MALFORMED: it is no dictionary. */
+/* Adds a .torrent to `out`: `info` verbatim (or none, when that is empty), around it what is in
+ * `around` (a .torrent, the outcome of torrent_edit_around, or nothing at all), edited. MALFORMED:
+ * it is no dictionary; TOO_BIG: it has more than TORRENT_KEYS_MAX keys. */
 enum status torrent_edit_apply(struct bytes around, struct bytes info,
                                const struct torrent_edit *edit, struct buffer *out);

@@ -381,10 +381,21 @@ static struct item *add_new(struct add_request *request, enum status *status)
     return item;
 }
 
-/* The last .torrent of it counts. */
+static bool has_around(const struct item *item)
+{
+    uint8_t *around;
+    size_t len;
+    bool has =
+        catalog_get_around(item->engine->daemon->catalog, item->row.id, &around, &len) == STATUS_OK;
+    if (has)
+        free(around);
+    return has;
+}
+
+/* The last .torrent of it counts, and without one the first link that names trackers. */
 static enum status keep_around(const struct add_request *request, const struct item *item)
 {
-    if (request->around.len == 0)
+    if (request->around.len == 0 || (request->around_of_link && has_around(item)))
         return STATUS_OK;
     return catalog_set_around(request->engine->daemon->catalog, item->row.id,
                               buffer_bytes(&request->around));

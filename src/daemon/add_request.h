@@ -17,7 +17,8 @@ struct add_request {
     char name[MAGNET_NAME_MAX + 1]; /* may be empty */
     uint64_t size;                  /* 0: not known */
     struct metainfo *metainfo;      /* of a torrent; taken by the item */
-    struct buffer around;           /* of a torrent, see content/torrent_edit.h; else empty */
+    struct buffer around;           /* of a torrent, see content/torrent_edit.h; may be empty */
+    bool around_of_link;            /* it is the trackers of a link: less than a .torrent says */
     char *dir, *out;                /* out NULL: its own name */
     bool place_given;               /* dir or out were said, not taken from the config */
     bool force, no_seed, paused;

@@ -6,6 +6,7 @@
 
 #include "content/magnet.h"
 #include "content/names.h"
+#include "content/torrent_edit.h"
 #include "daemon/add_request.h"
 #include "daemon/finder_names.h"
 #include "daemon/group_add.h"
@@ -16,6 +17,7 @@
 #define NAME_SEARCH_WAIT_MS  10000 /* one search; a node that has just started joins first */
 #define NAME_SEARCH_AGAIN_MS 3000
 #define NAME_WAIT_S          60 /* where the call does not say */
+#define LINK_TRACKERS_MAX    64 /* what is read of a .torrent, too */
 
 /* ---- by name ---- */
 
@@ -163,18 +165,35 @@ static void add_by_name(struct daemon *daemon, struct call *call, struct add_req
 
 /* ---- by link or hash: false, and the call is failed ---- */
 
+/* Nobody asks them here: they are for the .torrent that is made of the transfer. */
+static enum status read_trackers(struct add_request *request, const char *link)
+{
+    char *trackers[LINK_TRACKERS_MAX];
+    size_t count;
+    enum status status = magnet_trackers(link, trackers, LINK_TRACKERS_MAX, &count);
+    const struct torrent_edit edit = {.add = (const char *const *)trackers, .add_count = count};
+    if (status == STATUS_OK && count > 0)
+        status = torrent_edit_apply(bytes_of(NULL, 0), bytes_of(NULL, 0), &edit, &request->around);
+    request->around_of_link = true;
+    for (size_t i = 0; i < count; i++)
+        free(trackers[i]);
+    return status;
+}
+
 static bool read_link(struct add_request *request, struct call *call, const char *link)
 {
     char error[MAGNET_ERROR_SIZE];
     struct magnet *magnet = malloc(sizeof *magnet);
     enum status status = magnet != NULL ? magnet_parse(link, magnet, error) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = read_trackers(request, link);
     if (status == STATUS_OK) {
         request->infohash = magnet->infohash;
         request->size = magnet->length;
         snprintf(request->name, sizeof request->name, "%s", magnet->name);
         for (size_t i = 0; i < magnet->peer_count; i++)
             add_request_peer(request, magnet->peers[i].host, magnet->peers[i].port);
-    } else if (magnet == NULL) {
+    } else if (status == STATUS_NO_MEMORY) {
         call_fail(call, "no_memory", 1, NULL, "out of memory");
     } else {
         call_fail(call, "bad_link", 12, NULL, "cannot read \"%s\": %s", link, error);

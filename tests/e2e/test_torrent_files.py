@@ -124,6 +124,52 @@ def keys_we_do_not_know_and_padding_survive_our_daemon(net):
 
 
 @test
+def what_a_link_or_torrent_named_stands_in_the_torrent_of_what_was_fetched(net):
+    """Of a link its trackers, until a .torrent of it says more."""
+    boot, peer = net.star('peer')
+    path = net.make_file('notes.bin', 40_000)
+    boot.ok('share', path)
+    info = make_info(path, boot.call('transfer.info', id=1)['info']['piece_length'])
+    link = (f'magnet:?xt=urn:btih:{infohash(info)}&tr=http%3A%2F%2Ft.example%2Fa%3Fb%3D1'
+            f'&tr=udp%3A%2F%2Ft.example%3A1&x.pe={boot.endpoint}')
+    peer.ok('get', link)
+    peer.restart()
+    got = os.path.join(peer.downloads, 'notes.bin')
+
+    def written(name, *flags):
+        peer.ok('share', got, '--out', net.path(name), *flags)
+        made = decode(read(net.path(name)))
+        assert infohash(encode(made[b'info'])) == infohash(info), made
+        assert os.fsencode(peer.endpoint) in made[b'kadpeer-peers'], made
+        return made
+
+    first = written('first.torrent', '--comment', 'für alle')
+    trackers = [b'http://t.example/a?b=1', b'udp://t.example:1']
+    assert first[b'announce'] == trackers[0], first
+    assert first[b'announce-list'] == [[tracker] for tracker in trackers], first
+    assert first[b'comment'].decode() == 'für alle', first
+    again = peer.cli('share', got, '--out', net.path('first.torrent'))
+    assert again.exit == 8 and 'exists' in again.err, again
+    fuller = write_torrent(net.path('fuller.torrent'), info, announce=TRACKERS[0], **{'x-outer': 1})
+    peer.ok('get', fuller)
+    peer.ok('get', link)  # says less
+    second = written('second.torrent')
+    assert second[b'announce'].decode() == TRACKERS[0] and second[b'x-outer'] == 1, second
+    assert b'announce-list' not in second, second
+
+
+@test
+def torrent_edit_refuses_more_keys_than_it_takes(net):
+    ours = net.profile('ours')
+    info = make_info(net.make_file('notes.bin', 1000))
+    torrent = write_torrent(net.path('it.torrent'), info, **{f'x-{n}': n for n in range(300)})
+    before = read(torrent)
+    result = ours.cli('torrent', 'edit', torrent, '--comment', 'new')
+    assert result.exit == 12 and 'more than 256 keys' in result.err, result
+    assert read(torrent) == before
+
+
+@test
 def what_is_known_to_trackers_alone_is_not_found_and_says_so(net):
     """By magnet link and by a private .torrent file."""
     _, peer = net.star('peer')

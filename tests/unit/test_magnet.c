@@ -1,8 +1,10 @@
 #include "support/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "content/magnet.h"
+#include "content/params.h"
 
 #define HEX    "5f0c00112233445566778899aabbccddeeff9e21"
 #define BASE32 "L4GAAEJCGNCFKZTXRCM2VO6M3XXP7HRB"
@@ -138,7 +140,7 @@ static void trackers_are_written_for_others(void **state)
 {
     (void)state;
     struct magnet m = parsed("magnet:?xt=urn:btih:" HEX "&tr=udp%3A%2F%2Fx%3A1");
-    assert_int_equal(m.tracker_count, 0); /* nobody asks them here */
+    assert_int_equal(m.tracker_count, 0); /* nobody asks them here; see magnet_trackers */
     assert_true(m.names_trackers && !parsed("magnet:?xt=urn:btih:" HEX "&dn=tr").names_trackers);
     char *trackers[] = {(char[]){"http://192.0.2.1/announce?a=1&b=2"}, (char[]){"udp://x:1"}};
     m.trackers = trackers;
@@ -152,6 +154,30 @@ static void trackers_are_written_for_others(void **state)
             "magnet:?xt=urn:btih:" HEX
             "&tr=http%3A%2F%2F192.0.2.1%2Fannounce%3Fa%3D1%26b%3D2&tr=udp%3A%2F%2Fx%3A1")));
     buffer_dispose(&out);
+}
+
+static void trackers_of_a_link_are_kept_for_others(void **state)
+{
+    (void)state;
+    char *trackers[3];
+    size_t count;
+    struct buffer link;
+    buffer_init(&link);
+    buffer_add_string(&link, "magnet:?tr=http%3A%2F%2Fx%2Fa%3Fb%3D1&xt=urn:btih:" HEX "&tr=&tr=");
+    for (unsigned i = 0; i < TORRENT_TEXT_MAX + 1; i++)
+        buffer_add_byte(&link, 'x');
+    buffer_add_string(&link, "&tr.1=udp://y:1&trx=z&tr=ws://z&tr=one+too+many");
+    buffer_add_byte(&link, 0);
+    assert_int_equal(magnet_trackers((const char *)link.data, trackers, 3, &count), STATUS_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(trackers[0], "http://x/a?b=1");
+    assert_string_equal(trackers[1], "udp://y:1");
+    assert_string_equal(trackers[2], "ws://z");
+    while (count > 0)
+        free(trackers[--count]);
+    assert_int_equal(magnet_trackers(HEX, trackers, 3, &count), STATUS_OK);
+    assert_int_equal(count, 0);
+    buffer_dispose(&link);
 }
 
 static void arguments_of_get_are_told_apart(void **state)
@@ -204,6 +230,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(trackers_are_written_for_others),
+        cmocka_unit_test(trackers_of_a_link_are_kept_for_others),
         cmocka_unit_test(arguments_of_get_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

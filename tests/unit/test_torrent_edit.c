@@ -90,6 +90,52 @@ static void only_a_dictionary_is_edited(void **state)
     buffer_dispose(&out);
 }
 
+static void of_more_keys_than_it_takes_none_is_dropped(void **state)
+{
+    (void)state;
+    const char *more[] = {"a", "b"};
+    struct endpoint node;
+    assert_true(endpoint_parse("192.0.2.1:7", &node));
+    struct torrent_edit edit = {.add = more,
+                                .add_count = 2,
+                                .comment = "new",
+                                .author = "us",
+                                .nodes = &node,
+                                .node_count = 1};
+    struct buffer in, out;
+    buffer_init(&in);
+    buffer_init(&out);
+    buffer_add_string(&in, "d");
+    for (unsigned i = 0; i < TORRENT_KEYS_MAX; i++)
+        buffer_add_format(&in, "4:%04ui%ue", i, i);
+    size_t all = in.len;
+    buffer_add_string(&in, "4:info" INFO "e");
+    struct bytes info = bytes_of_string(INFO);
+    assert_int_equal(torrent_edit_apply(buffer_bytes(&in), info, &edit, &out), STATUS_OK);
+    assert_true(out.len > all && memcmp(out.data, in.data, all) == 0);
+    in.len = all;
+    buffer_add_string(&in, "4:9999i1ee");
+    buffer_clear(&out);
+    assert_int_equal(torrent_edit_apply(buffer_bytes(&in), info, &edit, &out), STATUS_TOO_BIG);
+    assert_int_equal(out.len, 0);
+    buffer_dispose(&in);
+    buffer_dispose(&out);
+}
+
+static void without_an_info_dictionary_the_surroundings_alone_are_written(void **state)
+{
+    (void)state;
+    const char *more[] = {"b", "a"};
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(torrent_edit_apply(bytes_of(NULL, 0), bytes_of(NULL, 0),
+                                        &(struct torrent_edit){.add = more, .add_count = 2}, &out),
+                     STATUS_OK);
+    assert_true(bytes_equal(buffer_bytes(&out),
+                            bytes_of_string("d8:announce1:b13:announce-listll1:bel1:aeee")));
+    buffer_dispose(&out);
+}
+
 static void what_is_kept_is_in_order_without_repeats_and_without_info(void **state)
 {
     (void)state;
@@ -144,6 +190,8 @@ int main(void)
         cmocka_unit_test(trackers_are_taken_out),
         cmocka_unit_test(comment_author_and_peers_are_set),
         cmocka_unit_test(only_a_dictionary_is_edited),
+        cmocka_unit_test(of_more_keys_than_it_takes_none_is_dropped),
+        cmocka_unit_test(without_an_info_dictionary_the_surroundings_alone_are_written),
         cmocka_unit_test(what_is_kept_is_in_order_without_repeats_and_without_info),
         cmocka_unit_test(what_is_too_long_to_be_kept_is_left_out_key_by_key),
     };
