@@ -19,27 +19,33 @@ static json_t *ask_about(struct cli *cli, const char *method, const char *id, js
 
 /* ---- pause, resume ---- */
 
-static void print_changed(struct cli *cli, const json_t *result, const char *what)
+static size_t print_changed(struct cli *cli, const json_t *result, const char *what)
 {
     size_t index;
     json_t *id;
     json_array_foreach(json_list(result, "changed"), index, id)
         fprintf(cli->out, "%s %lld\n", what, (long long)json_integer_value(id));
+    return json_array_size(json_list(result, "changed"));
 }
 
 static json_t *pause_one(struct cli *cli, const char *id, json_t **error)
 {
     json_t *result = ask_about(cli, "transfer.pause", id, error);
-    if (result != NULL && !cli->json)
-        print_changed(cli, result, "paused");
+    if (result == NULL || cli->json || print_changed(cli, result, "paused") > 0)
+        return result;
+    const char *state = json_text(result, "state", "paused");
+    if (strcmp(state, "paused") == 0)
+        cli_note(cli, "%s is paused already", id);
+    else
+        cli_note(cli, "%s is at rest already: %s", id, state);
     return result;
 }
 
 static json_t *resume_one(struct cli *cli, const char *id, json_t **error)
 {
     json_t *result = ask_about(cli, "transfer.resume", id, error);
-    if (result != NULL && !cli->json)
-        print_changed(cli, result, "resumed");
+    if (result != NULL && !cli->json && print_changed(cli, result, "resumed") == 0)
+        cli_note(cli, "%s is going on already: %s", id, json_text(result, "state", "running"));
     return result;
 }
 

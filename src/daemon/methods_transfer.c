@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/follow.h"
 #include "daemon/item.h"
+#include "daemon/item_facts.h"
 #include "daemon/mover.h"
 #include "daemon/reader.h"
 #include "daemon/remover.h"
@@ -65,12 +66,14 @@ static void pause_or_resume(struct daemon *daemon, struct call *call, bool resum
     struct item *one = all ? NULL : target_of(daemon, call), *item;
     if (!all && one == NULL)
         return;
+    bool changed = one != NULL && change(one, resume);
     struct pack *pack = call_result(call);
     pack_begin_array(pack, "changed");
     DL_FOREACH(daemon->engine->items, item)
-    if ((all || item == one) && change(item, resume))
+    if (all ? change(item, resume) : item == one && changed)
         pack_i64(pack, NULL, item->row.id);
     pack_end(pack);
+    pack_text(pack, "state", one != NULL ? item_state_name(item_state(one)) : NULL);
     call_finish(call);
 }
 

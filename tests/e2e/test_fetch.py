@@ -326,7 +326,9 @@ def pause_stops_and_resume_goes_on(net):
         ident = peer.add(seed.hash, **{'from': [seed.endpoint]})
         seed.wait_until(lambda: len(seed.served) >= 60, 20 * net.slow)
         peer.wait_until(lambda: peer.transfer(ident)['rate_down'] > 0, 20)
-        peer.ok('pause', ident)
+        assert peer.ok('pause', ident) == f'paused {ident}\n'
+        again = peer.cli('pause', ident)
+        assert (again.exit, again.out, again.err) == (0, '', f'{ident} is paused already\n'), again
         paused = peer.wait_state(ident, 'paused')
         assert paused['rate_down'] == 0 and paused['eta'] is None, paused
         gate['open'] = 1 << 30
@@ -334,8 +336,11 @@ def pause_stops_and_resume_goes_on(net):
             seed.changed.notify_all()
         peer.wait_until(lambda: peer.transfer(ident)['peers']['sending'] == 0, 10)
         assert peer.transfer(ident)['pieces']['have'] < paused['pieces']['total']
-        peer.ok('resume', ident)
+        assert peer.ok('resume', ident) == f'resumed {ident}\n'
         same_file(peer.follow(ident)['path'], path)
+        again = peer.cli('resume', ident)
+        assert (again.exit, again.out) == (0, '') and 'going on already: sharing' in again.err, again
+        assert peer.json('resume', ident)[1][-1]['state'] == 'sharing'
 
 
 @test
