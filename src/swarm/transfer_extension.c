@@ -173,8 +173,11 @@ static void on_metadata(struct transfer *transfer, struct peer *peer, struct byt
         take_metadata(transfer, peer, &message);
     } else if (message.type == METADATA_REJECT && transfer->metadata != NULL) {
         offences_count(transfer, OFFENCE_REJECT);
+        offences_charge(transfer, peer, CHATTER_MS);
         metadata_reject(transfer->metadata, peer->handle, message.part, transfer->now_ms);
         extension_ask_metadata(transfer);
+    } else { /* asked without an id to answer to, or about what we have */
+        offences_chatter(transfer, peer);
     }
 }
 
@@ -217,8 +220,10 @@ void extension_exchange(struct transfer *transfer, struct peer *peer)
 static void on_exchange(struct transfer *transfer, struct peer *peer, struct bytes body)
 {
     bool first = peer->pex_received_ms == 0;
-    if (is_private(transfer))
+    if (is_private(transfer)) {
+        offences_chatter(transfer, peer);
         return;
+    }
     if (!first && transfer->now_ms - peer->pex_received_ms < PEX_PERIOD_MIN_MS) {
         offences_strike(transfer, peer, OFFENCE_EXCHANGE, "too frequent peer exchange");
         return;
@@ -267,6 +272,9 @@ void extension_message(struct transfer *transfer, struct peer *peer, uint8_t id,
     case EXTENSION_DONT_HAVE:
         if (body.len == 4)
             holdings_lost(transfer, peer, read_u32(body.data));
+        else
+            offences_strike(transfer, peer, OFFENCE_EXTENDED,
+                            "too many malformed extended messages");
         break;
     default:
         offences_strike(transfer, peer, OFFENCE_EXTENDED,

@@ -12,8 +12,8 @@ from rogue import (ALLOWED_FAST, BITFIELD, BLOCK, CANCEL, CHOKE, HAVE, HAVE_ALL,
 from torrentfile import encode
 
 PIECE_LENGTH = 2 * BLOCK
-PIECES = 160
-BITS = PIECES // 8
+PIECES = 157  # no multiple of 8: some bits of a bitfield stand for nothing
+BITS = (PIECES + 7) // 8
 HUGE = 0xffffffff
 DONT_HAVE = 3      # ids of the daemon's own, docs/protocol.md section 4
 METADATA, EXCHANGE = 1, 2
@@ -79,6 +79,8 @@ OPENINGS = [
     Row('comes and goes', leave, 'left_early', ends=False),
     Row('half a handshake', begin_and_leave, 'left_early', ends=False),
     Row('our own peer id', repeat_own_id, 'ourselves'),
+    Row('messages in place of a handshake',
+        says(message(INTERESTED) + message(REQUEST, 0, 0, BLOCK) * 10), 'no_handshake'),
     Row('the same peer id twice', come_again(1), 'connected_twice', ends=False),
     Row('the same peer id twenty times', come_again(20), 'connected_twice', ends=False),
 ]
@@ -104,6 +106,8 @@ BROKEN = [
       for name, kind in [('have', HAVE), ('suggest', SUGGEST), ('allowed fast', ALLOWED_FAST)]],
     Row('have of piece 4294967295', says(message(HAVE, HUGE)), 'protocol'),
     Row('a bitfield one byte longer', says(message(BITFIELD, body=bytes(BITS + 1))), 'protocol'),
+    Row('a bitfield with bits beyond the last piece', says(message(BITFIELD, body=b'\xff' * BITS)),
+        'protocol'),
     Row('a bitfield of 100 KB', says(message(BITFIELD, body=b'\xff' * 100_000)), 'protocol'),
     Row('a late bitfield of a wrong length', says(
         message(HAVE_ALL), message(BITFIELD, body=bytes(BITS - 1))), 'protocol'),
@@ -178,6 +182,14 @@ ENDLESS = [
     Row('blocks nobody asked for', says_often(message(PIECE, 0, 0, body=bytes(BLOCK)), 100),
         'protocol unasked_blocks'),
     Row('malformed extended messages', says_often(extended(0, b'i'), 100), 'protocol bad_extended'),
+    Row('a loss cut short', says_often(extended(DONT_HAVE, b'\0\0\0'), 100), 'protocol bad_extended'),
+    Row('metadata asked for without an id for the answer', says_often(
+        extended(METADATA, encode({'msg_type': 0, 'piece': 0}))), 'protocol idle_messages'),
+    Row('metadata of what is known', says_often(
+        extended(METADATA, encode({'msg_type': 1, 'piece': 0, 'total_size': 9}) + b'x' * 9)),
+        'protocol idle_messages'),
+    Row('rejects of metadata of what is known', says_often(
+        extended(METADATA, encode({'msg_type': 2, 'piece': 0}))), 'protocol idle_messages'),
     Row('exchange without a pause', says_often(exchange(b'\x7f\0\0\1\0\1'), 100),
         'protocol hasty_exchange'),
     Row('keep-alives', says_often(KEEP_ALIVE), 'protocol idle_messages'),
