@@ -138,7 +138,8 @@ int main(int argc, char **argv)
     measure_memory(load, &crowd, stored, stored / SHARED_KEYS, "record_shared");
     printf("contacts %llu\nlimited %llu\nqueue_dropped %llu\n", (unsigned long long)report.contacts,
            (unsigned long long)report.limited, (unsigned long long)report.queue_dropped);
-    printf("queries_per_get %.2f\nvalues_per_get %.2f\n", crowd_figures.queries_per_get,
+    printf("queries_per_get %.2f\npings_per_get %.2f\nvalues_per_get %.2f\n",
+           crowd_figures.queries_per_get, crowd_figures.pings_per_get,
            crowd_figures.values_per_get);
     printf("created_per_s %.0f\ncreated_bytes %.0f\n", creation.nodes_per_s,
            creation.bytes_per_node);

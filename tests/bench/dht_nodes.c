@@ -240,13 +240,18 @@ static void run_until(struct stage *stage, const unsigned *counter, unsigned lea
         uv_run(&stage->loop, UV_RUN_DEFAULT);
 }
 
-static uint64_t queries(const struct stage *stage)
+struct asked {
+    uint64_t queries, pings; /* finds and gets; pings are the table's own */
+};
+
+static struct asked count_asked(const struct stage *stage)
 {
-    uint64_t sum = 0;
+    struct asked sum = {0};
     for (size_t i = 0; i < stage->count; i++) {
         struct dht_stats stats;
         need(node_stats(stage->nodes[i], ENDPOINT_IPV4, &stats), "stats");
-        sum += stats.queries_out[0] + stats.queries_out[1] + stats.queries_out[2];
+        sum.pings += stats.queries_out[0];
+        sum.queries += stats.queries_out[1] + stats.queries_out[2];
     }
     return sum;
 }
@@ -261,14 +266,14 @@ static void settle(struct stage *stage)
 {
     uv_timer_t timer;
     uv_timer_init(&stage->loop, &timer);
-    uint64_t before, now = queries(stage);
+    struct asked before, now = count_asked(stage);
     do {
         before = now;
         uv_timer_start(&timer, stop_loop, 1000, 0);
         while (uv_is_active((uv_handle_t *)&timer))
             uv_run(&stage->loop, UV_RUN_DEFAULT);
-        now = queries(stage);
-    } while (now > before);
+        now = count_asked(stage);
+    } while (now.queries + now.pings > before.queries + before.pings);
     uv_close((uv_handle_t *)&timer, NULL);
     uv_run(&stage->loop, UV_RUN_NOWAIT);
 }
@@ -296,14 +301,16 @@ static struct crowd_figures measure_gets(struct stage *stage)
     }
     buffer_dispose(&value);
     settle(stage);
-    uint64_t before = queries(stage);
+    struct asked before = count_asked(stage);
     for (unsigned i = 0; i < CROWD_GETS; i++) {
         size_t asker = CROWD_KEYS + i % (CROWD_NODES - CROWD_KEYS);
         need(node_get(stage->nodes[asker], &keys[i % CROWD_KEYS], KIND_PEER, on_value, stage) != 0,
              "get");
         run_until(stage, &stage->done, i + 1);
     }
-    return (struct crowd_figures){(double)(queries(stage) - before) / CROWD_GETS,
+    struct asked after = count_asked(stage);
+    return (struct crowd_figures){(double)(after.queries - before.queries) / CROWD_GETS,
+                                  (double)(after.pings - before.pings) / CROWD_GETS,
                                   (double)stage->values / CROWD_GETS};
 }
 

@@ -29,7 +29,7 @@ void child_start_node(struct child *child, const struct endpoint *bootstrap, uin
 /* CROWD_NODES nodes in one process, joined to one network, in which gets are counted; then those
  * that come later. */
 struct crowd_figures {
-    double queries_per_get, values_per_get;
+    double queries_per_get, pings_per_get, values_per_get;
 };
 void child_start_crowd(struct child *child, struct crowd_figures *out);
 
