@@ -268,9 +268,15 @@ static struct others count_others(const struct routing_table *table, size_t inde
     return others;
 }
 
-static bool is_crowded(struct others others)
+/* Who knows many has no use for a second of one network. */
+static size_t network_max(const struct routing_table *table)
 {
-    return others.in_bucket >= ROUTING_PER_BUCKET || others.in_table >= ROUTING_PER_TABLE;
+    return table->contacts < ROUTING_DIVERSE ? ROUTING_PER_TABLE : 1;
+}
+
+static bool is_crowded(const struct routing_table *table, struct others others)
+{
+    return others.in_bucket >= ROUTING_PER_BUCKET || others.in_table >= network_max(table);
 }
 
 /* ---- what became of a query ---- */
@@ -334,7 +340,7 @@ static enum seen_result seen_newcomer(struct routing_table *table, const struct 
         index = bucket_index(table, &who->id);
     }
     struct others others = count_others(table, index, &who->endpoint);
-    if (is_crowded(others)) {
+    if (is_crowded(table, others)) {
         table->crowded++;
         return SEEN_IGNORED;
     }
@@ -421,7 +427,7 @@ bool routing_table_wants(const struct routing_table *table, const struct id *id,
         bucket_due(table, bucket, now_ms) == SIZE_MAX)
         return false;
     struct others others = count_others(table, index, endpoint);
-    return others.in_table < ROUTING_PER_TABLE &&
+    return others.in_table < network_max(table) &&
            (others.in_bucket < ROUTING_PER_BUCKET || can_split(table, index));
 }
 

@@ -11,7 +11,8 @@
  *   that we know our whole neighbourhood (the paper splits such buckets irregularly);
  * - one endpoint has one id: who comes back with another id has lost the old one;
  * - a public /24 (/48) has at most ROUTING_PER_BUCKET contacts in a bucket and ROUTING_PER_TABLE in
- *   all, candidates counted, so that a few machines with many ids are never many to us;
+ *   all, candidates counted, and once there are ROUTING_DIVERSE no second one comes in, so that a
+ * few machines with many ids are never many to us;
  * - in a full bucket those whose id does not fit their public address [BEP 42], and those that came
  *   second of their network, give way to a newcomer of whom neither is true.
  *

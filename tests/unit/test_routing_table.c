@@ -360,6 +360,25 @@ static void a_public_network_has_two_in_a_bucket_and_ten_in_all(void **state)
     routing_table_free(table);
 }
 
+static void a_large_table_takes_one_of_each_public_network(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(12));
+    struct routing_table *table = new_table();
+    for (unsigned first = 1; first < 0x100; first *= 2)
+        for (unsigned i = 0; i < DHT_K / 2; i++)
+            see(table, (uint8_t)first, (uint8_t)i, 0);
+    assert_true(routing_table_count(table) >= ROUTING_DIVERSE);
+    for (unsigned i = 0; i < 1000; i++) { /* there is room for them in every bucket */
+        struct contact who = public_contact(&rng, (uint8_t)(i % 4), (uint8_t)i), oldest;
+        routing_table_seen(table, &who, &oldest);
+    }
+    for (uint8_t network = 0; network < 4; network++)
+        assert_int_equal(count_of_network(table, network), 1);
+    routing_table_free(table);
+}
+
 static void local_networks_may_crowd_unless_limits_are_forced_on_them(void **state)
 {
     (void)state;
@@ -457,6 +476,7 @@ int main(void)
         cmocka_unit_test(network_size_follows_from_density),
         cmocka_unit_test(wide_buckets_hold_more_the_farther_they_are),
         cmocka_unit_test(a_public_network_has_two_in_a_bucket_and_ten_in_all),
+        cmocka_unit_test(a_large_table_takes_one_of_each_public_network),
         cmocka_unit_test(local_networks_may_crowd_unless_limits_are_forced_on_them),
         cmocka_unit_test(who_fits_and_is_first_of_its_network_takes_the_place_of_others),
         cmocka_unit_test(of_one_public_address_only_the_nearest_is_named),

@@ -136,10 +136,19 @@ static size_t model_others(const struct model *model, const struct contact *who,
     return others;
 }
 
+static size_t model_contacts(const struct model *model)
+{
+    size_t contacts = 0;
+    for (size_t i = 0; i < model->count; i++)
+        contacts += !model->entries[i].candidate;
+    return contacts;
+}
+
 static bool model_is_crowded(const struct model *model, const struct contact *who)
 {
     return model_others(model, who, false) >= ROUTING_PER_BUCKET ||
-           model_others(model, who, true) >= ROUTING_PER_TABLE;
+           model_others(model, who, true) >=
+               (model_contacts(model) < ROUTING_DIVERSE ? ROUTING_PER_TABLE : 1);
 }
 
 static bool model_gives_way(const struct model *model, const struct contact *who)
