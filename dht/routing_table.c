@@ -237,12 +237,20 @@ size_t routing_prefix(const struct routing_table *table, const struct endpoint *
     return source_prefix_bytes(&rules, endpoint, scope);
 }
 
+/* A /24 or a /48; the lengths are constants, for all contacts are looked at. */
+static bool is_of_network(const struct slot *slot, struct bytes network)
+{
+    return network.len == 3   ? memcmp(slot->address, network.data, 3) == 0
+           : network.len == 6 ? memcmp(slot->address, network.data, 6) == 0
+                              : memcmp(slot->address, network.data, network.len) == 0;
+}
+
 static size_t count_network(const struct routing_table *table, const struct bucket *bucket,
                             size_t slots, struct bytes network)
 {
     size_t count = 0;
     for (size_t i = 0; i < slots; i++)
-        count += memcmp(slot_at(table, bucket, i)->address, network.data, network.len) == 0;
+        count += is_of_network(slot_at(table, bucket, i), network);
     return count;
 }
 

@@ -76,13 +76,20 @@ struct nearest {
     size_t count, cap, fitting;
 };
 
+/* The lengths are constants: it is asked for each contact that comes into question. */
+static bool same_machine(bool ipv6, const struct slot *a, const struct slot *b)
+{
+    return ipv6 ? memcmp(a->address, b->address, 8) == 0 /* a /64 is one machine's */
+                : memcmp(a->address, b->address, 4) == 0;
+}
+
 /* The one of the same public address; `count`: there is none. */
 static size_t nearest_of_address(const struct nearest *nearest, const struct slot *slot)
 {
     const struct routing_table *table = nearest->table;
-    size_t len = table->family == ENDPOINT_IPV6 ? 8 : 4; /* a /64 is one machine's */
+    bool ipv6 = table->family == ENDPOINT_IPV6;
     size_t at = 0;
-    while (at < nearest->count && memcmp(nearest->slots[at]->address, slot->address, len) != 0)
+    while (at < nearest->count && !same_machine(ipv6, nearest->slots[at], slot))
         at++;
     if (at == nearest->count)
         return at;

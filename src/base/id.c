@@ -4,28 +4,9 @@
 
 #include "kadpeer/bytes.h"
 
-bool id_equal(const struct id *a, const struct id *b)
-{
-    return memcmp(a->bytes, b->bytes, ID_BYTES) == 0;
-}
-
 int id_compare(const struct id *a, const struct id *b)
 {
     return memcmp(a->bytes, b->bytes, ID_BYTES);
-}
-
-/* Eight bytes at a time: most of what a lookup does. */
-int id_distance_compare(const struct id *target, const struct id *a, const struct id *b)
-{
-    for (size_t i = 0; i < 16; i += 8) {
-        uint64_t t = read_u64(target->bytes + i);
-        uint64_t da = read_u64(a->bytes + i) ^ t, db = read_u64(b->bytes + i) ^ t;
-        if (da != db)
-            return da < db ? -1 : 1;
-    }
-    uint32_t t = read_u32(target->bytes + 16);
-    uint32_t da = read_u32(a->bytes + 16) ^ t, db = read_u32(b->bytes + 16) ^ t;
-    return da < db ? -1 : da > db;
 }
 
 unsigned id_common_bits(const struct id *a, const struct id *b)
