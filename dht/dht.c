@@ -39,7 +39,7 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     dht->rng = config->rng;
     dht->id = id_is_zero(&config->id) ? node_id_random(&dht->rng) : config->id;
     dht->now_ms = now_ms;
-    dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = UINT64_MAX;
+    dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = dht->lost.due_ms = UINT64_MAX;
     dht->refresh_pause_ms = REFRESH_MIN_MS;
     dht->handover_ms = now_ms + HANDOVER_SLOT_MS;
     rpc_init(&dht->rpc, !dht_uses(dht, DHT_MEASURED_TIMEOUTS));
@@ -72,6 +72,7 @@ void dht_free(struct dht *dht)
     byte_queue_dispose(&dht->datagrams);
     byte_queue_dispose(&dht->events);
     free(dht->join.candidates);
+    free(dht->lost.endpoints);
     free(dht->borrowed);
     free(dht);
 }
@@ -127,6 +128,8 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
         ping_ended(dht, &query, &answer->id);
     else if (query.purpose >= RPC_WALK_ASK)
         dht_walk_answered(dht, &query, answer);
+    else if (query.purpose == RPC_PING_LOST)
+        dht_lost_answered(dht, &query, answer);
     else if (query.purpose == RPC_PING_JOIN)
         dht_walk_first_contact(dht, NULL); /* it was ourselves, or not fit for a contact */
 }
@@ -205,6 +208,7 @@ void dht_on_time(struct dht *dht, uint64_t now_ms)
     while (dht_send_held(dht, &query))
         unsent(dht, &query);
     dht_join_run(dht);
+    dht_lost_run(dht);
     dht_upkeep_run(dht);
     dht_handover_run(dht);
     if (dht->now_ms >= record_store_deadline(dht->store))
@@ -223,6 +227,7 @@ uint64_t dht_deadline(const struct dht *dht)
     uint64_t due_ms = earlier(rpc_deadline(&dht->rpc), dht_join_deadline(dht));
     due_ms = earlier(due_ms, pace_deadline(&dht->pace));
     due_ms = earlier(due_ms, dht_upkeep_deadline(dht));
+    due_ms = earlier(due_ms, dht->lost.due_ms);
     due_ms = earlier(due_ms, dht_publish_deadline(dht));
     due_ms = earlier(due_ms, dht_handover_deadline(dht));
     due_ms = earlier(due_ms, record_store_deadline(dht->store));

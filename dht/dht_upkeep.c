@@ -89,6 +89,7 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
     }
     if (routing_table_count(dht->table) < DHT_K)
         dht_join_remember(dht, &query->to); /* it may come back when we know nobody else */
+    dht_lost_remember(dht, &query->to);
     dht_join_lost(dht);
 }
 

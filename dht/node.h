@@ -10,6 +10,7 @@
  *   dht_publish.c  rounds of storing
  *   dht_handover.c records of others that prove themselves, kept alive
  *   dht_join.c     the first contact, the walk to our own id, our address and id
+ *   dht_lost.c     contacts that were lost, asked again
  *   dht_upkeep.c   contacts that answer or do not, newcomers, refresh */
 #pragma once
 
@@ -99,6 +100,14 @@ struct join {
     uint32_t pause_ms;
 };
 
+/* Contacts that were lost. */
+struct lost {
+    struct endpoint *endpoints; /* NULL: none */
+    size_t count;
+    uint64_t due_ms;    /* when one is asked again; UINT64_MAX: there is none */
+    uint64_t walked_ms; /* since one was back; 0: never */
+};
+
 struct dht {
     struct dht_config config; /* its rng and id are the initial ones */
     struct rng rng;
@@ -115,6 +124,7 @@ struct dht {
     struct published published;
     struct walks walks;
     struct join join;
+    struct lost lost;
     struct byte_queue datagrams; /* head: struct endpoint */
     struct byte_queue events;    /* head: struct dht_event; body: its value or nodes */
     uint8_t *borrowed;           /* what the last event points to */
@@ -270,6 +280,13 @@ void dht_join_contact(struct dht *dht, const struct contact *contact); /* a new 
 void dht_join_lost(struct dht *dht);                                   /* one has left the table */
 void dht_join_walk_done(struct dht *dht, uint32_t operation);
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim);
+
+/* ---- dht_lost.c ---- */
+
+void dht_lost_remember(struct dht *dht, const struct endpoint *endpoint);
+void dht_lost_answered(struct dht *dht, const struct rpc_query *query,
+                       const struct message *answer);
+void dht_lost_run(struct dht *dht);
 
 /* ---- dht_upkeep.c ---- */
 

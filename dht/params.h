@@ -154,6 +154,12 @@
 #define JOIN_RETRY_MAX_MS   (60 * 1000)
 #define SAVED_MAX           512 /* saved nodes pinged at a start */
 
+/* Contacts that were lost. A network that fell apart is one again within minutes: each node asks
+ * ten or so of those it lost in that time, and one that is back is enough. */
+#define LOST_MAX           24
+#define LOST_PAUSE_MS      (30 * 1000)
+#define LOST_WALK_PAUSE_MS (10 * 60 * 1000)
+
 /* Our own address. Three agree before an id is given up for it: a bootstrap node alone may lie. */
 #define VOTES_MAX    16
 #define VOTES_FOR_ID 3

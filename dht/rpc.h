@@ -19,6 +19,7 @@ enum rpc_purpose {
     RPC_PING_HAND,    /* dht_ping */
     RPC_PING_JOIN,    /* an endpoint that may be a node: bootstrap, saved, once a contact */
     RPC_PING_CONTACT, /* does this contact still answer? */
+    RPC_PING_LOST,    /* a contact that was lost: is it back? */
     RPC_PING_NEW,     /* it asked us: can it also be asked? */
     RPC_WALK_ASK,     /* find or get, a step of a walk */
     RPC_WALK_PAGE,    /* get: more values from a node that answered */

@@ -1,0 +1,123 @@
+/* Half of a busy network is cut off for an hour, long enough for all to forget those on the other
+ * side; minutes after the cut is mended it is one network again. */
+#include "support/unit.h"
+
+#include "sim/net_parts.h"
+#include "sim/samples.h"
+
+#define NODES   120
+#define RECORDS 60
+#define MINUTE  (60 * 1000ull)
+
+static struct net *grow_net(uint64_t seed)
+{
+    struct net_config config = {.seed = seed, .family = ENDPOINT_IPV4, .addresses = NET_PUBLIC};
+    struct net *net = net_new(&config);
+    net_add_delay(net, 10, 100);
+    net_add_loss(net, 0.01);
+    for (size_t i = 0; i < NODES; i++) {
+        net_add_node(net, NULL);
+        net_start(net, i, i > 0 ? 0 : NET_NONE);
+        net_run_for(net, 100);
+    }
+    net_run_for(net, MINUTE);
+    return net;
+}
+
+static size_t other_side_of(const struct partition *partition, size_t node)
+{
+    size_t other = node;
+    while (partition_side(partition, other) == partition_side(partition, node))
+        other = (other + 1) % NODES;
+    return other;
+}
+
+/* How many contacts there are across the cut. */
+static size_t contacts_across(struct net *net, const struct partition *partition)
+{
+    struct dht_contact contacts[512];
+    size_t across = 0;
+    for (size_t node = 0; node < NODES; node++) {
+        size_t count = dht_contacts(net_dht(net, node), contacts, 512);
+        for (size_t i = 0; i < count; i++)
+            across += partition_side(partition, net_node_at(net, &contacts[i].endpoint)) !=
+                      partition_side(partition, node);
+    }
+    return across;
+}
+
+/* Every node looks something up each minute. */
+static void be_busy(struct net *net, unsigned minutes)
+{
+    for (unsigned i = 0; i < minutes * NODES; i++) {
+        struct id target;
+        rng_fill(net_rng(net), target.bytes, sizeof target.bytes);
+        net_find(net, i % NODES, &target);
+        net_run_for(net, MINUTE / NODES);
+    }
+    net_run_for(net, MINUTE);
+    net_forget_outcomes(net);
+}
+
+static size_t found_across(struct net *net, const struct partition *partition,
+                           const struct sample samples[], size_t first, size_t count)
+{
+    size_t outcomes[2 * RECORDS], found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct sample *sample = &samples[first + i];
+        size_t reader = other_side_of(partition, (first + i) % NODES);
+        outcomes[i] = net_get(net, reader, &sample->key, sample->kind, sample_value(sample));
+        net_run_for(net, 200);
+    }
+    net_run_for(net, 20000);
+    for (size_t i = 0; i < count; i++)
+        found += net_outcome(net, outcomes[i])->found;
+    net_forget_outcomes(net);
+    return found;
+}
+
+static void publish(struct net *net, size_t node, const struct sample *sample)
+{
+    assert_int_equal(dht_publish(net_dht(net, node), &sample->key, sample->kind,
+                                 sample_value(sample), net_now_ms(net)),
+                     STATUS_OK);
+    net_touched(net, node);
+}
+
+static void a_network_that_fell_apart_is_one_again(void **state)
+{
+    (void)state;
+    struct net *net = grow_net(test_seed(31));
+    struct partition *partition = net_add_partition(net, 0.5);
+    struct sample samples[2 * RECORDS];
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        samples[i] = sample_part(i);
+        publish(net, i % NODES, &samples[i]);
+    }
+    net_run_for(net, 5 * MINUTE);
+    partition_close(partition, true);
+    be_busy(net, 60);
+    for (uint32_t i = RECORDS; i < 2 * RECORDS; i++) { /* while they are apart */
+        samples[i] = sample_part(i);
+        publish(net, i % NODES, &samples[i]);
+    }
+    net_run_for(net, 5 * MINUTE);
+    size_t apart = contacts_across(net, partition);
+    assert_int_equal(found_across(net, partition, samples, RECORDS, RECORDS), 0);
+    partition_close(partition, false);
+    be_busy(net, 14);
+    size_t found = found_across(net, partition, samples, 0, 2 * RECORDS);
+    print_message("# %zu contacts across, then %zu; %zu of %u found\n", apart,
+                  contacts_across(net, partition), found, 2 * RECORDS);
+    assert_true(apart < NODES); /* fewer than one each */
+    assert_true(found * 100 >= 2 * RECORDS * 99);
+    net_free(net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_network_that_fell_apart_is_one_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
