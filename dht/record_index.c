@@ -344,7 +344,7 @@ void record_index_remove(struct record_index *index, struct record_group *group,
         return;
     }
     resize_record(group, record, 0);
-    if (group->used < group->cap / 2)
+    if (group->used + group->used / 4 < group->cap)
         resize_group(index, link_of(index, &group->key, group->kind),
                      group->used + (group->used / 8 & ~3u));
 }

@@ -251,14 +251,18 @@ static enum message_code check_signature(struct record_store *store, const struc
     return CODE_BAD_SIGNATURE;
 }
 
-/* Room in memory for it, in addition to `own`. Groups and records may move. */
+/* Room in memory for it; what takes the place of its own needs no more than it is longer by. Groups
+ * and records may move. */
 static bool make_room(struct record_store *store, const struct newcomer *in,
-                      const struct record_group *group)
+                      const struct record_group *group, const struct record *own)
 {
     struct record_shelf *shelf = shelf_of(store, in->put->kind);
     struct record_fields fields = fields_of(in);
     size_t size = record_fields_bytes(&fields);
-    size_t growth = record_index_growth(&shelf->index, group, size);
+    size_t before = own != NULL ? record_bytes(own) : 0;
+    if (size <= before)
+        return true;
+    size_t growth = record_index_growth(&shelf->index, group, size - before);
     if (record_shelf_bytes(shelf) + growth <= shelf->budget_bytes)
         return true;
     struct shelf_newcomer newcomer = {.owners = owners_of(store, in),
@@ -312,7 +316,7 @@ static enum message_code put_checked(struct record_store *store, struct newcomer
         store->crowded_out++;
         group = record_index_find(&shelf->index, &in->put->key, in->put->kind);
     }
-    return make_room(store, in, group) ? keep(store, in) : CODE_QUOTA;
+    return make_room(store, in, group, own) ? keep(store, in) : CODE_QUOTA;
 }
 
 static void note_code(struct record_store_stats *stats, enum message_code code)

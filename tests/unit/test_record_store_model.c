@@ -275,11 +275,177 @@ static void random_traces_agree_with_the_model(void **state)
     free(model);
 }
 
+/* ---- full memory: who has given way to whom, against exact counts ---- */
+
+#define CROWD_NETWORKS 40 /* few enough that no two are taken for one another */
+#define LONERS         20 /* networks with one record each, renewed in time */
+#define FULL_BUDGET    (128 * 1024)
+
+struct full_record {
+    uint32_t key;
+    struct endpoint source;
+    uint64_t ends_s;
+    uint32_t cost;
+};
+
+struct full_model {
+    struct record_store *store;
+    struct full_record records[1024];
+    size_t count;
+};
+
+static struct id full_key(uint32_t number)
+{
+    struct id key = {.bytes = "full"};
+    write_u32(key.bytes + 8, number);
+    return key;
+}
+
+static bool is_held(const struct full_model *model, const struct full_record *record,
+                    uint64_t now_ms)
+{
+    struct message_value out[MESSAGE_VALUES_MAX];
+    struct record_sample sample =
+        get_at(model->store, full_key(record->key), KIND_PEER, out, now_ms);
+    for (size_t i = 0; i < sample.count; i++)
+        if (endpoint_equal(&out[i].from, &record->source))
+            return true;
+    return false;
+}
+
+static uint64_t held_by_network(const struct full_model *model, const struct full_record *like)
+{
+    uint64_t held = 0;
+    for (size_t i = 0; i < model->count; i++)
+        if (memcmp(model->records[i].source.addr, like->source.addr, 3) == 0)
+            held += model->records[i].cost;
+    return held;
+}
+
+static size_t beside(const struct full_model *model, uint32_t key)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->count; i++)
+        count += model->records[i].key == key;
+    return count;
+}
+
+/* As record_shelf.h says it, with exact counts: of the prey's network before any had to go for the
+ * newcomer, of the newcomer's (`held`) after all have. */
+static bool may_give_way(const struct full_model *model, const struct full_record *prey,
+                         const struct full_record *newcomer, uint64_t held, uint64_t now_s)
+{
+    uint64_t prey_held = held_by_network(model, prey);
+    bool stale = prey->ends_s - now_s < record_rules(KIND_PEER)->lifetime_s / 2;
+    if (stale)
+        return 2 * prey_held >= held;
+    return prey_held > held ||
+           (prey_held == held && beside(model, prey->key) > beside(model, newcomer->key) + 1);
+}
+
+static enum message_code put_full(struct full_model *model, struct full_record *record,
+                                  uint64_t now_ms)
+{
+    struct peer_record peer = {.tcp_port = 7000};
+    struct buffer value;
+    buffer_init(&value);
+    peer_record_encode(&peer, &value);
+    struct id key = full_key(record->key);
+    record->ends_s = now_ms / 1000 + record_rules(KIND_PEER)->lifetime_s;
+    record->cost = (uint32_t)(((sizeof(struct record) + 4 + value.len + 3) & ~(size_t)3) +
+                              allocation_bytes(sizeof(struct record_group)));
+    struct record_put put = {.key = key,
+                             .kind = KIND_PEER,
+                             .value = buffer_bytes(&value),
+                             .source = &record->source,
+                             .lifetime_cap_s = NO_CAP};
+    enum message_code code = record_store_put(model->store, &put, now_ms, START_UNIX);
+    buffer_dispose(&value);
+    return code;
+}
+
+static size_t find_full(const struct full_model *model, const struct full_record *like)
+{
+    size_t i = 0;
+    while (i < model->count && (model->records[i].key != like->key ||
+                                !endpoint_equal(&model->records[i].source, &like->source)))
+        i++;
+    return i;
+}
+
+/* Returns how many had to go for it. */
+static unsigned step_full(struct full_model *model, struct full_record newcomer, uint64_t now_ms)
+{
+    bool gone[1024] = {false}, ended[1024] = {false};
+    unsigned evicted = 0;
+    uint64_t held = held_by_network(model, &newcomer);
+    enum message_code code = put_full(model, &newcomer, now_ms);
+    held += newcomer.cost;
+    size_t own = find_full(model, &newcomer);
+    assert_true(record_store_stats(model->store)->bytes <= FULL_BUDGET);
+    assert_true((code == CODE_OK) == is_held(model, &newcomer, now_ms) || own < model->count);
+    for (size_t i = 0; i < model->count; i++) {
+        const struct full_record *record = &model->records[i];
+        ended[i] = record->ends_s <= now_ms / 1000;
+        gone[i] = ended[i] || !is_held(model, record, now_ms);
+        if (gone[i] && memcmp(record->source.addr, newcomer.source.addr, 3) == 0)
+            held -= record->cost;
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        evicted += gone[i] && !ended[i];
+        assert_true(!gone[i] || ended[i] ||
+                    may_give_way(model, &model->records[i], &newcomer, held, now_ms / 1000));
+    }
+    if (own < model->count && !gone[own] && code == CODE_OK)
+        model->records[own].ends_s = newcomer.ends_s;
+    for (size_t i = model->count; i-- > 0;)
+        if (gone[i])
+            model->records[i] = model->records[--model->count];
+    if (code == CODE_OK && find_full(model, &newcomer) == model->count)
+        model->records[model->count++] = newcomer;
+    assert_true(model->count < 1024);
+    return evicted;
+}
+
+static void who_gives_way_in_full_memory_held_more_or_was_not_renewed(void **state)
+{
+    struct full_model *model = calloc(1, sizeof *model);
+    struct rng rng;
+    uint64_t now_ms = START_MS;
+    unsigned evicted = 0, most = 0;
+    model->store = store_with_budget(state, FULL_BUDGET);
+    rng_init_seed(&rng, test_seed(65));
+    for (unsigned step = 0; step < 4000; step++, now_ms += rng_below(&rng, 3000)) {
+        bool loner = step < LONERS || step % 40 < 2; /* each renews after 400 steps, ten minutes */
+        uint32_t number = step < LONERS ? step : step / 40 * 2 + step % 40;
+        uint64_t skewed = rng_below(&rng, CROWD_NETWORKS) * rng_below(&rng, CROWD_NETWORKS);
+        struct full_record newcomer = {.key = (uint32_t)rng_below(&rng, 500)};
+        newcomer.source =
+            public_host((uint32_t)(skewed / CROWD_NETWORKS) * 256 + (uint32_t)rng_below(&rng, 8));
+        if (loner)
+            newcomer = (struct full_record){.key = 1000 + number % LONERS,
+                                            .source = public_host((5000 + number % LONERS) * 256)};
+        record_store_expire(model->store, now_ms); /* what has ended counts no longer */
+        evicted += step_full(model, newcomer, now_ms);
+        most = model->count > most ? (unsigned)model->count : most;
+        if (step % 16 == 0)
+            assert_true(record_store_valid(model->store));
+        for (uint32_t i = 0; step >= LONERS && i < LONERS; i++) {
+            struct full_record like = {.key = 1000 + i, .source = public_host((5000 + i) * 256)};
+            assert_true(find_full(model, &like) < model->count); /* nothing pushes them out */
+        }
+    }
+    print_message("# at most %u records, %u gave way\n", most, evicted);
+    assert_true(evicted > 100);
+    free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_victim_is_the_first_to_end_of_the_largest_networks),
         store_test(random_traces_agree_with_the_model),
+        store_test(who_gives_way_in_full_memory_held_more_or_was_not_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
