@@ -42,7 +42,7 @@ double density_median(const struct density *density, double own)
     memcpy(sizes, density->sizes, count * sizeof sizes[0]);
     sizes[count++] = (float)own;
     qsort(sizes, count, sizeof sizes[0], compare_floats);
-    return count % 2 == 1 ? sizes[count / 2] : (sizes[count / 2 - 1] + sizes[count / 2]) / 2;
+    return sizes[(count - 1) / 2]; /* the lower of two: who crowds can only make it seem larger */
 }
 
 bool density_is_crowded(double nodes, size_t count, double share)

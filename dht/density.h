@@ -35,7 +35,8 @@ struct density {
  * lies within `share`. Fewer than k: it tells nothing, and is ignored. */
 void density_note(struct density *density, size_t count, double share);
 
-/* The median of those and `own`, the size by the density of ids around ourselves. */
+/* The median of those and `own`, the size by the density of ids around ourselves; the lower one of
+ * two. */
 double density_median(const struct density *density, double own);
 
 /* ---- judging ---- */
