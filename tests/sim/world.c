@@ -53,8 +53,12 @@ static void stack_parts(struct world *world)
 
 void world_init(struct world *world, const struct world_options *options)
 {
-    struct net_config config = {
-        .seed = options->seed, .family = ENDPOINT_IPV4, .addresses = NET_PUBLIC, .large = true};
+    struct net_config config = {.seed = options->seed,
+                                .family = ENDPOINT_IPV4,
+                                .addresses = NET_PUBLIC,
+                                .large = true,
+                                .without = options->without,
+                                .paths = options->paths};
     *world = (struct world){.net = net_new(&config), .options = *options};
     stack_parts(world);
     world->doors = options->nodes < 2 * DOORS ? 1 : DOORS;
