@@ -44,8 +44,16 @@ static json_t *pause_one(struct cli *cli, const char *id, json_t **error)
 static json_t *resume_one(struct cli *cli, const char *id, json_t **error)
 {
     json_t *result = ask_about(cli, "transfer.resume", id, error);
-    if (result != NULL && !cli->json && print_changed(cli, result, "resumed") == 0)
-        cli_note(cli, "%s is going on already: %s", id, json_text(result, "state", "running"));
+    if (result == NULL || cli->json || print_changed(cli, result, "resumed") > 0)
+        return result;
+    const char *state = json_text(result, "state", "running");
+    if (strcmp(state, "complete") == 0)
+        cli_note(cli,
+                 "%s is complete, and was shared as often or as long as it should be: "
+                 "get %s --ratio and transfer.seed_time change that",
+                 id, id);
+    else
+        cli_note(cli, "%s is going on already: %s", id, state);
     return result;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/mover.h"
 #include "daemon/reader.h"
 #include "daemon/remover.h"
+#include "daemon/seeding.h"
 #include "daemon/transfer_target.h"
 #include "daemon/verify_call.h"
 
@@ -53,6 +54,11 @@ static bool change(struct item *item, bool resume)
     }
     if (item->row.wish == WISH_RUN && item->trouble == TROUBLE_NONE) {
         finder_again(&item->finder);
+        return false;
+    }
+    if (item->trouble == TROUBLE_NONE && !item->options.reselects && seeding_was_enough(item)) {
+        if (item->row.wish == WISH_PAUSE) /* it would end at once */
+            item_set_wish(item, WISH_STOP);
         return false;
     }
     item_begin_again(item);

@@ -53,14 +53,30 @@ static uint64_t stop(struct item *item)
     return UINT64_MAX;
 }
 
+/* Of sharing, as transfer.seed_time says; INT64_MAX: as long as you like. */
+static int64_t seconds_left(const struct item *item)
+{
+    int64_t seed_s = config_number(item->engine->daemon->config, "transfer.seed_time");
+    return seed_s > 0 ? item->row.completed_unix_s + seed_s - (int64_t)time(NULL) : INT64_MAX;
+}
+
+static bool may_be_enough(const struct item *item)
+{
+    return item->row.origin == ORIGIN_FETCH && item->row.complete;
+}
+
+bool seeding_was_enough(const struct item *item)
+{
+    return may_be_enough(item) && (was_sent_enough(item) || seconds_left(item) <= 0);
+}
+
 uint64_t seeding_turn(struct item *item)
 {
-    if (item->row.origin != ORIGIN_FETCH || !item->row.complete || item->row.wish != WISH_RUN)
+    if (!may_be_enough(item) || item->row.wish != WISH_RUN)
         return UINT64_MAX;
-    int64_t seed_s = config_number(item->engine->daemon->config, "transfer.seed_time");
-    int64_t left_s = item->row.completed_unix_s + seed_s - (int64_t)time(NULL);
-    if (was_sent_enough(item) || (seed_s > 0 && left_s <= 0))
+    int64_t left_s = seconds_left(item);
+    if (was_sent_enough(item) || left_s <= 0)
         return stop(item);
     item->enough_since_ms = 0;
-    return seed_s > 0 ? engine_now(item->engine) + (uint64_t)left_s * 1000 : UINT64_MAX;
+    return left_s < INT64_MAX ? engine_now(item->engine) + (uint64_t)left_s * 1000 : UINT64_MAX;
 }

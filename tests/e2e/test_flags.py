@@ -130,6 +130,12 @@ def sharing_ends_at_the_ratio_asked_for_restarts_included(net):
     assert peer.wait_state(ident, 'complete')['ratio'] >= 2
     peer.restart()
     assert peer.transfer(ident)['state'] == 'complete'
+    again = peer.cli('resume', ident)
+    assert again.exit == 0 and again.out == '' and 'shared as often' in again.err, again
+    assert peer.json('resume', '--all')[1][-1]['changed'] == []
+    assert peer.cli('pause', ident).err == f'{ident} is at rest already: complete\n'
+    peer.ok('get', ident, '--ratio', '0')
+    peer.wait_state(ident, 'sharing')
 
 
 @test
