@@ -188,20 +188,11 @@ static void fail_ambiguous(struct call *call, const struct group_file files[], s
     call_finish(call);
 }
 
-static struct group_file *all_files(struct membership *membership, size_t *count)
-{
-    *count = group_files(membership->group, NULL, 0);
-    struct group_file *files = calloc(*count + 1, sizeof *files);
-    if (files != NULL)
-        group_files(membership->group, files, *count);
-    return files;
-}
-
 bool group_engine_lists(struct membership *membership, const char *name)
 {
     size_t count;
     const struct group_file *found;
-    struct group_file *files = all_files(membership, &count);
+    struct group_file *files = group_files(membership->group, &count);
     bool lists = files != NULL &&
                  count_matches(membership->groups->daemon->engine, files, count, name, &found) > 0;
     free(files);
@@ -213,7 +204,7 @@ bool group_engine_listed(struct membership *membership, struct call *call, const
 {
     size_t count;
     const struct group_file *found = NULL;
-    struct group_file *files = all_files(membership, &count);
+    struct group_file *files = group_files(membership->group, &count);
     if (files == NULL) {
         call_fail(call, "no_memory", 1, NULL, "out of memory");
         return false;

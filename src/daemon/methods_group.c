@@ -464,13 +464,12 @@ static void files(struct daemon *daemon, struct call *call)
     struct membership *membership = text != NULL ? groups_member(daemon->groups, call, text) : NULL;
     if (membership == NULL)
         return;
-    size_t count = group_files(membership->group, NULL, 0);
-    struct group_file *listed = calloc(count + 1, sizeof *listed);
+    size_t count;
+    struct group_file *listed = group_files(membership->group, &count);
     if (listed == NULL) {
         call_fail(call, "no_memory", 1, NULL, "out of memory");
         return;
     }
-    group_files(membership->group, listed, count);
     struct pack *pack = call_result(call);
     pack_begin_array(pack, "files");
     for (size_t i = 0; i < count; i++)

@@ -279,6 +279,8 @@ static size_t count_open_invites(const struct group *group)
 
 void group_facts(const struct group *group, struct group_facts *out)
 {
+    size_t files;
+    free(group_files(group, &files));
     *out = (struct group_facts){
         .epoch = group->live_count > 0 ? group->live[0].epoch : 0,
         .head_seq = group->head_seq,
@@ -291,7 +293,7 @@ void group_facts(const struct group *group, struct group_facts *out)
         .created_unix_s = group->created_unix_s,
         .members = group->has_roster ? group->roster.member_count : 0,
         .requests = group->request_count,
-        .files = group_files(group, NULL, 0),
+        .files = files,
         .invites = count_open_invites(group),
     };
 }

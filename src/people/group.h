@@ -235,7 +235,7 @@ struct group_file {
     const struct member *owner;      /* whose shelf; the first of several */
     unsigned shelves;                /* on how many of them */
 };
-/* The union of the members' shelves, by path. Copies up to `cap`. Returns how many there are. */
-size_t group_files(const struct group *group, struct group_file out[], size_t cap);
+/* The union of the members' shelves, by path: `*count` of them, to be freed. NULL: no memory. */
+struct group_file *group_files(const struct group *group, size_t *count);
 
 bool group_valid(const struct group *group); /* all invariants hold; for tests */

@@ -254,28 +254,24 @@ static bool is_same(const struct group_file *a, const struct group_file *b)
            memcmp(a->entry->sha256, b->entry->sha256, SHA256_BYTES) == 0;
 }
 
-size_t group_files(const struct group *group, struct group_file out[], size_t cap)
+struct group_file *group_files(const struct group *group, size_t *count)
 {
-    size_t all_count = count_entries(group), used = 0, count = 0;
-    if (!group->has_roster || all_count == 0)
-        return 0;
-    struct group_file *all = malloc(all_count * sizeof *all);
-    if (all == NULL)
-        return 0;
-    used = gather(group, &group->own.public_key, &group->shelf, all);
+    size_t used = 0;
+    struct group_file *files = malloc((count_entries(group) + 1) * sizeof *files);
+    *count = 0;
+    if (files == NULL || !group->has_roster)
+        return files;
+    used = gather(group, &group->own.public_key, &group->shelf, files);
     for (size_t i = 0; i < group->shelf_count; i++)
-        used += gather(group, &group->shelves[i].member, &group->shelves[i].shelf, all + used);
-    qsort(all, used, sizeof *all, compare);
+        used += gather(group, &group->shelves[i].member, &group->shelves[i].shelf, files + used);
+    qsort(files, used, sizeof *files, compare);
     for (size_t i = 0; i < used;) {
-        struct group_file file = all[i];
-        for (i++; i < used && is_same(&file, &all[i]); i++)
+        struct group_file file = files[i];
+        for (i++; i < used && is_same(&file, &files[i]); i++)
             file.shelves++;
-        if (count < cap)
-            out[count] = file;
-        count++;
+        files[(*count)++] = file;
     }
-    free(all);
-    return count;
+    return files;
 }
 
 bool group_is_looking(const struct group *group)

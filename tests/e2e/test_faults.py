@@ -59,7 +59,7 @@ class Sweep:
         """What it says to have is on disk, and right."""
         have = _pieces_or_none(self.peer, ident)
         folder = self.peer.downloads
-        for name in ('notes.bin', 'notes.bin.part'):
+        for name in ('notes.bin', 'notes.bin.part', 'notes.bin'):  # renamed between two looks
             with contextlib.suppress(FileNotFoundError):
                 with open(os.path.join(folder, name), 'rb') as file:
                     there = file.read()

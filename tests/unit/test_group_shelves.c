@@ -5,7 +5,12 @@
 
 static size_t files_of(const struct stage *stage, size_t person, struct group_file *out, size_t cap)
 {
-    return group_files(group_of(stage, person), out, cap);
+    size_t count;
+    struct group_file *files = group_files(group_of(stage, person), &count);
+    assert_non_null(files);
+    memcpy(out, files, (count < cap ? count : cap) * sizeof *out);
+    free(files);
+    return count;
 }
 
 static void put(const struct stage *stage, size_t person, const char *path, uint32_t number)
