@@ -258,6 +258,7 @@ bool item_rejects(struct item *item)
     info_drop(engine, &item->row.infohash, item->row.info.len);
     unlist_hash(item);
     item->row.infohash = sha1;
+    item_find_discovery(item);
     item->row.has_expected_sha1 = false;
     item->options.sha1_too = true;
     list_by_hash(item);

@@ -340,6 +340,10 @@ def what_lies_about_its_sha1_is_passed_over(net):
     status, lines = fresh.json('get', sha1_file(path))
     assert status == 0 and sha1_file(lines[-1]['path']) == sha1_file(path), lines[-1]
     assert len(fresh.transfers()) == 1 and os.listdir(fresh.downloads) == ['true.bin']
+    # who had the lie is not asked for the SHA-1: for that, what they have would be wrong data
+    fresh.wait_event('done')
+    reasons = [event['reason'] for event in fresh.events if event['what'] == 'peer']
+    assert reasons and 'gave wrong data' not in reasons, reasons
 
 
 @test
