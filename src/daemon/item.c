@@ -49,12 +49,18 @@ static bool fill_row(struct item *item, const struct metainfo *metainfo)
            (item->row.target[0] != 0 || copy_text(&item->row.target, metainfo->name) != NULL);
 }
 
-/* The row's info dictionary is a view of the metainfo's from now on: it may have 30 MiB. */
-static void take_metainfo(struct item *item, struct metainfo *metainfo)
+/* The row's info dictionary is a view of the metainfo's from now on: it may have 30 MiB. False: no
+ * memory for the pieces. */
+static bool take_metainfo(struct item *item, struct metainfo *metainfo)
 {
+    uint8_t *have = calloc(1, (metainfo->piece_count + 7u) / 8 + 1);
+    if (have == NULL)
+        return false;
     free_own_info(item);
+    item->have = have;
     item->metainfo = metainfo;
     item->row.info = bytes_of(metainfo->info, metainfo->info_len);
+    return true;
 }
 
 /* The catalog's `have` becomes ours, or is dropped where it does not fit. */
@@ -63,33 +69,33 @@ static void take_have(struct item *item)
     uint8_t *have = (uint8_t *)(uintptr_t)item->row.have.data;
     size_t len = item->row.have.len;
     item->row.have = bytes_of(NULL, 0);
-    if (item->metainfo != NULL && len == item_bitfield_bytes(item) && len > 0) {
-        item_set_have(item, have);
-        return;
-    }
-    free(have);
     if (item->metainfo != NULL)
-        item_set_have(item, NULL);
+        item_set_have(item, len > 0 && len == item_bitfield_bytes(item) ? have : NULL);
+    free(have);
 }
 
-static void load_metainfo(struct item *item)
+/* False: no memory. */
+static bool load_metainfo(struct item *item)
 {
     char error[METAINFO_ERROR_SIZE];
     struct metainfo *metainfo;
     if (item->row.info.len == 0)
-        return;
-    if (metainfo_parse_info(item->row.info, &metainfo, error) != STATUS_OK) {
+        return true;
+    enum status status = metainfo_parse_info(item->row.info, &metainfo, error);
+    if (status == STATUS_NO_MEMORY)
+        return false;
+    if (status != STATUS_OK) {
         item_set_trouble(item, TROUBLE_METADATA, STATUS_MALFORMED, "its metadata is broken: %s",
                          error);
-        return;
+        return true;
     }
     /* The last run may have ended between the info dictionary and the row. */
-    if (item->row.target[0] == 0 && !fill_row(item, metainfo)) {
+    if ((item->row.target[0] == 0 && !fill_row(item, metainfo)) || !take_metainfo(item, metainfo)) {
         metainfo_free(metainfo);
-        return;
+        return false;
     }
-    take_metainfo(item, metainfo);
     item_apply_selection(item);
+    return true;
 }
 
 static void on_timer(void *user)
@@ -119,10 +125,14 @@ struct item *item_new(struct engine *engine, struct catalog_transfer *row)
     item_options_parse(&item->options, item->row.options);
     item_find_discovery(item);
     finder_init(&item->finder, item);
-    load_metainfo(item);
+    bool loaded = load_metainfo(item);
     if (item->metainfo == NULL)
         item->row.complete = false; /* the row is broken: what it is has to be learnt anew */
     take_have(item);
+    if (!loaded) {
+        item_free(item);
+        return NULL;
+    }
     item_peers_load(item);
     if (item->metainfo != NULL)
         item_open_storage(item, !item->row.complete);
@@ -174,12 +184,11 @@ static void tell_unsaved(const struct item *item, enum status status)
 
 enum status item_set_metainfo(struct item *item, struct metainfo *metainfo)
 {
-    if (!fill_row(item, metainfo)) {
+    if (!fill_row(item, metainfo) || !take_metainfo(item, metainfo)) {
         metainfo_free(metainfo);
         item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
         return STATUS_NO_MEMORY;
     }
-    take_metainfo(item, metainfo);
     tell_unsaved(
         item, catalog_set_info(item->engine->daemon->catalog, &item->row.infohash, item->row.info));
     item_apply_selection(item);

@@ -188,8 +188,9 @@ enum status item_open_storage(struct item *item, bool partial); /* anew */
 /* Another one of the same content, for the caller. */
 enum status item_make_storage(struct item *item, bool partial, struct storage **out);
 void item_leave_out(struct item *item, struct storage *storage); /* what is not selected */
-/* All at once: what is verified. Taken; NULL: nothing. */
-void item_set_have(struct item *item, uint8_t *have);
+/* All at once: what is verified. NULL: nothing. There is room as soon as the metainfo is known, so
+ * that want of memory makes none of it forgotten, nor wrongly believed. */
+void item_set_have(struct item *item, const uint8_t *have);
 void item_add_piece(struct item *item, uint32_t piece);
 void item_doubt_piece(struct item *item, uint32_t piece); /* not had before it is verified anew */
 bool item_wants(const struct item *item, uint32_t piece);

@@ -51,7 +51,7 @@ static void count_pieces(struct item *item)
     item->have_count = item->missing = 0;
     item->missing_bytes = 0;
     for (uint32_t i = 0; i < item->metainfo->piece_count; i++) {
-        bool have = item->have != NULL && has_bit(item->have, i);
+        bool have = has_bit(item->have, i);
         item->have_count += have;
         if (have || !item_wants(item, i))
             continue;
@@ -60,16 +60,16 @@ static void count_pieces(struct item *item)
     }
 }
 
-void item_set_have(struct item *item, uint8_t *have)
+void item_set_have(struct item *item, const uint8_t *have)
 {
     size_t len = item_bitfield_bytes(item);
     if (have == NULL)
-        have = calloc(1, len + 1);
-    free(item->have);
-    item->have = have;
-    if (have != NULL && item->metainfo->piece_count % 8 != 0)
-        have[len - 1] &= (uint8_t)(0xff << (8 - item->metainfo->piece_count % 8));
-    item->row.have = bytes_of(have, have != NULL ? len : 0);
+        memset(item->have, 0, len);
+    else if (have != item->have)
+        memcpy(item->have, have, len);
+    if (item->metainfo->piece_count % 8 != 0)
+        item->have[len - 1] &= (uint8_t)(0xff << (8 - item->metainfo->piece_count % 8));
+    item->row.have = bytes_of(item->have, len);
     count_pieces(item);
 }
 

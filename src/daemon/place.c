@@ -314,9 +314,8 @@ static void take_reopened(struct item *item, struct place *place)
         if (item->reopen_have != NULL)
             item_set_have(item, item->reopen_have);
         item_save_have(item);
-    } else {
-        free(item->reopen_have);
     }
+    free(item->reopen_have);
     item->reopen_have = NULL;
 }
 

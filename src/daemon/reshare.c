@@ -64,17 +64,14 @@ void reshare_apply(struct item *item)
         item_set_metainfo(item, reshare->metainfo);
         reshare->metainfo = NULL;
     }
-    size_t len = item_bitfield_bytes(item);
-    uint8_t *have = malloc(len + 1);
-    if (have == NULL || item->metainfo == NULL) {
-        free(have);
+    if (item->metainfo == NULL) {
         reshare_free(reshare);
         return;
     }
-    memset(have, 0xff, len);
     forget_old_plans(item);
     take_place(item, reshare);
-    item_set_have(item, have);
+    memset(item->have, 0xff, item_bitfield_bytes(item));
+    item_set_have(item, item->have);
     item_clear_trouble(item);
     if (item_open_storage(item, false) == STATUS_OK) {
         item_complete(item, reshare->stats);

@@ -45,6 +45,7 @@ void item_adopt(struct item *item)
     struct storage_stat *stats = item->seen;
     item->seen = NULL;
     item_set_have(item, item->adopt_have);
+    free(item->adopt_have);
     item->adopt_have = NULL;
     item_complete(item, stats);
     item->placed = false; /* looked at again: it may have been written to while it was read */
@@ -89,7 +90,7 @@ static void on_leftover(struct item *item, const struct verified *verified)
                          item->row.target);
         return;
     }
-    item_set_have(item, copy_bits(item, verified->good));
+    item_set_have(item, verified->good);
     item->options.prepared = true;
     item_save(item);
 }
@@ -112,15 +113,13 @@ static void on_mended(struct item *item, const struct verified *verified)
 static void on_partial(struct item *item, const struct verified *verified)
 {
     size_t len = item_bitfield_bytes(item);
-    uint8_t *have = malloc(len + 1);
-    if (have == NULL)
-        return;
     item->all_verified = true;
     for (size_t i = 0; i < len; i++) {
-        have[i] = (uint8_t)((item->have[i] & ~verified->checked[i]) | verified->good[i]);
-        item->all_verified = item->all_verified && (item->have[i] & ~verified->checked[i]) == 0;
+        uint8_t unchecked = (uint8_t)(item->have[i] & ~verified->checked[i]);
+        item->have[i] = unchecked | verified->good[i];
+        item->all_verified = item->all_verified && unchecked == 0;
     }
-    item_set_have(item, have);
+    item_set_have(item, item->have);
     item_save_have(item);
     if (item->sync_failed) { /* it was read back from the disk */
         item->sync_failed = false;
@@ -157,7 +156,7 @@ static void on_complete(struct item *item, const struct verified *verified)
     if (all_wanted(item, verified->good)) {
         struct storage_stat *stats = item->seen;
         item->seen = NULL;
-        item_set_have(item, copy_bits(item, verified->good));
+        item_set_have(item, verified->good);
         item_complete(item, stats);
         item->placed = false;
         return;
