@@ -78,15 +78,26 @@ void channel_session_close(struct channel_session *session, enum status why)
     free_if_left(session);
 }
 
+static bool is_broken(const struct channel_session *session)
+{
+    return session->channel != NULL && channel_is_broken(session->channel);
+}
+
 static void on_timer(void *user)
 {
-    channel_session_close(user, STATUS_TIMED_OUT);
+    channel_session_close(user, is_broken(user) ? STATUS_NO_MEMORY : STATUS_TIMED_OUT);
 }
 
 /* ---- out ---- */
 
+/* The other side would wait for what could not be said; closed in a moment, for whoever has said it
+ * may be walking the list. */
 void channel_session_flush(struct channel_session *session)
 {
+    if (is_broken(session)) {
+        wait_for(session, 0);
+        return;
+    }
     if (session->channel == NULL || tcp_is_writing(session->tcp) ||
         channel_waiting(session->channel) == 0)
         return;
@@ -449,7 +460,8 @@ static void on_failed(void *user, enum status why)
 static void on_sent_all(void *user)
 {
     struct channel_session *session = user;
-    bool switched = session->incoming && session->purpose == SESSION_TRANSFER;
+    bool switched =
+        session->incoming && session->purpose == SESSION_TRANSFER && !is_broken(session);
     if (switched && channel_waiting(session->channel) == 0)
         give_to_transfer(session);
     else

@@ -160,6 +160,11 @@ size_t channel_waiting(const struct channel *channel)
     return channel->out.len;
 }
 
+bool channel_is_broken(const struct channel *channel)
+{
+    return channel->out.failed;
+}
+
 void channel_take_out(struct channel *channel, struct buffer *out)
 {
     struct buffer taken = channel->out;

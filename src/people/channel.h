@@ -97,5 +97,7 @@ void channel_send_transfer(struct channel *channel, const struct id *key);
 
 bool channel_is_authenticated(const struct channel *channel); /* the other side's AUTH has come */
 size_t channel_waiting(const struct channel *channel);        /* bytes to be sent */
-/* All of them, in place of what `out` held; its memory is used again. *failed: no memory. */
+/* All of them, in place of what `out` held; its memory is used again. Not of a broken one. */
 void channel_take_out(struct channel *channel, struct buffer *out);
+/* Something that was to be said was not, for want of memory: close it. */
+bool channel_is_broken(const struct channel *channel);
