@@ -190,8 +190,8 @@ static bool is_asked_to_verify(const struct item *item)
 
 static bool is_time_to_look(const struct item *item)
 {
-    return item->metainfo != NULL && item->row.wish == WISH_RUN && !item->removing &&
-           !item->engine->stopping && item->recheck_ms <= engine_now(item->engine);
+    return item->row.wish == WISH_RUN && !item->removing && !item->engine->stopping &&
+           item->recheck_ms <= engine_now(item->engine);
 }
 
 /* Without room for more, what is there is served; but not when it may be wrong. */
@@ -237,6 +237,10 @@ static void start_placing(struct item *item)
 {
     if (item->place != NULL || item->verifier != NULL || item->finisher != NULL)
         return;
+    if (item->metainfo == NULL) { /* what there was no memory for is asked for anew */
+        item_clear_trouble(item);
+        return;
+    }
     /* renamed, but not called complete: what failed then came behind the rename */
     bool was_renamed =
         item->storage != NULL && !item->row.complete && !storage_is_partial(item->storage);
