@@ -1,6 +1,7 @@
 /* group.join and group.list: what has to look into the network first. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/channels.h"
 #include "daemon/control.h"
@@ -35,11 +36,14 @@ static struct membership *still_good(struct daemon *daemon, const struct public_
 static void apply(struct daemon *daemon, struct call *call, const struct public_key *key,
                   const struct invite *invite, const char *name)
 {
+    bool again = groups_find(daemon->groups, key) != NULL;
     struct membership *membership = still_good(daemon, key, invite);
     if (membership == NULL) {
+        uint64_t after_unix_s = again ? (uint64_t)time(NULL) : 0;
         struct group_config config = groups_config(daemon->groups);
-        struct group *group = group_apply(&config, key, invite != NULL ? invite->token : NULL, name,
-                                          call_text(call, "note", ""), daemon_now_ms(daemon));
+        struct group *group =
+            group_apply(&config, key, invite != NULL ? invite->token : NULL, name,
+                        call_text(call, "note", ""), after_unix_s, daemon_now_ms(daemon));
         keys_wipe(&config, sizeof config);
         membership = group != NULL ? membership_new(daemon->groups, group) : NULL;
     }

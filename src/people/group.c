@@ -152,13 +152,16 @@ struct group *group_create(const struct group_config *config, const struct group
 }
 
 struct group *group_apply(const struct group_config *config, const struct public_key *key,
-                          const uint8_t *token, const char *name, const char *note, uint64_t now_ms)
+                          const uint8_t *token, const char *name, const char *note,
+                          uint64_t after_unix_s, uint64_t now_ms)
 {
     struct group *group = public_key_is_valid(key) ? group_new(config, key, now_ms) : NULL;
     if (group == NULL)
         return NULL;
     group->standing = GROUP_APPLYING;
     group->applied_unix_s = group_unix_s(group);
+    if (group->applied_unix_s <= after_unix_s)
+        group->applied_unix_s = after_unix_s + 1;
     group->has_token = token != NULL;
     if (token != NULL)
         memcpy(group->token, token, INVITE_TOKEN_BYTES);

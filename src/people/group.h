@@ -61,10 +61,12 @@ struct group_options {
 
 struct group *group_create(const struct group_config *config, const struct group_options *options,
                            uint64_t now_ms); /* NULL: no memory, or a crypto call failed */
-/* With an invite, or (token NULL) by its key alone: a request that its owner sees. */
+/* With an invite, or (token NULL) by its key alone: a request that its owner sees. Its time is
+ * later than `after_unix_s`, when we were last seen out of the group (0: never in it): the owner
+ * takes no request that is not newer than the removal. */
 struct group *group_apply(const struct group_config *config, const struct public_key *key,
                           const uint8_t *token, const char *name, const char *note,
-                          uint64_t now_ms);
+                          uint64_t after_unix_s, uint64_t now_ms);
 /* What group_save gave. NULL: malformed, or no memory. */
 struct group *group_load(const struct group_config *config, struct bytes state, uint64_t now_ms);
 void group_save(const struct group *group, struct buffer *out); /* secrets are in it */

@@ -34,6 +34,13 @@ static uint64_t post_lasts_ms(const struct group *group)
                                                                 : POST_RENEW_S * 1000;
 }
 
+/* The owner takes what is newer than the last change alone, in whole seconds. */
+static uint64_t request_unix_s(const struct group *group, uint64_t now_ms)
+{
+    uint64_t now_unix_s = (group->unix_base_ms + now_ms) / 1000;
+    return now_unix_s > group->applied_unix_s ? now_unix_s : group->applied_unix_s;
+}
+
 static enum status make_box(struct group *group, struct buffer *out)
 {
     uint8_t ephemeral[X25519_BYTES];
@@ -42,8 +49,8 @@ static enum status make_box(struct group *group, struct buffer *out)
         group->post == POST_JOIN
             ? join_request_make(group->user_root, &group->key, group->body.box_public,
                                 group->user_name, group->note,
-                                group->has_token ? group->token : NULL, group_unix_s(group),
-                                ephemeral, out)
+                                group->has_token ? group->token : NULL,
+                                request_unix_s(group, group->now_ms), ephemeral, out)
             : leave_notice_make(&group->own, &group->key, group->body.box_public,
                                 group_unix_s(group), ephemeral, out);
     keys_wipe(ephemeral, sizeof ephemeral);
@@ -172,7 +179,7 @@ enum status group_join_plain(const struct group *group, uint64_t now_ms, struct 
         return STATUS_REFUSED;
     enum status status = join_request_sign(group->user_root, &group->key, group->user_name,
                                            group->note, group->has_token ? group->token : NULL,
-                                           (group->unix_base_ms + now_ms) / 1000, &request);
+                                           request_unix_s(group, now_ms), &request);
     if (status == STATUS_OK)
         join_request_encode(&request, out);
     keys_wipe(&request, sizeof request);

@@ -159,7 +159,7 @@ static struct play begin(bool as_owner)
     rng_init_seed(&play.config.rng, 1);
     require(keys_of_group(root, &play.pairs) == STATUS_OK);
     play.group = as_owner ? group_create(&play.config, &options, 0)
-                          : group_apply(&play.config, &play.pairs.public_key, NULL, "", "", 0);
+                          : group_apply(&play.config, &play.pairs.public_key, NULL, "", "", 0, 0);
     require(play.group != NULL);
     drain(&play);
     return play;

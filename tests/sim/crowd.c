@@ -329,7 +329,7 @@ void crowd_apply(struct crowd *crowd, size_t person, const struct public_key *ke
                  const uint8_t *token)
 {
     struct person *one = &crowd->people[person];
-    one->group = group_apply(&one->config, key, token, "", "", net_now_ms(crowd->net));
+    one->group = group_apply(&one->config, key, token, "", "", 0, net_now_ms(crowd->net));
     assert(one->group != NULL);
     crowd_touched(crowd, person);
 }

@@ -442,7 +442,7 @@ void world_apply(struct world *world, size_t person, const struct public_key *ke
                  const uint8_t *token)
 {
     world->people[person].group =
-        group_apply(&world->people[person].config, key, token, "", "please", world->now_ms);
+        group_apply(&world->people[person].config, key, token, "", "please", 0, world->now_ms);
     assert(world->people[person].group != NULL);
 }
 
