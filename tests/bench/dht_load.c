@@ -184,7 +184,7 @@ static struct bytes received(const struct load *load, size_t i)
 
 static bool has(struct bytes data, const char *text)
 {
-    return memmem(data.data, data.len, text, strlen(text)) != NULL;
+    return data.data != NULL && memmem(data.data, data.len, text, strlen(text)) != NULL;
 }
 
 /* An answer without an error, as far as it can be told quickly. Nodes also ping who asks them. */
