@@ -219,6 +219,10 @@ enum status item_open_storage(struct item *item, bool partial)
 {
     struct storage *storage;
     enum status status = item_make_storage(item, partial, &storage);
+    if (status == STATUS_NO_MEMORY) {
+        item_set_trouble(item, TROUBLE_DISK, status, "out of memory");
+        return status;
+    }
     if (status != STATUS_OK) {
         item_set_trouble(item, TROUBLE_DISK, status, "cannot use the name %s in %s",
                          item->row.target, item->row.dir);

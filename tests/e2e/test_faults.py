@@ -208,6 +208,25 @@ def memory_that_we_do_not_get_in_a_group_is_a_state_that_can_be_left(net):
 
 
 @test(deadline=120)
+def want_of_memory_passes_by_itself(net):
+    """Nobody says resume, nor asks again for what was taken on."""
+    sweep = GroupSweep(net)
+    every = range(1, sweep.counts('us', ['allocate'])['allocate'] + 1)
+    for number in SAMPLE.sample(every, 2 * RUNS) if RUNS else every:
+        net.note(f'allocation {number}')
+        sweep.faults.arm('us', 'allocate', errno.ENOMEM, number, number)
+        with contextlib.suppress(ControlError, ControlClosed, ConnectionError):
+            sweep.begin()
+        sweep.wait_calls('us', 'allocate', number)
+        sweep.faults.cure()
+        sweep.peer.reconnect()
+        there = sweep.peer.transfers()
+        ident = there[0]['id'] if there else sweep.begin()
+        sweep.peer.wait_state(ident, 'sharing')
+        sweep.finish(ident)
+
+
+@test(deadline=120)
 def memory_that_libcrypto_does_not_get_is_a_state_that_can_be_left(net):
     _memory(GroupSweep(net), 'crypto', RUNS)
 
