@@ -8,7 +8,8 @@ static size_t files_of(const struct stage *stage, size_t person, struct group_fi
     size_t count;
     struct group_file *files = group_files(group_of(stage, person), &count);
     assert_non_null(files);
-    memcpy(out, files, (count < cap ? count : cap) * sizeof *out);
+    if (out != NULL)
+        memcpy(out, files, (count < cap ? count : cap) * sizeof *out);
     free(files);
     return count;
 }
