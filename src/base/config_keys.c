@@ -29,6 +29,8 @@ const struct config_key config_keys[] = {
     {"transfer.seed_time", CONFIG_DURATION, "7d", "a fetched file is shared so long", 0, INT64_MAX},
     {"transfer.active", CONFIG_NUMBER, "5", "downloads at one time; the others are queued", 1,
      1000},
+    {"transfer.memory", CONFIG_SIZE, "192M", "for pieces that are being fetched, all transfers",
+     1 << 20, INT64_C(1) << 40},
     {"transfer.reserve", CONFIG_SIZE, "256M", "free space that is never used", 0, INT64_MAX},
     {"log.level", CONFIG_LEVELS, "info", "error warn info debug trace, also info,dht=debug", 0, 0},
 };

@@ -80,6 +80,19 @@ static void wake_waiting_uploads(struct engine *engine)
         item_mark(item);
 }
 
+static void tell_memory_came(struct engine *engine)
+{
+    struct item *item;
+    if (!engine->memory.news)
+        return;
+    engine->memory.news = false;
+    DL_FOREACH(engine->items, item)
+    if (item->has_slot && item->transfer != NULL) {
+        transfer_memory_came(item->transfer, engine_now(engine));
+        item_mark(item);
+    }
+}
+
 static void on_turn(void *user)
 {
     struct engine *engine = user;
@@ -98,6 +111,7 @@ static void on_turn(void *user)
         }
     }
     wake_waiting_uploads(engine);
+    tell_memory_came(engine);
     uint64_t due_ms = uploads_trim(engine);
     timer_set(engine->timer, engine->dirty != NULL ? engine_now(engine) : due_ms);
 }
@@ -178,6 +192,7 @@ static void read_limits(struct engine *engine)
     engine->half_open_max = (size_t)config_number(config, "network.max_half_open");
     engine->downloading_max = (size_t)config_number(config, "transfer.active");
     engine->limit_local = config_bool(config, "network.limit_local");
+    budget_init(&engine->memory, (size_t)config_number(config, "transfer.memory"));
     engine->reserve_bytes = (uint64_t)config_number(config, "transfer.reserve");
 }
 
@@ -380,6 +395,8 @@ void engine_pack_status(struct engine *engine, struct pack *pack)
     pack_u64(pack, "rate_down", down);
     pack_u64(pack, "rate_up", up);
     pack_u64(pack, "connections", engine->connection_count);
+    pack_u64(pack, "piece_memory", engine->memory.used);
+    pack_u64(pack, "piece_memory_most", engine->memory.most_used);
     engine_pack_refused(engine, pack);
 }
 

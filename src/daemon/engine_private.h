@@ -9,6 +9,7 @@
 #include "daemon/upload.h"
 #include "io/timer.h"
 #include "kadpeer/ed25519.h"
+#include "swarm/budget.h"
 #include "swarm/transfer.h"
 
 struct file_sha1;
@@ -42,6 +43,7 @@ struct engine {
     size_t connections_max, half_open_max;
     struct engine_limits limits;
     size_t downloading, downloading_max; /* items that hold a slot */
+    struct budget memory;                /* of pieces that are being fetched */
     uint64_t reserve_bytes;
     struct uploads uploads;
     unsigned jobs; /* in the pool */

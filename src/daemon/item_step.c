@@ -38,7 +38,8 @@ static void make_config(struct item *item, struct transfer_config *config)
     uint8_t key[16], random[12];
     *config = (struct transfer_config){.infohash = item->row.infohash,
                                        .listen_port = daemon->port,
-                                       .offences = item->engine->refusals.offences};
+                                       .offences = item->engine->refusals.offences,
+                                       .budget = &item->engine->memory};
     snprintf(config->client, sizeof config->client, "kadpeer/%s", KADPEER_VERSION);
     rng_fill(&daemon->rng, key, sizeof key);
     rng_init(&config->rng, key);

@@ -88,7 +88,8 @@
 /* ---- memory ---- */
 
 #define MEMORY_DEFAULT_BYTES (40u << 20) /* piece buffers of one transfer */
-#define MEMORY_PIECES_MIN    3 /* whatever the budget: one coming, one checked, one more */
+#define MEMORY_PIECES_MIN    3           /* whatever that is: one coming, one checked, one more */
+#define BUDGET_FLOOR_BYTES   (1u << 20)  /* one transfer may always have, of what all share */
 
 /* ---- serving ---- */
 

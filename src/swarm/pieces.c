@@ -7,12 +7,31 @@
 
 #include "swarm/params.h"
 
-void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes)
+void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes,
+                 struct budget *budget)
 {
     size_t limit = piece_length == 0 ? 0 : memory_bytes / piece_length;
     limit = limit < MEMORY_PIECES_MIN ? MEMORY_PIECES_MIN : limit;
     *pieces = (struct pieces){.piece_length = piece_length,
-                              .limit = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit};
+                              .limit = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit,
+                              .budget = budget};
+}
+
+static size_t reserved_bytes(const struct pieces *pieces)
+{
+    return (size_t)pieces->reserved * pieces->piece_length;
+}
+
+static void give_back(struct pieces *pieces)
+{
+    uint32_t used = pieces_count(pieces);
+    if (used < pieces->data_allocated)
+        used = pieces->data_allocated;
+    if (pieces->budget == NULL || used >= pieces->reserved)
+        return;
+    budget_give_back(pieces->budget, reserved_bytes(pieces),
+                     (size_t)(pieces->reserved - used) * pieces->piece_length);
+    pieces->reserved = used;
 }
 
 static void free_piece(struct piece *piece)
@@ -35,6 +54,7 @@ static void trim_data(struct pieces *pieces)
 void pieces_trim(struct pieces *pieces)
 {
     trim_data(pieces);
+    give_back(pieces);
     while (pieces->spare != NULL) {
         struct piece *piece = pieces->spare;
         pieces->spare = piece->next;
@@ -49,6 +69,7 @@ void pieces_dispose(struct pieces *pieces)
     HASH_ITER(hh, pieces->by_index, piece, next)
     {
         HASH_DEL(pieces->by_index, piece);
+        pieces->data_allocated -= piece->data != NULL;
         free_piece(piece);
     }
     pieces_trim(pieces);
@@ -60,9 +81,17 @@ uint32_t pieces_count(const struct pieces *pieces)
     return HASH_COUNT(pieces->by_index);
 }
 
-bool pieces_are_full(const struct pieces *pieces)
+bool pieces_reserve(struct pieces *pieces)
 {
-    return pieces_count(pieces) >= pieces->limit;
+    uint32_t count = pieces_count(pieces);
+    if (count >= pieces->limit)
+        return false;
+    if (pieces->budget == NULL || count < pieces->reserved)
+        return true;
+    if (!budget_take(pieces->budget, reserved_bytes(pieces), pieces->piece_length))
+        return false;
+    pieces->reserved++;
+    return true;
 }
 
 size_t pieces_memory(const struct pieces *pieces)
@@ -119,7 +148,7 @@ uint8_t *pieces_place(struct pieces *pieces, struct piece *piece, uint32_t block
 
 struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size)
 {
-    struct piece *piece = pieces_are_full(pieces) ? NULL : allocate(pieces);
+    struct piece *piece = pieces_reserve(pieces) ? allocate(pieces) : NULL;
     if (piece == NULL)
         return NULL;
     uint32_t blocks = (size + BLOCK_BYTES - 1) / BLOCK_BYTES;
@@ -152,6 +181,9 @@ void pieces_end(struct pieces *pieces, struct piece *piece)
     }
     piece->next = pieces->spare;
     pieces->spare = piece;
+    if (pieces->budget != NULL && pieces->budget->refused)
+        trim_data(pieces);
+    give_back(pieces);
 }
 
 uint32_t piece_block_size(const struct piece *piece, uint32_t block)
@@ -258,5 +290,8 @@ bool pieces_valid(const struct pieces *pieces)
         with_free += piece->free_count > 0;
     }
     return open == with_free && pieces_count(pieces) <= pieces->limit &&
-           pieces_count(pieces) <= pieces->allocated && pieces->data_allocated <= pieces->allocated;
+           pieces_count(pieces) <= pieces->allocated &&
+           pieces->data_allocated <= pieces->allocated &&
+           (pieces->budget == NULL || (pieces_count(pieces) <= pieces->reserved &&
+                                       pieces->data_allocated <= pieces->reserved));
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "swarm/budget.h"
+
 /* Without memory an entry stays out of the table; pieces_begin looks. Numbers of pieces need no
  * better function than this; uthash's own falls through switch labels, which clang reports. */
 #define HASH_NONFATAL_OOM             1
@@ -57,19 +59,24 @@ struct pieces {
     uint32_t piece_length;
     uint32_t limit; /* pieces at a time, and buffers */
     uint32_t allocated, data_allocated;
+    struct budget *budget; /* shared with others; NULL: none */
+    uint32_t reserved;     /* buffers taken from it: one for each piece begun, and the spare ones */
 };
 
-void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes);
+void pieces_init(struct pieces *pieces, uint32_t piece_length, size_t memory_bytes,
+                 struct budget *budget);
 void pieces_dispose(struct pieces *pieces);
 
 uint32_t pieces_count(const struct pieces *pieces);
-bool pieces_are_full(const struct pieces *pieces);
+/* Room for one more; false: there is none. */
+bool pieces_reserve(struct pieces *pieces);
 size_t pieces_memory(const struct pieces *pieces); /* bytes of buffers, spare ones included */
 struct piece *pieces_find(const struct pieces *pieces, uint32_t index);
 
 struct piece *pieces_begin(struct pieces *pieces, uint32_t index, uint32_t size); /* NULL: full */
-void pieces_end(struct pieces *pieces, struct piece *piece); /* its buffer becomes spare */
-void pieces_trim(struct pieces *pieces);                     /* frees the spare ones */
+/* Its buffer becomes spare, as long as nobody else is short of memory. */
+void pieces_end(struct pieces *pieces, struct piece *piece);
+void pieces_trim(struct pieces *pieces); /* frees the spare ones */
 
 /* Where a block goes; NULL: no memory. */
 uint8_t *pieces_place(struct pieces *pieces, struct piece *piece, uint32_t block);

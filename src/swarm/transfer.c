@@ -32,7 +32,7 @@ static enum status learn_pieces(struct transfer *transfer, const struct metainfo
         bitfield_load(&transfer->have, bytes_of(have, bitfield_bytes(count)));
     pieces_init(&transfer->pieces,
                 whole < metainfo->piece_length ? (uint32_t)whole : metainfo->piece_length,
-                transfer->config.memory_bytes);
+                transfer->config.memory_bytes, transfer->config.budget);
     transfer->metainfo = metainfo;
     availability_set_picker(transfer->availability, transfer->picker, count);
     return STATUS_OK;
@@ -206,6 +206,7 @@ void transfer_set_active(struct transfer *transfer, bool fetch, bool serve, uint
     if (rests) {
         FOR_EACH_PEER (transfer, i, peer)
             requests_cancel_all(transfer, peer);
+        pieces_trim(&transfer->pieces);
     }
     if (fetches) {
         FOR_EACH_PEER (transfer, i, peer)
@@ -217,6 +218,13 @@ void transfer_set_active(struct transfer *transfer, bool fetch, bool serve, uint
         serve_nobody(transfer);
     if (serves)
         serve_admit(transfer);
+    transfer_settle(transfer);
+}
+
+void transfer_memory_came(struct transfer *transfer, uint64_t now_ms)
+{
+    transfer->now_ms = now_ms;
+    transfer->refill_due = transfer->refill_due || transfer->starving;
     transfer_settle(transfer);
 }
 

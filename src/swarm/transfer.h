@@ -48,13 +48,15 @@ struct transfer_config {
     uint8_t peer_id[20]; /* ours, as in the handshakes the owner sends for this infohash: tells
                             connections to ourselves, settles crossing ones */
     struct rng rng;
-    uint16_t listen_port; /* told to peers in the extension handshake; 0: none */
-    char client[32];      /* "kadpeer/0.1.0" */
-    size_t upload_slots;  /* 0: by what goes out, as params.h says */
-    uint64_t slot_bps;    /* a slot ought to give so much, then; 0: the default of params.h */
-    size_t memory_bytes;  /* most bytes of piece buffers at a time; 0: the default */
-    uint64_t *offences;   /* TRANSFER_OFFENCES counts, the owner's, added to; NULL: not counted */
-    bool random_order;    /* new pieces at random instead of the rarest first: for comparison */
+    uint16_t listen_port;  /* told to peers in the extension handshake; 0: none */
+    char client[32];       /* "kadpeer/0.1.0" */
+    size_t upload_slots;   /* 0: by what goes out, as params.h says */
+    uint64_t slot_bps;     /* a slot ought to give so much, then; 0: the default of params.h */
+    size_t memory_bytes;   /* most bytes of piece buffers at a time; 0: the default */
+    struct budget *budget; /* of which they are taken, shared by several transfers; borrowed and
+                              outlives the transfer; NULL: none */
+    uint64_t *offences;    /* TRANSFER_OFFENCES counts, the owner's, added to; NULL: not counted */
+    bool random_order;     /* new pieces at random instead of the rarest first: for comparison */
 };
 
 struct transfer;
@@ -78,6 +80,9 @@ void transfer_want(struct transfer *transfer, const uint8_t *wanted, uint64_t no
 void transfer_set_sequential(struct transfer *transfer, bool sequential);
 /* Stop asking (paused, no space): nothing new is requested; serving goes on when `serve`. */
 void transfer_set_active(struct transfer *transfer, bool fetch, bool serve, uint64_t now_ms);
+
+/* When others have given back what budget->news tells: it may have waited for that. */
+void transfer_memory_came(struct transfer *transfer, uint64_t now_ms);
 
 /* How fast content may move; the protocol around it is neither counted nor held back. Takes effect
  * at once, may be called at any time, and again when the rate of `all_down` or `all_up` has

@@ -83,6 +83,8 @@ void transfer_remove_peer(struct transfer *transfer, uint32_t handle, uint64_t n
         if (transfer->peers[i] == peer)
             transfer->peers[i] = transfer->peers[--transfer->peer_count];
     peer_free(peer);
+    if (transfer->peer_count == 0)
+        pieces_trim(&transfer->pieces);
     transfer_settle(transfer);
 }
 

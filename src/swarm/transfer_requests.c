@@ -116,7 +116,8 @@ static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
         peer->vain_generation = transfer->generation;
         return NULL;
     }
-    if (pieces_are_full(&transfer->pieces) && !make_room(transfer)) {
+    if (!pieces_reserve(&transfer->pieces) &&
+        !(make_room(transfer) && pieces_reserve(&transfer->pieces))) {
         transfer->starving = true;
         return NULL;
     }

@@ -226,3 +226,16 @@ def what_was_fetched_is_complete_after_its_time(net):
     peer.wait_state(lines[-1]['id'], 'complete')
     peer.restart()
     assert peer.transfers()[0]['state'] == 'complete'
+
+
+@test(deadline=120.0)
+def downloads_share_the_memory_for_their_pieces(net):
+    seed = net.daemon('seed')
+    links = [seed.share(net.make_file(f'file{number}.bin', 33 * MIB), wait_announce=0,
+                        piece_size=8 * MIB)['link'] for number in range(3)]
+    peer = net.daemon('peer', config={'transfer.memory': '40M'})
+    status, lines = peer.json('get', *links, timeout=110)
+    assert status == 0, lines
+    status = peer.status()
+    assert 16 * MIB < status['piece_memory_most'] <= 40 * MIB, status['piece_memory_most']
+    assert status['piece_memory'] == 0, status['piece_memory']
