@@ -65,11 +65,14 @@
 #define SEARCH_MOST_MS     300000 /* … up to this [ours: a peer record is renewed every 25 min] */
 #define SEARCH_LONELY_MS   5000   /* nobody found yet: each doubles this, up to SEARCH_FIRST_MS */
 #define SEARCH_BUSY_MS     1000   /* no room for another lookup or connection: tried again then */
-#define PEERS_ENOUGH       30     /* known: no need to hurry */
-#define SEGMENTS_AT_A_TIME 4      /* lookups of availability under way */
-#define WANTED_HOLDER_MS   60000  /* before the same holder is dialled again out of order */
-#define SAVE_PEERS_MAX     16     /* addresses kept for the next run */
-#define LINK_PEERS_MAX     4      /* addresses of ours in a link */
+#define NAMES_PAUSE_MS     2000   /* nothing has that SHA-1 yet: likewise */
+#define MATCH_WAIT_MS      2000  /* for metadata of the hash itself, if none came so long, or … */
+#define MATCH_MOST_MS      10000 /* … in all, before what has that SHA-1 is fetched instead */
+#define PEERS_ENOUGH       30    /* known: no need to hurry */
+#define SEGMENTS_AT_A_TIME 4     /* lookups of availability under way */
+#define WANTED_HOLDER_MS   60000 /* before the same holder is dialled again out of order */
+#define SAVE_PEERS_MAX     16    /* addresses kept for the next run */
+#define LINK_PEERS_MAX     4     /* addresses of ours in a link */
 
 /* ---- publishing [protocol.md 2] ---- */
 

@@ -19,7 +19,8 @@ struct segment_search {
 
 void finder_init(struct finder *finder, struct item *item)
 {
-    *finder = (struct finder){.item = item, .pause_ms = SEARCH_LONELY_MS};
+    *finder = (struct finder){
+        .item = item, .pause_ms = SEARCH_LONELY_MS, .names_pause_ms = NAMES_PAUSE_MS};
 }
 
 static void add_peer(struct finder *finder, const struct endpoint *endpoint,
@@ -177,13 +178,47 @@ static void search_segments(struct finder *finder)
 
 /* ---- a file's SHA-1 instead of an infohash ---- */
 
-/* Then it is an infohash after all. */
-static bool metadata_is_coming(const struct item *item)
+/* Then it is an infohash after all, unless those who say they have its metadata lie. */
+static bool metadata_is_coming(struct finder *finder)
 {
+    const struct item *item = finder->item;
     struct transfer_stats stats = {.metadata_total = 0};
     if (item->transfer != NULL)
         transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    if (stats.metadata_have > finder->metadata_had)
+        finder->metadata_moved_ms = engine_now(item->engine);
+    finder->metadata_had = stats.metadata_have;
     return item->metainfo != NULL || stats.metadata_total > 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When what was found is fetched, though metadata seems to be coming. */
+static uint64_t match_due(const struct finder *finder)
+{
+    uint64_t since_ms =
+        finder->metadata_moved_ms > finder->match_ms ? finder->metadata_moved_ms : finder->match_ms;
+    return earlier(since_ms + MATCH_WAIT_MS, finder->match_ms + MATCH_MOST_MS);
+}
+
+static bool take_match(struct finder *finder)
+{
+    struct item *item = finder->item;
+    if (!finder->has_match)
+        return false;
+    if (item->metainfo != NULL) {
+        finder->has_match = false;
+        return false;
+    }
+    if (metadata_is_coming(finder) && match_due(finder) > engine_now(item->engine))
+        return false;
+    finder->has_match = false;
+    item_becomes(item, &finder->match);
+    item_mark(item);
+    return true;
 }
 
 /* Whoever published the others was wrong. NULL: nothing is left. */
@@ -213,11 +248,16 @@ static void on_names_end(void *user, const struct name_search_end *end,
     struct item *item = finder->item;
     const struct name_match *match = first_untried(item, best, count);
     finder->names = NULL;
-    finder->names_due_ms = engine_now(finder->item->engine) + finder->pause_ms;
-    if (match != NULL && !metadata_is_coming(item))
-        item_becomes(item, &match->infohash);
-    else if (match == NULL && item->options.rejected_count > 0 && end->answered > 0)
+    finder->names_due_ms = engine_now(finder->item->engine) + finder->names_pause_ms;
+    finder->names_pause_ms = earlier(finder->names_pause_ms * 2, SEARCH_FIRST_MS);
+    if (match != NULL) {
+        finder->match = match->infohash;
+        finder->match_ms = engine_now(item->engine);
+        finder->has_match = true;
+        take_match(finder);
+    } else if (item->options.rejected_count > 0 && end->answered > 0) {
         say_all_were_wrong(item);
+    }
     item_mark(item);
 }
 
@@ -227,7 +267,7 @@ static bool may_be_sha1(const struct finder *finder)
 {
     const struct item *item = finder->item;
     return item->options.sha1_too && item->metainfo == NULL && finder->names == NULL &&
-           finder->rounds > 0;
+           !finder->has_match && finder->rounds > 0;
 }
 
 static void search_sha1(struct finder *finder)
@@ -327,17 +367,14 @@ void finder_turn(struct finder *finder)
         call_back(finder);
         return;
     }
+    if (take_match(finder))
+        return;
     if (!item_is_private(item)) {
         search_peers(finder);
         search_segments(finder);
         search_sha1(finder);
     }
     dial(finder);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 uint64_t finder_due(const struct finder *finder)
@@ -357,6 +394,8 @@ uint64_t finder_due(const struct finder *finder)
         due_ms = earlier(due_ms, finder->segments_due_ms);
     if (may_be_sha1(finder))
         due_ms = earlier(due_ms, finder->names_due_ms);
+    if (finder->has_match)
+        due_ms = earlier(due_ms, match_due(finder));
     return due_ms;
 }
 
@@ -364,6 +403,7 @@ void finder_again(struct finder *finder)
 {
     finder->due_ms = finder->segments_due_ms = finder->names_due_ms = 0;
     finder->pause_ms = SEARCH_LONELY_MS;
+    finder->names_pause_ms = NAMES_PAUSE_MS;
     item_mark(finder->item);
 }
 

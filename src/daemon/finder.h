@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "daemon/engine_params.h"
+#include "kadpeer/id.h"
 
 struct item;
 struct segment_search;
@@ -18,10 +19,15 @@ struct finder {
     uint32_t peers_handle; /* lookup under way; 0: none */
     struct segment_search *segments[SEGMENTS_AT_A_TIME];
     struct name_search *names;
-    uint64_t due_ms, pause_ms; /* of peers */
-    uint64_t segments_due_ms;  /* of the next round of segments */
-    uint32_t next_segment;     /* of this round; segment_count: it has ended */
-    uint64_t names_due_ms;
+    uint64_t due_ms, pause_ms;             /* of peers */
+    uint64_t segments_due_ms;              /* of the next round of segments */
+    uint32_t next_segment;                 /* of this round; segment_count: it has ended */
+    uint64_t names_due_ms, names_pause_ms; /* of a file's SHA-1 */
+    struct id match;                       /* what has that SHA-1, they say; has_match */
+    bool has_match;
+    uint64_t match_ms;                /* when it was found */
+    uint32_t metadata_had;            /* bytes of what peers say the hash itself is … */
+    uint64_t metadata_moved_ms;       /* … and when more came */
     unsigned rounds;                  /* lookups of peers that ended */
     unsigned asked, answered, values; /* of the last one that ended */
     uint64_t holder_dialled_ms;

@@ -16,6 +16,7 @@ from rogue import (BITFIELD, BLOCK, HAVE, HAVE_ALL, INTERESTED, KEEP_ALIVE, PIEC
                    Rogue, extended, message)
 from torrentfile import encode, infohash, make_info
 
+MIB = 1 << 20
 SECONDS = 30.0  # until a counter must have moved, a connection must be gone
 
 
@@ -238,6 +239,11 @@ def give_without_end(liar, peer, part):
         liar.give(peer, part + 1, bytes(16384))
 
 
+def give_first(liar, peer, part):
+    if part == 0:
+        liar.give(peer, part, bytes(16384))
+
+
 METADATA_LIES = [
     ('other bytes', 'wrong_metadata wrong_data',
      lambda true: {'answer': lambda liar, peer, part: liar.give(peer, part, os.urandom(len(true)))}),
@@ -275,6 +281,22 @@ def metadata_comes_from_the_honest_beside_every_kind_of_liar(net):
                 done = daemon.follow(ident)
             assert sha1_file(done['path']) == sha1_file(path), name
     assert len(os.listdir(daemon.downloads)) == len(METADATA_LIES), os.listdir(daemon.downloads)
+
+
+@test(deadline=100)
+def what_has_a_sha1_is_found_beside_those_who_call_it_an_infohash(net):
+    """They say that they have its metadata; one gives none, the other the first part alone."""
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', MIB)
+    seed.share(path)
+    info = make_info(path)
+    with MetadataLiar(net, info, answer=lambda *_: None, metadata_size=3 * 16384) as silent, \
+            MetadataLiar(net, info, answer=give_first, metadata_size=4 * 16384) as slow:
+        silent.hash = slow.hash = sha1_file(path)
+        ident = peer.add(silent.hash, sha1_too=True, **{'from': [silent.endpoint, slow.endpoint]})
+        done = peer.follow(ident, timeout=SECONDS)
+        assert silent.accepted > 0 and slow.accepted > 0, 'they were not asked'
+    assert sha1_file(done['path']) == sha1_file(path)
 
 
 # ---- slowly, or not at all ----
