@@ -131,7 +131,7 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
     else if (query.purpose == RPC_PING_LOST)
         dht_lost_answered(dht, &query, answer);
     else if (query.purpose == RPC_PING_JOIN)
-        dht_walk_first_contact(dht, NULL); /* it was ourselves, or not fit for a contact */
+        dht_join_answered(dht, &query, answer);
 }
 
 void dht_on_datagram(struct dht *dht, const struct endpoint *from, struct bytes data,

@@ -1,7 +1,8 @@
 /* Finding the network, and our place in it.
  *
  * - Endpoints that may be nodes (configured, saved, once contacts) are all asked at once, and again
- *   with growing pauses for as long as the table is empty.
+ *   with growing pauses until one of them answers: others may have come to us meanwhile, and know
+ *   nobody else. When one answers late, a walk to our own id begins with it.
  * - The first contact starts a walk to our own id. When it ends we have joined: all buckets are
  *   refreshed, our own too, for others may have come with us; and all we publish is stored anew.
  * - When the last contact is gone we are alone, and it begins again.
@@ -58,6 +59,7 @@ static void ask(struct dht *dht, const struct endpoint *endpoint)
 
 static void retry_from_now(struct dht *dht)
 {
+    dht->join.reached = false;
     dht->join.pause_ms = JOIN_RETRY_MIN_MS;
     dht->join.retry_ms = dht->now_ms + JOIN_RETRY_MIN_MS;
 }
@@ -71,7 +73,7 @@ void dht_bootstrap(struct dht *dht, const struct endpoint *endpoints, size_t cou
         dht_join_remember(dht, &endpoints[i]);
         ask(dht, &endpoints[i]);
     }
-    if (routing_table_count(dht->table) == 0)
+    if (routing_table_count(dht->table) == 0 || !dht->join.reached)
         retry_from_now(dht);
     dht_settle(dht);
 }
@@ -98,14 +100,12 @@ void dht_join_run(struct dht *dht)
     struct join *join = &dht->join;
     if (dht->now_ms < join->retry_ms)
         return;
-    if (routing_table_count(dht->table) > 0) {
-        join->retry_ms = UINT64_MAX;
-        return;
-    }
     for (size_t i = 0; i < join->count; i++)
         ask(dht, &join->candidates[i]);
-    uint32_t doubled_ms = join->pause_ms * 2;
-    join->pause_ms = doubled_ms < JOIN_RETRY_MAX_MS ? doubled_ms : JOIN_RETRY_MAX_MS;
+    bool alone = routing_table_count(dht->table) == 0;
+    uint32_t doubled_ms = join->pause_ms * 2,
+             most_ms = alone ? JOIN_RETRY_MAX_MS : JOIN_RETRY_FAR_MS;
+    join->pause_ms = doubled_ms < most_ms ? doubled_ms : most_ms;
     join->retry_ms = dht->now_ms + dht_jitter(dht, join->pause_ms, 4);
 }
 
@@ -116,13 +116,30 @@ uint64_t dht_join_deadline(const struct dht *dht)
 
 /* ---- in and out of the network ---- */
 
-static void walk_to_ourselves(struct dht *dht)
+/* `by`: who is to be asked besides our contacts; NULL: nobody. */
+static void walk_to_ourselves(struct dht *dht, const struct contact *by)
 {
     struct walk *walk = dht_walk_new(dht, WALK_SELF, &dht->id, 0);
     if (walk == NULL)
         return;
     dht->join.walk = walk->operation;
+    if (by != NULL)
+        lookup_add(&walk->lookup, &by->id, &by->endpoint, 0);
     dht_walk_begin(dht, walk);
+}
+
+void dht_join_answered(struct dht *dht, const struct rpc_query *query, const struct message *answer)
+{
+    struct join *join = &dht->join;
+    struct contact by = {.id = answer->id, .endpoint = query->to};
+    bool another = answer->type == MESSAGE_RESPONSE && !id_equal(&answer->id, &dht->id);
+    if (another && !join->reached) {
+        join->reached = true;
+        join->retry_ms = UINT64_MAX;
+        if (join->joined && join->walk == 0)
+            walk_to_ourselves(dht, &by);
+    }
+    dht_walk_first_contact(dht, NULL); /* it was ourselves, or not fit for a contact */
 }
 
 void dht_join_contact(struct dht *dht, const struct contact *contact)
@@ -132,8 +149,7 @@ void dht_join_contact(struct dht *dht, const struct contact *contact)
     if (dht->join.walk != 0) {
         dht_walk_add_contact(dht, dht->join.walk, contact);
     } else if (!dht->join.joined) {
-        dht->join.retry_ms = UINT64_MAX;
-        walk_to_ourselves(dht);
+        walk_to_ourselves(dht, NULL);
     }
 }
 
@@ -178,7 +194,7 @@ static void change_id(struct dht *dht, const struct endpoint *external)
     dht->table = table;
     dht->id = id;
     if (routing_table_count(table) > 0)
-        walk_to_ourselves(dht); /* one to the old id may be under way; it no longer counts */
+        walk_to_ourselves(dht, NULL); /* one to the old id may be under way; it no longer counts */
 }
 
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim)

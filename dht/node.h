@@ -95,8 +95,9 @@ struct join {
     struct endpoint *candidates; /* oldest first; NULL until there is one */
     uint8_t count, cap;
     bool joined;
+    bool reached;      /* one of the candidates has answered */
     uint32_t walk;     /* operation of the walk to our own id; 0: none */
-    uint64_t retry_ms; /* ask all candidates again; UINT64_MAX: not while there are contacts */
+    uint64_t retry_ms; /* ask all candidates again; UINT64_MAX: not once one was reached */
     uint32_t pause_ms;
 };
 
@@ -277,7 +278,9 @@ void dht_join_run(struct dht *dht);
 uint64_t dht_join_deadline(const struct dht *dht);
 void dht_join_remember(struct dht *dht, const struct endpoint *endpoint);
 void dht_join_contact(struct dht *dht, const struct contact *contact); /* a new one in the table */
-void dht_join_lost(struct dht *dht);                                   /* one has left the table */
+void dht_join_answered(struct dht *dht, const struct rpc_query *query,
+                       const struct message *answer); /* a candidate */
+void dht_join_lost(struct dht *dht);                  /* one has left the table */
 void dht_join_walk_done(struct dht *dht, uint32_t operation);
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim);
 

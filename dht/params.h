@@ -152,7 +152,8 @@
 #define JOIN_CANDIDATES_MAX 64 /* endpoints remembered for when the table is empty */
 #define JOIN_RETRY_MIN_MS   1000
 #define JOIN_RETRY_MAX_MS   (60 * 1000)
-#define SAVED_MAX           512 /* saved nodes pinged at a start */
+#define JOIN_RETRY_FAR_MS   (16 * 60 * 1000) /* by others, while none of those has answered */
+#define SAVED_MAX           512              /* saved nodes pinged at a start */
 
 /* Contacts that were lost. A network that fell apart is one again within minutes: each node asks
  * ten or so of those it lost in that time, and one that is back is enough. */

@@ -1,13 +1,14 @@
 /* Half of a busy network is cut off for an hour, long enough for all to forget those on the other
- * side; minutes after the cut is mended it is one network again. */
+ * side; minutes after the cut is mended it is one network again. So are two that begin apart. */
 #include "support/unit.h"
 
 #include "sim/net_parts.h"
 #include "sim/samples.h"
 
-#define NODES   120
-#define RECORDS 60
-#define MINUTE  (60 * 1000ull)
+#define NODES    120
+#define RECORDS  60
+#define MINUTE   (60 * 1000ull)
+#define APART_MS (NODES / 2 * 100 + 2000ull) /* two seconds after the second half begins */
 
 static struct net *grow_net(uint64_t seed)
 {
@@ -114,10 +115,50 @@ static void a_network_that_fell_apart_is_one_again(void **state)
     net_free(net);
 }
 
+/* What goes between the first half and the second is lost for a while. */
+static bool halves_apart(void *state, struct net_packet *packet)
+{
+    const struct net *net = *(struct net **)state;
+    return net_now_ms(net) >= APART_MS || (packet->from < NODES / 2) == (packet->to < NODES / 2);
+}
+
+/* Its bootstrap node does not answer it at first, while others join by it: they all get to the
+ * others in the end. */
+static void who_joins_by_a_node_that_is_not_in_yet_is_in_with_it(void **state)
+{
+    (void)state;
+    struct net_config config = {.seed = test_seed(32), .family = ENDPOINT_IPV4};
+    struct net *net = net_new(&config);
+    struct sample samples[RECORDS];
+    size_t outcomes[RECORDS], found = 0;
+    net_add_delay(net, 10, 100);
+    net_add_part(net, halves_apart, &net, NULL);
+    for (size_t i = 0; i < NODES; i++) {
+        net_add_node(net, NULL);
+        net_start(net, i, i == 0 ? NET_NONE : i <= NODES / 2 ? 0 : NODES / 2);
+        net_run_for(net, 100);
+    }
+    net_run_for(net, 5 * MINUTE);
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        samples[i] = sample_part(i);
+        publish(net, i % NODES, &samples[i]);
+    }
+    net_run_for(net, MINUTE);
+    for (size_t i = 0; i < RECORDS; i++)
+        outcomes[i] = net_get(net, (i + NODES / 2) % NODES, &samples[i].key, samples[i].kind,
+                              sample_value(&samples[i]));
+    net_run_for(net, MINUTE);
+    for (size_t i = 0; i < RECORDS; i++)
+        found += net_outcome(net, outcomes[i])->found;
+    assert_int_equal(found, RECORDS);
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_that_fell_apart_is_one_again),
+        cmocka_unit_test(who_joins_by_a_node_that_is_not_in_yet_is_in_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
