@@ -73,10 +73,12 @@ static size_t position(const struct lookup *lookup, const struct id *id)
     return low;
 }
 
-static bool endpoint_known(const struct lookup *lookup, const struct endpoint *endpoint)
+/* Under another id. One that was not asked there yet may be a lie. */
+static bool endpoint_asked(const struct lookup *lookup, const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < lookup->count; i++)
-        if (endpoint_equal(&lookup->nodes[i].endpoint, endpoint))
+        if (lookup->nodes[i].state != LOOKUP_FRESH &&
+            endpoint_equal(&lookup->nodes[i].endpoint, endpoint))
             return true;
     return false;
 }
@@ -137,13 +139,72 @@ static size_t address_bytes(const struct lookup *lookup, const struct endpoint *
     return source_prefix_bytes(&rules, endpoint, SOURCE_ADDRESS);
 }
 
+/* Local ones at one endpoint, for one of them is a lie. */
+static bool are_twins(const struct lookup_node *a, const struct lookup_node *b, size_t len)
+{
+    return len > 0 ? memcmp(a->endpoint.addr, b->endpoint.addr, len) == 0
+                   : endpoint_equal(&a->endpoint, &b->endpoint);
+}
+
 static void note_twins(struct lookup *lookup, struct lookup_node *node)
 {
     size_t len = address_bytes(lookup, &node->endpoint);
-    for (size_t i = 0; i < lookup->count && len > 0; i++) {
+    for (size_t i = 0; i < lookup->count; i++) {
         struct lookup_node *other = &lookup->nodes[i];
-        if (other != node && memcmp(other->endpoint.addr, node->endpoint.addr, len) == 0)
+        if (other != node && are_twins(other, node, len))
             other->twin = node->twin = true;
+    }
+}
+
+/* ---- an id at several endpoints ---- */
+
+static void move_to(struct lookup *lookup, struct lookup_node *node,
+                    const struct endpoint *endpoint)
+{
+    node->endpoint = *endpoint;
+    node->spare.family = 0;
+    node->state = LOOKUP_FRESH;
+    node->moves++;
+    node->fits = node_id_fits(&node->id, endpoint);
+    note_twins(lookup, node);
+}
+
+/* It is not where it was asked. */
+static void fail(struct lookup *lookup, struct lookup_node *node)
+{
+    struct endpoint spare = node->spare;
+    uncount(lookup, node);
+    node->state = LOOKUP_FAILED;
+    if (spare.family != 0 && !endpoint_asked(lookup, &spare))
+        move_to(lookup, node, &spare);
+}
+
+/* Who is there is known now: those that were said to be there are not. */
+static void fail_others_at(struct lookup *lookup, const struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < lookup->count; i++)
+        if (lookup->nodes[i].state == LOOKUP_FRESH &&
+            endpoint_equal(&lookup->nodes[i].endpoint, endpoint))
+            fail(lookup, &lookup->nodes[i]);
+}
+
+/* Who names the id of an honest node with an address where nobody is must not hide it. */
+static void hear_elsewhere(struct lookup *lookup, struct lookup_node *node,
+                           const struct lookup_node *said, unsigned path)
+{
+    if (node->state == LOOKUP_ANSWERED || node->moves == LOOKUP_MOVES_MAX ||
+        endpoint_asked(lookup, &said->endpoint))
+        return;
+    struct endpoint old = node->endpoint;
+    hear_again(lookup, node, path);
+    if (node->state == LOOKUP_FAILED) {
+        move_to(lookup, node, &said->endpoint);
+    } else if (node->state == LOOKUP_FRESH && !node->fits &&
+               node_id_fits(&node->id, &said->endpoint)) {
+        move_to(lookup, node, &said->endpoint);
+        node->spare = old;
+    } else if (node->spare.family == 0) {
+        node->spare = said->endpoint;
     }
 }
 
@@ -153,7 +214,9 @@ static bool add(struct lookup *lookup, const struct lookup_node *newcomer, unsig
     struct lookup_node *known = lookup_find(lookup, &newcomer->id);
     if (known != NULL && endpoint_equal(&known->endpoint, &newcomer->endpoint))
         hear_again(lookup, known, path);
-    if (known != NULL || endpoint_known(lookup, &newcomer->endpoint))
+    else if (known != NULL)
+        hear_elsewhere(lookup, known, newcomer, path);
+    if (known != NULL || endpoint_asked(lookup, &newcomer->endpoint))
         return false;
     if (lookup->count == LOOKUP_NODES_MAX && !give_up_one(lookup, path, &at))
         return false;
@@ -211,12 +274,13 @@ static bool may_answer(const struct lookup_node *node)
  * nearest. */
 static bool has_twin_before(const struct lookup *lookup, const struct lookup_node *node)
 {
-    size_t len = node->twin ? address_bytes(lookup, &node->endpoint) : 0;
-    for (size_t i = 0; i < lookup->count && len > 0; i++) {
+    if (!node->twin)
+        return false;
+    size_t len = address_bytes(lookup, &node->endpoint);
+    for (size_t i = 0; i < lookup->count; i++) {
         const struct lookup_node *other = &lookup->nodes[i];
         bool before = other->fits == node->fits ? other < node : other->fits;
-        if (before && may_answer(other) &&
-            memcmp(other->endpoint.addr, node->endpoint.addr, len) == 0)
+        if (before && may_answer(other) && are_twins(other, node, len))
             return true;
     }
     return false;
@@ -362,6 +426,7 @@ void lookup_answered(struct lookup *lookup, const struct id *id)
     uncount(lookup, node);
     node->state = LOOKUP_ANSWERED;
     lookup->answered++;
+    fail_others_at(lookup, &node->endpoint);
     struct lookup_path *path = &lookup->paths[node->path];
     path->answered++;
     path->barren = path->improved ? 0 : (uint16_t)(path->barren + 1);
@@ -383,20 +448,40 @@ void lookup_failed(struct lookup *lookup, const struct id *id)
     struct lookup_node *node = lookup_find(lookup, id);
     if (node == NULL || node->state == LOOKUP_ANSWERED)
         return;
-    uncount(lookup, node);
-    node->state = LOOKUP_FAILED;
+    struct endpoint there = node->endpoint;
+    fail(lookup, node);
+    fail_others_at(lookup, &there);
+}
+
+/* `known`, not asked yet, is who was asked as `node`. */
+static void take_over(struct lookup *lookup, struct lookup_node *known, struct lookup_node *node)
+{
+    known->state = node->state;
+    known->path = node->path;
+    node->state = LOOKUP_FRESH; /* the query is counted where it is now */
+    fail(lookup, node);
 }
 
 bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id *now)
 {
     struct lookup_node *node = lookup_find(lookup, id);
-    if (node == NULL || lookup_find(lookup, now) != NULL) {
+    struct lookup_node *known = lookup_find(lookup, now);
+    if (node != NULL && known != NULL && known->state == LOOKUP_FRESH &&
+        endpoint_equal(&known->endpoint, &node->endpoint)) {
+        take_over(lookup, known, node);
+        return true;
+    }
+    if (node == NULL || known != NULL) {
         lookup_failed(lookup, id);
         return false;
     }
     struct lookup_node moved = *node;
-    take_out(lookup, (size_t)(node - lookup->nodes));
+    if (moved.spare.family != 0 && lookup->count < LOOKUP_NODES_MAX && reserve_one(lookup))
+        move_to(lookup, lookup_find(lookup, id), &moved.spare);
+    else
+        take_out(lookup, (size_t)(node - lookup->nodes));
     moved.id = *now;
+    moved.spare.family = 0;
     moved.fits = node_id_fits(now, &moved.endpoint);
     *make_place(lookup, position(lookup, now)) = moved;
     return true;

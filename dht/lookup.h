@@ -12,6 +12,9 @@
  * - a node that is late (first silence) stays in the running, but another takes its turn and its
  *   place among the k; only its second silence makes it fail. It is waited for while there are not
  *   k others, and by a patient lookup also while it is nearer than one of those;
+ * - an id that is named at two endpoints is asked at the second when it is not at the first: who
+ *   names an honest id with an address where nobody is does not hide it. An endpoint that is named
+ *   under two ids is asked once;
  * - of those at one public address (an IPv6 /64) only the first counts;
  * - nodes whose id does not fit their public address [BEP 42] are not counted among the k nearest
  *   while k fitting ones are known;
@@ -46,12 +49,14 @@ enum lookup_state {
 struct lookup_node {
     struct id id;
     struct endpoint endpoint;
-    uint8_t state; /* enum lookup_state */
-    uint8_t hops;  /* how many answers, one after another, it took to hear of it */
-    bool fits;     /* its id fits its address [BEP 42] */
-    bool twin;     /* another of its public address is in the list */
-    uint8_t paths; /* bit p: path p has heard of it */
-    uint8_t path;  /* that asked it */
+    struct endpoint spare; /* where others say it is; family 0: nowhere else */
+    uint8_t moves;         /* endpoints given up */
+    uint8_t state;         /* enum lookup_state */
+    uint8_t hops;          /* how many answers, one after another, it took to hear of it */
+    bool fits;             /* its id fits its address [BEP 42] */
+    bool twin;             /* another of its public address is in the list */
+    uint8_t paths;         /* bit p: path p has heard of it */
+    uint8_t path;          /* that asked it */
     uint8_t token_len;
     uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
     uint16_t cost_ms;                 /* what asking it is likely to take */

@@ -89,6 +89,7 @@
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 
 #define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */
+#define LOOKUP_MOVES_MAX 3   /* endpoints given up for another under one id: liars may name many */
 #define LOOKUP_ALPHA     4   /* queries under way at a time [Kademlia 2.3: 3; targets.md] */
 #define LOOKUP_START     8   /* until the first answer: who is quickest decides */
 #define LOOKUP_MS_A_MINUTE                                                                         \
