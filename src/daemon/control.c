@@ -60,18 +60,24 @@ static void take_extra(struct control *control, struct connection *connection)
     connection_start_extra(connection);
 }
 
-static void on_incoming(uv_stream_t *listener, int code)
+static bool take_incoming(void *user, uv_stream_t *socket)
 {
-    struct control *control = listener->data;
-    struct connection *connection = code == 0 ? connection_new(control) : NULL;
+    struct control *control = user;
+    struct connection *connection = connection_new(control);
     if (connection == NULL)
-        return;
-    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0)
+        return false;
+    if (uv_accept(socket, (uv_stream_t *)&connection->pipe) != 0)
         connection_close(connection);
     else if (control->counts.connections > CONTROL_CONNECTIONS_MAX)
         take_extra(control, connection);
     else
         connection_start(connection);
+    return true;
+}
+
+static void incoming_refused(void *user)
+{
+    ((struct control *)user)->counts.refused++;
 }
 
 enum status control_adopt(struct control *control, int fd)
@@ -91,28 +97,36 @@ enum status control_adopt(struct control *control, int fd)
     return STATUS_OK;
 }
 
-static int listen_at(struct control *control, const char *path)
+static int bind_listener(void *user, union listener_socket *socket)
 {
+    const struct control *control = user;
     struct stat info;
-    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
-        unlink(path);
+    if (lstat(control->path, &info) == 0 && S_ISSOCK(info.st_mode))
+        unlink(control->path);
     mode_t old = umask(0177);
-    int code = uv_pipe_bind(&control->listener, path);
+    int code = uv_pipe_bind(&socket->pipe, control->path);
     umask(old);
-    if (code != 0)
-        return code;
-    return uv_listen((uv_stream_t *)&control->listener, CONTROL_LISTEN_BACKLOG, on_incoming);
+    return code;
 }
+
+static void on_listener_closed(void *user)
+{
+    control_handle_closed(user);
+}
+
+static const struct listener_owner listener_owner = {.type = UV_NAMED_PIPE,
+                                                     .backlog = CONTROL_LISTEN_BACKLOG,
+                                                     .bind = bind_listener,
+                                                     .take = take_incoming,
+                                                     .refused = incoming_refused,
+                                                     .closed = on_listener_closed};
 
 enum status control_listen(struct control *control, const char *path)
 {
-    int code = uv_pipe_init(control->daemon->loop, &control->listener, 0);
-    if (code != 0)
-        return status_of_uv(code);
-    control->listener.data = control;
-    control->listening = true;
+    control->path = path;
     control->open_handles++;
-    return status_of_uv(listen_at(control, path));
+    return status_of_uv(
+        listener_open(&control->listener, control->daemon->loop, &listener_owner, control));
 }
 
 /* ---- the end ---- */
@@ -123,19 +137,14 @@ void control_handle_closed(struct control *control)
         free(control);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
-{
-    control_handle_closed(handle->data);
-}
-
 void control_free(struct control *control)
 {
     struct connection *connection;
     if (control == NULL)
         return;
     control->closed = true;
-    if (control->listening)
-        uv_close((uv_handle_t *)&control->listener, on_listener_closed);
+    if (control->path != NULL)
+        listener_close(&control->listener);
     DL_FOREACH(control->connections, connection)
     connection_stop(connection);
     if (control->open_handles == 0)

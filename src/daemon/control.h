@@ -78,8 +78,8 @@ void call_on_cancel(struct call *call, call_cancelled *cancelled, void *user);
 
 /* `tables` ends with NULL; borrowed. NULL: no memory. */
 struct control *control_new(struct daemon *daemon, const struct control_method *const tables[]);
-/* Listens at `path`, which becomes a socket of mode 0600; one that a dead daemon left is replaced,
- * so hold the lock. */
+/* Listens at `path`, borrowed, which becomes a socket of mode 0600; one that a dead daemon left is
+ * replaced, so hold the lock. */
 enum status control_listen(struct control *control, const char *path);
 /* One connection more; takes `fd`, a connected stream socket. For tests. */
 enum status control_adopt(struct control *control, int fd);
@@ -91,7 +91,7 @@ struct control_counts {
     size_t connections, calls; /* now */
     uint64_t requests;
     uint64_t malformed; /* connections closed: not msgpack, too big, or no request of ours */
-    uint64_t refused;   /* connections or calls above the limits */
+    uint64_t refused;   /* connections or calls above the limits, or that there was no memory for */
     uint64_t too_slow;  /* connections closed: notifications were not read */
 };
 struct control_counts control_counts(const struct control *control);

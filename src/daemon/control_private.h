@@ -5,6 +5,7 @@
 
 #include "base/frame.h"
 #include "daemon/control.h"
+#include "io/listener.h"
 #include "kadpeer/buffer.h"
 
 struct connection;
@@ -39,10 +40,10 @@ struct connection {
 struct control {
     struct daemon *daemon;
     const struct control_method *const *tables;
-    uv_pipe_t listener;
-    bool listening;
+    struct listener listener;
+    const char *path; /* it listens there; NULL: nowhere */
     bool closed;
-    unsigned open_handles;          /* the listener and the connections; 0 after closing: freed */
+    unsigned open_handles;          /* the listener's and the connections; 0 after closing: freed */
     struct connection *connections; /* utlist, in the order they came */
     unsigned extras;                /* of these */
     struct control_counts counts;

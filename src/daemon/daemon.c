@@ -104,7 +104,7 @@ void daemon_on_incoming(void *user, struct tcp *connection)
 {
     struct daemon *daemon = user;
     if (daemon->stopping || daemon->engine == NULL)
-        tcp_close(connection);
+        tcp_close(connection); /* NULL is allowed */
     else
         engine_take_incoming(daemon->engine, connection);
 }

@@ -356,7 +356,10 @@ bool engine_is_idle(const struct engine *engine)
 
 void engine_take_incoming(struct engine *engine, struct tcp *connection)
 {
-    peer_connection_accept(engine, connection);
+    if (connection != NULL)
+        peer_connection_accept(engine, connection);
+    else
+        engine->refusals.no_memory++;
 }
 
 void engine_on_network(struct engine *engine)
@@ -411,6 +414,7 @@ void engine_pack_refused(const struct engine *engine, struct pack *pack)
     pack_u64(pack, "handshake_timeout", refusals->handshake_timeout);
     pack_u64(pack, "left_early", refusals->left_early);
     pack_u64(pack, "banned", refusals->banned);
+    pack_u64(pack, "no_memory", refusals->no_memory);
     pack_u64(pack, "channels", channels_refused(engine->daemon->channels));
     pack_u64(pack, "ourselves", refusals->closed[CLOSE_SELF]);
     pack_u64(pack, "connected_twice", refusals->closed[CLOSE_DUPLICATE]);

@@ -20,7 +20,8 @@ struct share_job;
 
 /* Of connections, and of what came over them. */
 struct refusals {
-    uint64_t full, same_address, unknown_hash, no_handshake, handshake_timeout, left_early, banned;
+    uint64_t full, same_address, unknown_hash, no_handshake, handshake_timeout, left_early, banned,
+        no_memory;
     uint64_t closed[CLOSE_REASONS]; /* by enum transfer_close_reason */
     uint64_t offences[TRANSFER_OFFENCES];
 };

@@ -519,9 +519,10 @@ void peer_connection_dial(struct item *item, const struct endpoint *to)
 void peer_connection_accept(struct engine *engine, struct tcp *tcp)
 {
     struct endpoint remote = tcp_remote(tcp);
-    struct peer_connection *connection =
-        admission_allows(engine, &remote) ? peer_connection_new(engine) : NULL;
+    bool allowed = admission_allows(engine, &remote);
+    struct peer_connection *connection = allowed ? peer_connection_new(engine) : NULL;
     if (connection == NULL) {
+        engine->refusals.no_memory += allowed;
         tcp_close(tcp);
         return;
     }

@@ -17,5 +17,8 @@
  * anyway: queries time out after 2 s. */
 #define UDP_QUEUE_BYTES (256u << 10)
 
+/* A listener that found no descriptor for a connection: before it listens again. */
+#define LISTENER_REST_MS 100
+
 /* Addresses taken from one name: well-known names that stand for a pool have about a dozen. */
 #define RESOLVE_ADDRESSES_MAX 16

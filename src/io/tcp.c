@@ -7,6 +7,7 @@
 
 #include "io/address.h"
 #include "io/errors.h"
+#include "io/listener.h"
 #include "io/tcp_private.h"
 
 #define LISTEN_BACKLOG 128 /* connections the system accepts ahead of us; its own usual bound */
@@ -14,15 +15,11 @@
 /* ---- listening ---- */
 
 struct tcp_listener {
-    uv_tcp_t handle;
+    struct listener listener;
+    struct endpoint address; /* once bound: with its port */
     tcp_on_incoming *on_incoming;
     void *user;
 };
-
-static void free_listener(uv_handle_t *handle)
-{
-    free(handle->data);
-}
 
 static void free_when_closed(uv_handle_t *handle)
 {
@@ -48,34 +45,45 @@ static struct tcp *tcp_new(uv_loop_t *loop)
     return tcp;
 }
 
-static void accept_one(uv_stream_t *stream, int code)
+static bool take_incoming(void *user, uv_stream_t *socket)
 {
-    struct tcp_listener *listener = stream->data;
-    if (code != 0)
-        return; /* out of descriptors, say: libuv has let the caller go */
-    struct tcp *tcp = tcp_new(stream->loop);
+    struct tcp_listener *listener = user;
+    struct tcp *tcp = tcp_new(socket->loop);
     if (tcp == NULL)
-        return;
-    if (uv_accept(stream, (uv_stream_t *)&tcp->handle) != 0) {
+        return false;
+    if (uv_accept(socket, (uv_stream_t *)&tcp->handle) != 0) {
         tcp_close(tcp);
-        return;
+        return true;
     }
     uv_tcp_nodelay(&tcp->handle, 1);
     tcp->connected = true;
     listener->on_incoming(listener->user, tcp);
+    return true;
 }
 
-static int listen_at(struct tcp_listener *listener, const struct endpoint *address)
+static void incoming_refused(void *user)
 {
+    struct tcp_listener *listener = user;
+    listener->on_incoming(listener->user, NULL);
+}
+
+static int bind_listener(void *user, union listener_socket *socket)
+{
+    struct tcp_listener *listener = user;
+    const struct endpoint *address = &listener->address;
     struct sockaddr_storage at;
     if (!address_to_system(address, &at))
         return UV_EINVAL;
     unsigned flags = address->family == ENDPOINT_IPV6 ? UV_TCP_IPV6ONLY : 0;
-    int code = uv_tcp_bind(&listener->handle, (const struct sockaddr *)&at, flags);
-    if (code != 0)
-        return code;
-    return uv_listen((uv_stream_t *)&listener->handle, LISTEN_BACKLOG, accept_one);
+    return uv_tcp_bind(&socket->tcp, (const struct sockaddr *)&at, flags);
 }
+
+static const struct listener_owner listener_owner = {.type = UV_TCP,
+                                                     .backlog = LISTEN_BACKLOG,
+                                                     .bind = bind_listener,
+                                                     .take = take_incoming,
+                                                     .refused = incoming_refused,
+                                                     .closed = free};
 
 typedef int name_of_socket(const uv_tcp_t *handle, struct sockaddr *name, int *len);
 
@@ -94,20 +102,19 @@ enum status tcp_listen(uv_loop_t *loop, const struct endpoint *address,
                        struct endpoint *bound)
 {
     struct tcp_listener *listener = calloc(1, sizeof *listener);
-    if (listener == NULL || uv_tcp_init(loop, &listener->handle) != 0) {
-        free(listener);
+    if (listener == NULL)
         return STATUS_NO_MEMORY;
-    }
-    listener->handle.data = listener;
+    listener->address = *address;
     listener->on_incoming = on_incoming;
     listener->user = user;
-    int code = listen_at(listener, address);
+    int code = listener_open(&listener->listener, loop, &listener_owner, listener);
     if (code != 0) {
         tcp_listener_close(listener);
         return status_of_uv(code);
     }
+    listener->address = ask_name(uv_tcp_getsockname, &listener->listener.socket.tcp);
     if (bound != NULL)
-        *bound = ask_name(uv_tcp_getsockname, &listener->handle);
+        *bound = listener->address;
     *out = listener;
     return STATUS_OK;
 }
@@ -115,7 +122,7 @@ enum status tcp_listen(uv_loop_t *loop, const struct endpoint *address,
 void tcp_listener_close(struct tcp_listener *listener)
 {
     if (listener != NULL)
-        uv_close((uv_handle_t *)&listener->handle, free_listener);
+        listener_close(&listener->listener);
 }
 
 /* ---- reading ---- */

@@ -20,7 +20,8 @@ struct tcp_listener;
 
 /* ---- listening ---- */
 
-/* `connection` has no owner yet and does not read: tcp_start or tcp_close it. */
+/* `connection` has no owner yet and does not read: tcp_start or tcp_close it. NULL: there was no
+ * memory for one, and it was closed. */
 typedef void tcp_on_incoming(void *user, struct tcp *connection);
 
 /* On one address; port 0: the system chooses; an IPv6 one takes no IPv4. `bound` (may be NULL) gets

@@ -10,11 +10,13 @@ import errno
 import itertools
 import os
 import random
+import resource
+import socket
 import sqlite3
 
 from faults import FOREVER, SHORT, Faults
 from harness import test
-from kadnet import ControlClosed, ControlError, Dead, sha1_file, tree_of
+from kadnet import Control, ControlClosed, ControlError, Dead, sha1_file, tree_of
 from people import (join_by_invite, log_in, make_circle, make_group, make_user, start_download,
                     upload, wait_file)
 
@@ -267,6 +269,27 @@ def connections_that_cannot_be_accepted_are_accepted_later(net):
     peer.wait_until(lambda: faults.failed() > 0)
     faults.cure()
     peer.call('transfer.resume', id=ident)
+    assert sha1_file(peer.follow(ident)['path']) == sha1_file(path)
+
+
+@test
+def who_comes_when_descriptors_have_run_out_is_let_go_and_the_next_one_served(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('notes.bin', MIB)
+    link = seed.share(path)['link']
+    used = len(os.listdir(f'/proc/{seed.pid}/fd'))
+    resource.prlimit(seed.pid, resource.RLIMIT_NOFILE, (used + 12, used + 12))
+    with contextlib.ExitStack() as crowd:
+        for i in range(60):
+            crowd.enter_context(socket.create_connection((seed.address, seed.port), 20))
+            if i % 3 == 0:
+                with contextlib.suppress(ConnectionError):
+                    crowd.enter_context(Control(seed.socket))
+            assert seed.status()['pid'] == seed.pid  # who is connected already
+    seed.wait_until(lambda: len(os.listdir(f'/proc/{seed.pid}/fd')) <= used + 1, 60,
+                    'rid of them')
+    seed.reconnect()
+    ident = peer.add(link, **{'from': [seed.endpoint]})
     assert sha1_file(peer.follow(ident)['path']) == sha1_file(path)
 
 

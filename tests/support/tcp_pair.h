@@ -23,6 +23,7 @@ struct tcp_pair {
     struct tcp_listener *listener;
     struct endpoint address;
     struct tcp_end near, far;
+    unsigned refused; /* for want of memory */
     uint8_t in[1 << 20];
 };
 
@@ -80,6 +81,10 @@ static const struct tcp_owner tcp_pair_owner = {.connected = tcp_end_connected,
 static inline void tcp_pair_incoming(void *user, struct tcp *connection)
 {
     struct tcp_pair *pair = user;
+    if (connection == NULL) {
+        pair->refused++;
+        return;
+    }
     assert_null(pair->far.tcp);
     pair->far.tcp = connection;
     tcp_start(connection, &tcp_pair_owner, &pair->far);
