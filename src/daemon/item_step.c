@@ -189,6 +189,13 @@ static bool is_asked_to_verify(const struct item *item)
            !item->removing && !item->engine->stopping;
 }
 
+/* What is complete is read for whoever asks, also when it is not shared. */
+static bool is_asked_to_read(const struct item *item)
+{
+    return item->readers != NULL && item->row.complete && item->metainfo != NULL &&
+           item->trouble == TROUBLE_NONE && !item->removing && !item->engine->stopping;
+}
+
 static bool is_time_to_look(const struct item *item)
 {
     return item->row.wish == WISH_RUN && !item->removing && !item->engine->stopping &&
@@ -218,6 +225,10 @@ static enum goal goal_of(const struct item *item)
         return GOAL_PLACE;
     if (is_asked_to_verify(item))
         return item->verify_all ? GOAL_PLACE : GOAL_VERIFY;
+    if (is_asked_to_read(item) && !item->placed)
+        return GOAL_PLACE;
+    if (is_asked_to_read(item) && item->to_verify != NULL)
+        return GOAL_VERIFY;
     if (is_off(item))
         return GOAL_OFF;
     if (item->metainfo == NULL)

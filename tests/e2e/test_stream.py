@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import threading
 
@@ -82,6 +83,28 @@ def who_reads_slowly_holds_up_nothing_else(net):
         assert child.wait(30 * net.slow) == 0
     assert peer.transfers()[0]['state'] == 'complete', peer.transfers()
     assert sha1_file(net.path('out')) == sha1_file(path)
+
+
+@test
+def what_lies_complete_in_the_folder_is_written_though_it_is_not_shared(net):
+    _, seed, peer = net.star('seed', 'peer')
+    path = net.make_file('film.bin', 2 * MIB + 5)
+    link = seed.share(path)['link']
+    there = os.path.join(peer.downloads, 'film.bin')
+    shutil.copyfile(path, there)
+    for wanted in (link, '1', link):
+        result = peer.cli('get', wanted, '-o', '-', '--no-seed', text=False)
+        assert result.exit == 0, result.err
+        assert hashlib.sha1(result.out).hexdigest() == sha1_file(path)
+        assert peer.transfers()[0]['state'] == 'complete', peer.transfers()
+        peer.restart()
+    os.utime(there)  # as if written to: it is read once more before anything is given
+    result = peer.cli('get', '1', '-o', '-', '--no-seed', text=False)
+    assert result.exit == 0 and hashlib.sha1(result.out).hexdigest() == sha1_file(path)
+    os.truncate(there, MIB)
+    peer.restart()
+    result = peer.cli('get', '1', '-o', '-', '--no-seed', text=False)
+    assert result.exit == 10 and result.out == b'', result.err
 
 
 @test
