@@ -42,9 +42,15 @@ static void follow(struct daemon *daemon, struct call *call)
         follow_start(item, call, wait_ms);
 }
 
-static bool change(struct item *item, bool resume)
+/* What was to end when it was complete, or was shared enough: nobody meant it by "all". */
+static bool ended_on_purpose(const struct item *item)
 {
-    if (item->removing)
+    return item->row.complete && item->row.wish == WISH_STOP;
+}
+
+static bool change(struct item *item, bool resume, bool all)
+{
+    if (item->removing || (all && resume && ended_on_purpose(item)))
         return false;
     if (!resume) {
         if (item->row.wish != WISH_RUN)
@@ -72,11 +78,11 @@ static void pause_or_resume(struct daemon *daemon, struct call *call, bool resum
     struct item *one = all ? NULL : target_of(daemon, call), *item;
     if (!all && one == NULL)
         return;
-    bool changed = one != NULL && change(one, resume);
+    bool changed = one != NULL && change(one, resume, false);
     struct pack *pack = call_result(call);
     pack_begin_array(pack, "changed");
     DL_FOREACH(daemon->engine->items, item)
-    if (all ? change(item, resume) : item == one && changed)
+    if (all ? change(item, resume, true) : item == one && changed)
         pack_i64(pack, NULL, item->row.id);
     pack_end(pack);
     pack_text(pack, "state", one != NULL ? item_state_name(item_state(one)) : NULL);

@@ -139,6 +139,24 @@ def sharing_ends_at_the_ratio_asked_for_restarts_included(net):
 
 
 @test
+def what_ended_on_purpose_goes_on_when_it_is_named_and_not_with_all(net):
+    _, seed, peer = net.star('seed', 'peer')
+    done = seed.share(net.make_file('done.bin', 1 << 20))['link']
+    held = seed.share(net.make_file('held.bin', 1 << 20))['link']
+    ident = peer.json('get', done, '--no-seed')[1][-1]['id']
+    other = peer.add(held, paused=True)
+    for _ in range(2):
+        assert peer.transfer(ident)['state'] == 'complete'
+        assert peer.ok('resume', '--all') == f'resumed {other}\n'
+        peer.wait_state(other, 'sharing')
+        assert peer.transfer(ident)['state'] == 'complete'
+        peer.ok('pause', '--all')
+        peer.restart()
+    assert peer.ok('resume', ident) == f'resumed {ident}\n'
+    peer.wait_state(ident, 'sharing')
+
+
+@test
 def the_last_block_is_sent_before_sharing_ends(net):
     seed = net.daemon('seed')
     path = net.make_file('notes.bin', 5 << 20)
