@@ -36,7 +36,7 @@ struct membership_private {
     bool draining, again, saving, gone;
     bool unsaved; /* what was to be on disk is not yet */
     struct timer *save_timer;
-    uint64_t told_head_seq;
+    uint64_t told_heads; /* group_head_changes that peers know of */
     struct kept_record *kept;
     struct group_lookup *lookups;
 };

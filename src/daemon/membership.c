@@ -458,11 +458,10 @@ static void act(struct membership *membership, const struct group_action *action
 
 static void tell_head(struct membership *membership)
 {
-    struct group_facts facts;
-    group_facts(membership->group, &facts);
-    if (facts.head_seq <= membership->own->told_head_seq)
+    uint64_t changes = group_head_changes(membership->group);
+    if (changes == membership->own->told_heads)
         return;
-    membership->own->told_head_seq = facts.head_seq;
+    membership->own->told_heads = changes;
     channels_on_head(daemon_of(membership)->channels, membership);
 }
 

@@ -201,6 +201,8 @@ struct group_facts {
 };
 void group_facts(const struct group *group, struct group_facts *out);
 
+/* Grows with every other HEAD that is held: a higher one, or of a fork the one that stays. */
+uint64_t group_head_changes(const struct group *group);
 /* Of the newest HEAD that is held; the keys of that epoch may not have come yet. 0: no HEAD. */
 uint32_t group_head_epoch(const struct group *group);
 /* Keys of the newest epoch (age 0), and of those before it that are still kept for latecomers (7

@@ -24,6 +24,17 @@ bool secrets_keys(const struct group *group, uint32_t epoch, struct epoch_keys *
            epoch_keys_derive(&group->key, epoch, secret->secret, out) == STATUS_OK;
 }
 
+bool secret_is_of_head(const struct group *group, const uint8_t secret[ROOT_BYTES])
+{
+    struct epoch_keys keys;
+    uint8_t mark[EPOCH_MARK_BYTES];
+    if (epoch_keys_derive(&group->key, group->body.epoch, secret, &keys) != STATUS_OK)
+        return false;
+    epoch_mark(&keys, mark);
+    keys_wipe(&keys, sizeof keys);
+    return memcmp(mark, group->body.mark, sizeof mark) == 0;
+}
+
 static void drop_oldest(struct group *group)
 {
     memmove(&group->secrets[0], &group->secrets[1],

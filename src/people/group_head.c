@@ -30,8 +30,11 @@ bool head_load(struct group *group, struct bytes value)
     }
     buffer_dispose(&group->head);
     group->head = copy;
+    group->changes++;
     group->head_seq = item.seq;
     group->head_expiry_unix_s = item.expiry_unix_s;
+    if (item.expiry_unix_s > group->expiry_seen_unix_s)
+        group->expiry_seen_unix_s = item.expiry_unix_s;
     group->head_is_empty = item.body.len == 0;
     group->body = body;
     group->stale_told = false;
@@ -89,16 +92,29 @@ static enum status refuse_older_epoch(struct group *group, const struct item_rec
     return STATUS_CONFLICT;
 }
 
+/* Both added boxes to the pages of one epoch, and of each page one device's stays: somebody's box
+ * may be lost. */
+static bool may_lack_boxes(const struct group *group, const struct head_body *theirs)
+{
+    const struct head_body *ours = &group->body;
+    return theirs->epoch == ours->epoch &&
+           memcmp(theirs->mark, ours->mark, sizeof ours->mark) == 0 &&
+           memcmp(theirs->roster_sha256, ours->roster_sha256, SHA256_BYTES) != 0;
+}
+
 static enum status take_fork(struct group *group, struct bytes value,
                              const struct item_record *theirs)
 {
     struct head_body body;
     fork_tell(group, theirs->seq);
-    bool newer_epoch = theirs->body.len > 0 && head_body_decode(theirs->body, &body) &&
-                       body.epoch > group->body.epoch;
+    bool decoded = theirs->body.len > 0 && head_body_decode(theirs->body, &body);
+    bool newer_epoch = decoded && body.epoch > group->body.epoch;
     if (!newer_epoch && compare_with_ours(group, theirs) >= 0)
         return STATUS_CONFLICT;
-    group->renew_due |= group->standing == GROUP_OWNER;
+    if (group->standing == GROUP_OWNER) {
+        group->renew_due = true;
+        group->rotate_due |= decoded && may_lack_boxes(group, &body);
+    }
     return take(group, value, theirs->seq);
 }
 
@@ -115,6 +131,8 @@ enum status head_offer(struct group *group, struct bytes value)
         return STATUS_MISMATCH;
     if (item.seq > group->seq_seen)
         group->seq_seen = item.seq;
+    if (item.expiry_unix_s > group->expiry_seen_unix_s)
+        group->expiry_seen_unix_s = item.expiry_unix_s;
     if (is_older_epoch(group, &item))
         return refuse_older_epoch(group, &item);
     if (group->head.len > 0 && item.seq == group->head_seq)
@@ -130,6 +148,11 @@ enum status group_on_head(struct group *group, struct bytes value, uint64_t now_
     enum status status = head_offer(group, value);
     group_settle(group);
     return status;
+}
+
+uint64_t group_head_changes(const struct group *group)
+{
+    return group->changes;
 }
 
 uint32_t group_head_epoch(const struct group *group)
@@ -148,11 +171,24 @@ void head_check_stale(struct group *group)
 
 /* ---- asking ---- */
 
+static uint64_t poll_gap_ms(struct group *group)
+{
+    uint64_t gap_ms = group->head_gap_ms;
+    if (group->standing == GROUP_APPLYING)
+        return applicant_gap_ms(group);
+    group->head_gap_ms = gap_ms < HEAD_POLL_MS ? 2 * gap_ms : 0;
+    return jittered(group, gap_ms > 0 && gap_ms < HEAD_POLL_MS ? gap_ms : HEAD_POLL_MS, 20);
+}
+
+void head_watch(struct group *group)
+{
+    group->head_gap_ms = HEAD_WATCH_MS;
+    group_timer_set(group, TIMER_HEAD, poll_gap_ms(group));
+}
+
 void head_ask(struct group *group)
 {
-    uint64_t pause_ms = group->standing == GROUP_APPLYING ? applicant_gap_ms(group)
-                                                          : jittered(group, HEAD_POLL_MS, 20);
-    group_timer_set(group, TIMER_HEAD, pause_ms);
+    group_timer_set(group, TIMER_HEAD, poll_gap_ms(group));
     if (looking_for(group, LOOK_HEAD))
         return;
     group->head_asked_ms = group->now_ms;

@@ -8,10 +8,10 @@
 
 #include "people/group_private.h"
 
-struct id page_key(const struct group *group, uint32_t epoch, uint16_t page)
+struct id page_key(const struct group *group, uint16_t page)
 {
     uint8_t salt[KEYPAGE_SALT_BYTES];
-    keypage_salt(epoch, page, salt);
+    keypage_salt(group->body.epoch, group->body.mark, page, salt);
     return key_of_item(group->key.bytes, bytes_of(salt, sizeof salt));
 }
 
@@ -60,7 +60,7 @@ static void ask_pages(struct group *group)
         if (reading->under_way >= (guessing ? 1 : READ_PAGES_WINDOW))
             return;
         uint16_t page = reading->order[reading->order_next++];
-        struct id key = page_key(group, group->body.epoch, page);
+        struct id key = page_key(group, page);
         if (looking_begin(group, LOOK_PAGE, &key, KIND_ITEM, page) == NULL)
             reading->failed = true;
         else
@@ -130,7 +130,7 @@ static void begin_roster(struct group *group)
 static bool lacks_pages(const struct group *group)
 {
     for (uint16_t page = 0; page < group->body.keypages; page++) {
-        struct id key = page_key(group, group->body.epoch, page);
+        struct id key = page_key(group, page);
         if (held_find(&group->held, &key) == NULL)
             return true;
     }
@@ -150,7 +150,7 @@ static void begin(struct group *group)
         settled(group);
         return;
     }
-    if (secret == NULL || needs_all_pages(group)) {
+    if (secret == NULL || !secret_is_of_head(group, secret->secret) || needs_all_pages(group)) {
         begin_pages(group);
         return;
     }
@@ -167,9 +167,12 @@ void reading_begin(struct group *group)
     begin(group);
 }
 
+/* There may be a newer HEAD, of which all is there. */
 void reading_retry(struct group *group)
 {
     struct reading *reading = &group->reading;
+    if (group_is_in(group))
+        head_ask_soon(group);
     if (reading->stage == READ_HANDOVER) {
         handover_ask(group);
     } else if (reading->stage == READ_INDEX || reading->stage == READ_PARTS) {
@@ -204,8 +207,11 @@ static enum status read_page(struct group *group, struct bytes value)
     if (!item_record_decode(value, &item) || !keypage_decode(item.body, &page))
         return STATUS_MALFORMED;
     held_put(&group->reading.came, KIND_ITEM, value);
-    return keypage_find(&page, &group->key, group->body.box_public, &group->own, group->body.epoch,
-                        group->reading.secret);
+    enum status status = keypage_find(&page, &group->key, group->body.box_public, &group->own,
+                                      group->body.epoch, group->reading.secret);
+    if (status == STATUS_OK && !secret_is_of_head(group, group->reading.secret))
+        status = STATUS_MISMATCH;
+    return status;
 }
 
 /* All were read, and none has our box. */

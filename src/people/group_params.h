@@ -13,6 +13,7 @@
 
 #define HEAD_POLL_MS      (10 * MINUTE_MS) /* +- 20 % */
 #define HEAD_POLL_PART    5
+#define HEAD_WATCH_MS     5000 /* our own HEAD is out: another device's? after 5, 10, 20 … s */
 #define HEAD_HINT_MS      (30 * 1000) /* a shelf of an unknown epoch asks for HEAD, not sooner */
 #define APPLY_FIRST_MS    1000        /* an applicant polls after 1, 2, 4 … s */
 #define APPLY_GAP_MAX_MS  16000       /* of these: who is accepted notices soon */

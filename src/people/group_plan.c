@@ -128,7 +128,7 @@ static bool put_page(struct group *group, const struct keypage *page, uint16_t n
     struct buffer body, value;
     buffer_init(&body);
     buffer_init(&value);
-    keypage_salt(group->writing.epoch, number, salt);
+    keypage_salt(group->writing.epoch, group->writing.mark, number, salt);
     keypage_encode(page, &body);
     bool ok = !body.failed &&
               item_record_make(group->pairs.seed, bytes_of(salt, sizeof salt), seq,
@@ -171,7 +171,7 @@ static bool make_all_pages(struct group *group)
 static bool keep_pages(struct group *group, uint64_t head_expiry)
 {
     for (uint16_t number = 0; number < group->body.keypages; number++) {
-        struct id key = page_key(group, group->body.epoch, number);
+        struct id key = page_key(group, number);
         const struct held_record *held = held_find(&group->held, &key);
         struct item_record item;
         struct keypage page;
@@ -187,10 +187,11 @@ static bool keep_pages(struct group *group, uint64_t head_expiry)
     return true;
 }
 
+/* Of the epoch that goes on. */
 static bool read_page(const struct group *group, uint16_t number, struct keypage *page,
                       struct item_record *item)
 {
-    struct id key = page_key(group, group->writing.epoch, number);
+    struct id key = page_key(group, number);
     const struct held_record *record = held_find(&group->writing.records, &key);
     return record != NULL && item_record_decode(held_value(record), item) &&
            keypage_decode(item->body, page);
@@ -342,18 +343,30 @@ static bool put_handover(struct group *group)
 static bool may_keep_pages(const struct group *group)
 {
     for (uint16_t number = 0; number < group->body.keypages; number++) {
-        struct id key = page_key(group, group->body.epoch, number);
+        struct id key = page_key(group, number);
         if (held_find(&group->held, &key) == NULL)
             return false;
     }
     return group->body.keypages > 0;
 }
 
+static bool set_mark(const struct group *group, struct writing *writing)
+{
+    struct epoch_keys keys;
+    if (epoch_keys_derive(&group->key, writing->epoch, writing->secret, &keys) != STATUS_OK)
+        return false;
+    epoch_mark(&keys, writing->mark);
+    keys_wipe(&keys, sizeof keys);
+    return true;
+}
+
+/* True: it is a new one. */
 static bool choose_epoch(struct group *group, const struct plan *plan)
 {
     struct writing *writing = &group->writing;
     const struct epoch_secret *secret = secrets_find(group, group->roster.epoch);
-    bool fresh = plan->new_epoch || secret == NULL || !may_keep_pages(group);
+    bool fresh = plan->new_epoch || secret == NULL || !secret_is_of_head(group, secret->secret) ||
+                 !may_keep_pages(group);
     if (fresh) {
         uint32_t newest =
             group->body.epoch > group->roster.epoch ? group->body.epoch : group->roster.epoch;
@@ -372,6 +385,7 @@ static bool make_records(struct group *group, const struct plan *plan, uint64_t 
     struct head_body body = group->body;
     body.epoch = writing->epoch;
     body.policy = group->policy;
+    memcpy(body.mark, writing->mark, sizeof body.mark);
     memcpy(body.box_public, group->pairs.box_public, sizeof body.box_public);
     if (plan->new_epoch) {
         if (!make_all_pages(group))
@@ -392,10 +406,11 @@ bool plan_make(struct group *group, const struct plan *wanted)
     struct writing *writing = &group->writing;
     struct plan plan = *wanted;
     writing->seq = 1 + (group->seq_seen > group->head_seq ? group->seq_seen : group->head_seq);
-    uint64_t expiry = plan_expiry(group, group->expires_s, group->head_expiry_unix_s);
+    uint64_t expiry = plan_expiry(group, group->expires_s, group->expiry_seen_unix_s);
     writing->withdraws = plan.withdraws;
     plan.new_epoch = choose_epoch(group, &plan);
     if (plan.withdraws)
         return put_head(group, NULL, expiry);
-    return make_roster(group, &plan) && make_records(group, &plan, expiry);
+    return set_mark(group, writing) && make_roster(group, &plan) &&
+           make_records(group, &plan, expiry);
 }

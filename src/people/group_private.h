@@ -143,6 +143,7 @@ struct writing {
     uint64_t seq;
     uint32_t epoch;
     uint8_t secret[ROOT_BYTES];
+    uint8_t mark[EPOCH_MARK_BYTES];
     struct roster roster;
     struct held records; /* all the new HEAD stands for, itself last */
     struct change_list changes;
@@ -200,7 +201,9 @@ struct group {
     struct buffer head; /* the newest HEAD seen, an item record; empty: none */
     uint64_t head_seq, head_expiry_unix_s;
     struct head_body body;
-    uint64_t seq_seen;     /* the highest that was signed, taken or not */
+    uint64_t seq_seen; /* the highest that was signed, taken or not */
+    uint64_t expiry_seen_unix_s;
+    uint64_t changes;      /* how often `head` became another one */
     bool head_looked_for;  /* since we were loaded: before that the owner writes nothing */
     bool head_is_empty;    /* withdrawn */
     bool head_held_by_few; /* as the last look at it saw it */
@@ -209,7 +212,7 @@ struct group {
     uint64_t settled_seq;                 /* of the HEAD that `roster` belongs to */
     uint8_t settled_sha256[SHA256_BYTES]; /* of that roster, sealed */
     bool gone;                            /* nothing is left to be done */
-    uint64_t head_asked_ms;
+    uint64_t head_asked_ms, head_gap_ms;  /* gap 0: as always */
     uint64_t apply_started_ms, apply_gap_ms;
     struct reading reading;
 
@@ -337,6 +340,7 @@ void timers_stop(struct group *group);
 
 void head_ask(struct group *group);
 void head_ask_soon(struct group *group); /* somebody knows more than we do */
+void head_watch(struct group *group);    /* soon, and then ever less often */
 void head_ask_done(struct group *group, struct looking *looking, uint32_t answered,
                    uint32_t holding);
 /* OK: newer, taken. EXISTS: ours. REFUSED: older. CONFLICT: another one of the same seq, which
@@ -351,6 +355,8 @@ void head_check_stale(struct group *group);
 
 const struct epoch_secret *secrets_find(const struct group *group, uint32_t epoch);
 bool secrets_keys(const struct group *group, uint32_t epoch, struct epoch_keys *out);
+/* Is it what HEAD means, or another device's of the same number? */
+bool secret_is_of_head(const struct group *group, const uint8_t secret[ROOT_BYTES]);
 /* Adds it in its place; the newest ends those before it. */
 void secrets_add(struct group *group, uint32_t epoch, const uint8_t secret[ROOT_BYTES],
                  uint64_t ended_unix_s);
@@ -368,8 +374,8 @@ void reading_last_pages(struct group *group); /* an applicant looks again */
 void reading_end_of_parts(struct group *group);
 void reading_page_done(struct group *group, struct looking *looking);
 void reading_again(struct group *group); /* after a pause that grows */
-/* The key page of a number, in the table. */
-struct id page_key(const struct group *group, uint32_t epoch, uint16_t page);
+/* A key page of the epoch that HEAD names, in the table. */
+struct id page_key(const struct group *group, uint16_t page);
 
 /* ---- group_parts.c ---- */
 

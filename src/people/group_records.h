@@ -22,4 +22,4 @@
 #define ITEM_SALT_USER     "user"
 #define ITEM_SALT_HEAD     "h"
 #define ITEM_SALT_SHELF    "s"
-#define KEYPAGE_SALT_BYTES 7 /* "k" || u32 epoch || u16 page */
+#define KEYPAGE_SALT_BYTES (7 + EPOCH_MARK_BYTES) /* "k" || u32 epoch || u16 page || mark */

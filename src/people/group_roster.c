@@ -68,11 +68,19 @@ static void take_names(struct group *group, const struct roster *roster)
     group->policy = group->body.policy;
 }
 
+/* Another one of the same number is a new one, too: what we sealed cannot be read under it. */
+static bool is_new_epoch(const struct group *group, uint32_t epoch,
+                         const uint8_t secret[ROOT_BYTES])
+{
+    return !group->has_roster || group->live_count == 0 || group->live[0].epoch != epoch ||
+           memcmp(group->live[0].secret, secret, ROOT_BYTES) != 0;
+}
+
 void roster_adopt(struct group *group, struct roster *roster, struct held *held,
                   const uint8_t secret[ROOT_BYTES], bool tell)
 {
     bool had = group->has_roster;
-    bool new_epoch = !had || group->live_count == 0 || group->roster.epoch != roster->epoch;
+    bool new_epoch = is_new_epoch(group, roster->epoch, secret);
     if (group->has_root)
         publish_changes(group, held);
     if (had) {
@@ -112,7 +120,7 @@ static bool gather(struct group *group, struct held *out)
     if (held_put(out, KIND_ITEM, buffer_bytes(&group->head)) == NULL)
         return false;
     for (uint16_t page = 0; page < group->body.keypages; page++) {
-        struct id key = page_key(group, group->body.epoch, page);
+        struct id key = page_key(group, page);
         for (size_t f = 0; f < 2; f++) {
             const struct held_record *record = held_find(from[f], &key);
             if (record != NULL && !held_copy(out, record))

@@ -143,6 +143,8 @@ void group_refresh(struct group *group, uint64_t now_ms)
     if (group->gone || group->standing == GROUP_REMOVED)
         return;
     head_ask(group);
+    if (group->timers[TIMER_READ] != UINT64_MAX)
+        group_timer_set(group, TIMER_READ, 0); /* who looks does not wait for a pause to end */
     if (group->standing == GROUP_OWNER) {
         mail_ask(group);
         mail_ask_invites(group);

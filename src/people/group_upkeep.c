@@ -40,7 +40,7 @@ static void choose(struct upkeep_choice *choice, const struct id *key, enum reco
 static void list_all(const struct group *group, struct upkeep_choice *choice)
 {
     for (uint16_t page = 0; page < group->body.keypages && page < GROUP_KEYPAGES_MAX; page++) {
-        struct id key = page_key(group, group->body.epoch, page);
+        struct id key = page_key(group, page);
         choose(choice, &key, KIND_ITEM);
     }
     for (size_t i = 0; i < group->held.count; i++)

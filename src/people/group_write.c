@@ -116,6 +116,7 @@ static void adopt(struct group *group)
     looking_cancel(group, LOOK_BACK);
     writing->step = WRITE_HEAD;
     head_set(group, value);
+    head_watch(group);
     if (writing->withdraws) {
         actions_publish(group, head);
         return;
@@ -180,6 +181,17 @@ static void withdraw_fresh(struct group *group)
             actions_withdraw(group, &records->items[i]);
 }
 
+/* Pages of this epoch that were put may have taken the place of the other device's. */
+static bool may_have_spoilt_pages(const struct group *group)
+{
+    const struct held *records = &group->writing.records;
+    for (size_t i = 0; i < records->count; i++)
+        if (records->items[i].kind == KIND_ITEM && records->items[i].fresh &&
+            !id_equal(&records->items[i].key, &group->head_key))
+            return true;
+    return false;
+}
+
 void writing_stop(struct group *group)
 {
     struct writing *writing = &group->writing;
@@ -193,7 +205,7 @@ void writing_stop(struct group *group)
     }
     if (writing->step != WRITE_HEAD) {
         withdraw_fresh(group);
-        group->rotate_due |= writing->epoch > group->roster.epoch;
+        group->rotate_due |= writing->epoch > group->roster.epoch || may_have_spoilt_pages(group);
         group->handover_due |= writing->hands_over;
     }
     writing_dispose(writing);
@@ -299,6 +311,8 @@ void writing_back(struct group *group, struct looking *looking, enum status stat
     if (record->checked)
         record->trusted = false; /* it is known now */
     if (!record->checked) {
+        if (looking->forked)
+            head_ask_soon(group); /* another device is writing, or has written */
         distrust(group);
         record->stored = false; /* it is put once more before it is looked for again */
         if (group->timers[TIMER_WRITE] == UINT64_MAX)

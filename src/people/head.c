@@ -8,10 +8,11 @@
 /*   v uint 1             e u32     epoch            h bin 32   SHA-256 of the sealed roster
  *   l u32 its length     i bool    index            p bin      keys of parts, 20 bytes each
  *   x bin 32 mailbox     j uint    join policy      k u16      key pages
+ *   m bin 8  mark of the epoch
  */
 
 enum {
-    HEAD_PAIRS = 9,
+    HEAD_PAIRS = 10,
     HEAD_BOUND = 740,
     ROSTER_LEN_MAX = ROSTER_PARTS_MAX * PART_BYTES_MAX,
 };
@@ -47,6 +48,7 @@ void head_body_encode(const struct head_body *body, struct buffer *out)
     fields_write_bin(&writer, 'x', body->box_public, sizeof body->box_public);
     fields_write_uint(&writer, 'j', (uint64_t)body->policy);
     fields_write_uint(&writer, 'k', body->keypages);
+    fields_write_bin(&writer, 'm', body->mark, sizeof body->mark);
     fields_end(&writer, out);
 }
 
@@ -79,5 +81,6 @@ bool head_body_decode(struct bytes body, struct head_body *out)
            fields_read_bool(&reader, 'i', &out->index) && read_parts(&reader, out) &&
            fields_read_fixed(&reader, 'x', out->box_public, sizeof out->box_public) &&
            read_policy(&reader, &out->policy) && fields_read_u16(&reader, 'k', &out->keypages) &&
+           fields_read_fixed(&reader, 'm', out->mark, sizeof out->mark) &&
            msgpack_at_end(&reader) && is_consistent(out);
 }

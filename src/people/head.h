@@ -25,6 +25,7 @@ struct head_body {
     uint8_t box_public[X25519_BYTES]; /* gxp */
     enum join_policy policy;
     uint16_t keypages;
+    uint8_t mark[EPOCH_MARK_BYTES]; /* of the epoch's secret: its key pages go by it */
 };
 
 void head_body_encode(const struct head_body *body, struct buffer *out); /* <= 740 bytes */

@@ -13,11 +13,13 @@ enum {
 static const char box_domain[] = "grp1/box";
 enum { BOX_INFO_BYTES = sizeof box_domain - 1 + PUBLIC_BYTES + 4 + PUBLIC_BYTES };
 
-void keypage_salt(uint32_t epoch, uint16_t page, uint8_t out[KEYPAGE_SALT_BYTES])
+void keypage_salt(uint32_t epoch, const uint8_t mark[EPOCH_MARK_BYTES], uint16_t page,
+                  uint8_t out[KEYPAGE_SALT_BYTES])
 {
     out[0] = 'k';
     write_u32(out + 1, epoch);
     write_u16(out + 5, page);
+    memcpy(out + 7, mark, EPOCH_MARK_BYTES);
 }
 
 void keypage_encode(const struct keypage *page, struct buffer *out)

@@ -1,5 +1,6 @@
-/* KEYPAGE: an epoch's secret, boxed to each member; salt "k" || u32 epoch || u16 page, signed by
- * gpk. */
+/* KEYPAGE: an epoch's secret, boxed to each member; salt "k" || u32 epoch || u16 page || mark,
+ * signed by gpk. With the mark, two devices that make an epoch of one number at the same time do
+ * not write over each other's: whichever HEAD stays, its pages are there. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +20,8 @@ struct keypage {
     } boxes[KEYPAGE_BOXES];
 };
 
-void keypage_salt(uint32_t epoch, uint16_t page, uint8_t out[KEYPAGE_SALT_BYTES]);
+void keypage_salt(uint32_t epoch, const uint8_t mark[EPOCH_MARK_BYTES], uint16_t page,
+                  uint8_t out[KEYPAGE_SALT_BYTES]);
 void keypage_encode(const struct keypage *page, struct buffer *out); /* <= 705 bytes */
 bool keypage_decode(struct bytes body, struct keypage *out);
 /* One member's box of an epoch's secret; `ephemeral` as in hpke.h. REFUSED: the member's mailbox

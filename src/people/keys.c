@@ -86,7 +86,7 @@ enum status keys_of_member(const uint8_t user_root[ROOT_BYTES], const struct pub
 
 static const char *const use_labels[EPOCH_USES] = {
     [USE_ROSTER] = "roster", [USE_SHELF] = "shelf", [USE_DISC] = "disc",
-    [USE_PSK] = "psk",       [USE_PSKID] = "pskid",
+    [USE_PSK] = "psk",       [USE_PSKID] = "pskid", [USE_MARK] = "mark",
 };
 
 /* SHA-256("grp1" || gpk || u32 epoch) */
@@ -115,6 +115,11 @@ enum status epoch_keys_derive(const struct public_key *group, uint32_t epoch,
         }
     }
     return STATUS_OK;
+}
+
+void epoch_mark(const struct epoch_keys *keys, uint8_t out[EPOCH_MARK_BYTES])
+{
+    memcpy(out, keys->key[USE_MARK], EPOCH_MARK_BYTES);
 }
 
 static struct id blinded(const struct epoch_keys *keys, const char *label, struct bytes what)

@@ -63,7 +63,7 @@ enum status keys_of_member(const uint8_t user_root[ROOT_BYTES], const struct pub
                            struct key_pairs *out);
 
 /* The use-specific keys of an epoch, k_X of the design. */
-enum epoch_use { USE_ROSTER, USE_SHELF, USE_DISC, USE_PSK, USE_PSKID, EPOCH_USES };
+enum epoch_use { USE_ROSTER, USE_SHELF, USE_DISC, USE_PSK, USE_PSKID, USE_MARK, EPOCH_USES };
 
 struct epoch_keys {
     uint32_t epoch; /* 1, 2, … */
@@ -73,6 +73,11 @@ struct epoch_keys {
 
 enum status epoch_keys_derive(const struct public_key *group, uint32_t epoch,
                               const uint8_t secret[ROOT_BYTES], struct epoch_keys *out);
+
+/* Tells epochs of one number apart, which two devices of an owner have made; says nothing of the
+ * secret. */
+#define EPOCH_MARK_BYTES 8
+void epoch_mark(const struct epoch_keys *keys, uint8_t out[EPOCH_MARK_BYTES]);
 
 /* Blinded keys of the table: what a file, and the presence of members on one day (Unix time /
  * 86,400), are announced under. */

@@ -79,7 +79,8 @@ static void give_signed(struct play *play, enum step step, struct bytes bytes)
     uint8_t page[KEYPAGE_SALT_BYTES];
     struct bytes salt = bytes_of_string(ITEM_SALT_HEAD);
     if (step == STEP_SIGNED_PAGE && bytes.len > 0) {
-        keypage_salt(bytes.data[0], 0, page);
+        const uint8_t mark[EPOCH_MARK_BYTES] = {0};
+        keypage_salt(bytes.data[0], mark, 0, page);
         salt = bytes_of(page, sizeof page);
     }
     struct buffer value = signed_item(play, salt, bytes);

@@ -294,6 +294,18 @@ size_t crowd_add(struct crowd *crowd, size_t node, const char *name)
     return crowd->count++;
 }
 
+size_t crowd_add_device(struct crowd *crowd, size_t person, size_t node)
+{
+    const struct person *first = &crowd->people[person];
+    size_t number = crowd_add(crowd, node, first->config.user_name);
+    struct person *device = &crowd->people[number];
+    memcpy(device->config.user_root, first->config.user_root, ROOT_BYTES);
+    buffer_add(&device->saved, first->saved.data, first->saved.len);
+    on_up(crowd, node);
+    crowd_touched(crowd, number);
+    return number;
+}
+
 size_t crowd_node(const struct crowd *crowd, size_t person)
 {
     return crowd->people[person].node;

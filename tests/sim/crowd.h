@@ -12,6 +12,8 @@ void crowd_free(struct crowd *crowd);                    /* before the net */
 
 /* Somebody on a node that is up. Returns his number; they count from 0. */
 size_t crowd_add(struct crowd *crowd, size_t node, const char *name);
+/* Another device of his, with what he has saved. */
+size_t crowd_add_device(struct crowd *crowd, size_t person, size_t node);
 size_t crowd_node(const struct crowd *crowd, size_t person);
 struct group *crowd_group(struct crowd *crowd, size_t person); /* NULL: none, or his node is down */
 struct public_key crowd_user(struct crowd *crowd, size_t person);

@@ -234,7 +234,7 @@ static struct wanted wanted_of(struct scene *scene)
     assert_true(head_body_decode(item.body, &body));
     for (uint16_t i = 0; i < body.keypages; i++) {
         uint8_t salt[KEYPAGE_SALT_BYTES];
-        keypage_salt(body.epoch, i, salt);
+        keypage_salt(body.epoch, body.mark, i, salt);
         key = key_of_item(scene->key.bytes, bytes_of(salt, sizeof salt));
         want(&wanted, &key, KIND_ITEM);
     }
@@ -344,6 +344,73 @@ static void old_heads_take_nobody_back(void **state)
     end_scene(&scene);
 }
 
+/* ---- two devices of one owner ---- */
+
+static void rotate(struct scene *scene, size_t person)
+{
+    assert_int_equal(group_rotate(crowd_group(scene->crowd, person), net_now_ms(scene->net)),
+                     STATUS_OK);
+    crowd_touched(scene->crowd, person);
+}
+
+/* Of how many it is the newest epoch, and with the very secret that the owner has. */
+static size_t count_of_one_mind(const struct scene *scene, size_t people)
+{
+    const struct epoch_keys *owners = group_epoch(crowd_group(scene->crowd, scene->owner), 0);
+    size_t count = 0;
+    for (size_t i = 0; i < people; i++) {
+        const struct epoch_keys *keys = group_epoch(crowd_group(scene->crowd, i), 0);
+        count += keys->epoch >= 2 && keys->epoch == owners->epoch &&
+                 memcmp(keys->secret, owners->secret, ROOT_BYTES) == 0;
+    }
+    return count;
+}
+
+static void look_at_files(struct scene *scene, size_t people)
+{
+    for (size_t i = 0; i < people; i++) {
+        group_refresh(crowd_group(scene->crowd, i), net_now_ms(scene->net));
+        crowd_touched(scene->crowd, i);
+    }
+}
+
+/* The second begins when the first is at its pages, its roster, its HEAD, or done. */
+static void two_devices_that_rotate_at_once_end_at_one_epoch(void **state)
+{
+    (void)state;
+    const size_t members = 4, people = members + 1, rounds = 16;
+    struct scene scene = new_scene(30, 0.1);
+    add_group(&scene, 5, members);
+    size_t device = crowd_add_device(scene.crowd, scene.owner, 20);
+    net_run_for(scene.net, 2 * MINUTE);
+    uint64_t slowest_ms = 0;
+    for (size_t round = 0; round < rounds; round++) {
+        uint32_t before = facts_of(&scene, 1).epoch;
+        uint64_t start_ms = net_now_ms(scene.net);
+        rotate(&scene, round % 2 == 0 ? scene.owner : device);
+        net_run_for(scene.net, round * 150);
+        rotate(&scene, round % 2 == 0 ? device : scene.owner);
+        while (
+            net_now_ms(scene.net) - start_ms < 90 * SECOND &&
+            (facts_of(&scene, 1).epoch == before || count_of_one_mind(&scene, people) < people)) {
+            net_run_for(scene.net, 5 * SECOND);
+            look_at_files(&scene, members); /* the other device finds out by itself */
+        }
+        assert_true(facts_of(&scene, 1).epoch > before);
+        assert_int_equal(count_of_one_mind(&scene, people), people);
+        if (net_now_ms(scene.net) - start_ms > slowest_ms)
+            slowest_ms = net_now_ms(scene.net) - start_ms;
+        net_run_for(scene.net, 5 * MINUTE);
+        assert_int_equal(count_of_one_mind(&scene, people), people);
+    }
+    print_message("# of one mind after %u ms at most\n", (unsigned)slowest_ms);
+    assert_true(crowd_events(scene.crowd, scene.owner, GROUP_EVENT_FORK) +
+                    crowd_events(scene.crowd, device, GROUP_EVENT_FORK) >
+                0);
+    assert_int_equal(crowd_went_back(scene.crowd), 0);
+    end_scene(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +418,7 @@ int main(void)
         cmocka_unit_test(owner_and_applicants_are_never_online_together),
         cmocka_unit_test(group_outlives_the_absence_of_its_owner),
         cmocka_unit_test(old_heads_take_nobody_back),
+        cmocka_unit_test(two_devices_that_rotate_at_once_end_at_one_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

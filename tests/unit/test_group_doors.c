@@ -39,7 +39,7 @@ static void read_table(struct scene *scene)
     assert_true(item_record_decode(group_head_value(group), &item));
     assert_true(head_body_decode(item.body, &scene->head));
     uint8_t salt[KEYPAGE_SALT_BYTES];
-    keypage_salt(scene->head.epoch, 0, salt);
+    keypage_salt(scene->head.epoch, scene->head.mark, 0, salt);
     key = key_of_item(group_key(group)->bytes, bytes_of(salt, sizeof salt));
     assert_true(item_record_decode(world_value(world, &key, KIND_ITEM), &item));
     assert_true(keypage_decode(item.body, &scene->page));

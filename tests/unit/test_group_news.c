@@ -159,6 +159,99 @@ static void two_devices_removing_at_once_remove_both(void **state)
     world_free(stage.world);
 }
 
+static bool is_on_the_secret_of(const struct stage *stage, size_t a, size_t b)
+{
+    const struct epoch_keys *x = group_epoch(group_of(stage, a), 0);
+    const struct epoch_keys *y = group_epoch(group_of(stage, b), 0);
+    return x != NULL && y != NULL && x->epoch == y->epoch &&
+           memcmp(x->secret, y->secret, ROOT_BYTES) == 0;
+}
+
+/* The second begins while the first is at it, or when it is done and nobody has told the second.
+ * Both write epoch 2; whose HEAD stays is a matter of chance, for each seed another. */
+static void epochs_of_two_devices_at_once_end_as_one(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        struct stage stage = with_owner_of(&study, seed);
+        size_t member = with_member(&stage, "member");
+        size_t device = world_add_device(stage.world, stage.owner);
+        struct shelf_entry entry = entry_of("notes", 1);
+        world_run(stage.world, MINUTE);
+        group_shelf_add(group_of(&stage, member), &entry, world_now_ms(stage.world));
+        world_run(stage.world, MINUTE);
+        group_rotate(group_of(&stage, stage.owner), world_now_ms(stage.world));
+        world_run(stage.world, seed % 2 * SECOND);
+        group_rotate(group_of(&stage, device), world_now_ms(stage.world));
+        for (int i = 0; i < 6; i++) {
+            world_run(stage.world, 5 * SECOND);
+            group_refresh(group_of(&stage, member), world_now_ms(stage.world));
+        }
+        world_run(stage.world, SECOND);
+        assert_true(facts_of(&stage, member).epoch >= 2);
+        assert_true(is_on_the_secret_of(&stage, member, stage.owner));
+        assert_true(is_on_the_secret_of(&stage, member, device));
+        assert_int_equal(facts_of(&stage, device).head_seq, facts_of(&stage, member).head_seq);
+
+        group_refresh(group_of(&stage, device), world_now_ms(stage.world)); /* can read his list */
+        world_run(stage.world, SECOND);
+        assert_int_equal(facts_of(&stage, device).files, 1);
+        world_free(stage.world);
+    }
+}
+
+/* The HEAD that stays can be read even when both devices are gone at once. */
+static void what_stays_of_a_fork_is_whole_without_its_owner(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        struct stage stage = with_owner_of(&study, seed);
+        size_t member = with_member(&stage, "member"), late = with_member(&stage, "late");
+        size_t device = world_add_device(stage.world, stage.owner);
+        world_run(stage.world, MINUTE);
+        world_stop(stage.world, member);
+        world_stop(stage.world, late);
+        group_rotate(group_of(&stage, stage.owner), world_now_ms(stage.world));
+        world_run(stage.world, seed % 2 * SECOND);
+        group_rotate(group_of(&stage, device), world_now_ms(stage.world));
+        world_run(stage.world, SECOND);
+        world_stop(stage.world, stage.owner);
+        world_stop(stage.world, device);
+        world_start(stage.world, member);
+        world_run(stage.world, 5 * SECOND);
+        world_start(stage.world, late);
+        world_run(stage.world, 5 * SECOND);
+        assert_int_equal(facts_of(&stage, member).epoch, 2);
+        assert_true(is_on_the_secret_of(&stage, member, late));
+        world_free(stage.world);
+    }
+}
+
+/* Each lets somebody in, both on the one page of the epoch: of the page one device's stays. */
+static void nobody_loses_his_box_to_the_other_device(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        struct stage stage = with_owner_of(&study, seed);
+        size_t device = world_add_device(stage.world, stage.owner);
+        world_run(stage.world, MINUTE);
+        size_t x = world_add(stage.world, "x"), y = world_add(stage.world, "y");
+        world_join_directly(stage.world, stage.owner, x);
+        world_run(stage.world, seed % 2 * SECOND);
+        world_join_directly(stage.world, device, y);
+        world_run(stage.world, 2 * MINUTE);
+        assert_int_equal(group_standing(group_of(&stage, x)), GROUP_MEMBER);
+        assert_int_equal(group_standing(group_of(&stage, y)), GROUP_MEMBER);
+        world_run(stage.world, HOUR);
+        size_t all[] = {stage.owner, device, x, y};
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(facts_of(&stage, all[i]).members, 3);
+            assert_true(is_on_the_secret_of(&stage, all[i], x));
+        }
+        world_free(stage.world);
+    }
+}
+
 static void member_tells_of_a_fork(void **state)
 {
     (void)state;
@@ -325,6 +418,9 @@ int main(void)
         cmocka_unit_test(news_come_over_a_channel),
         cmocka_unit_test(two_devices_agree_in_the_end),
         cmocka_unit_test(two_devices_removing_at_once_remove_both),
+        cmocka_unit_test(epochs_of_two_devices_at_once_end_as_one),
+        cmocka_unit_test(what_stays_of_a_fork_is_whole_without_its_owner),
+        cmocka_unit_test(nobody_loses_his_box_to_the_other_device),
         cmocka_unit_test(member_tells_of_a_fork),
         cmocka_unit_test(one_head_from_both_overlays_is_no_fork),
         cmocka_unit_test(state_put_back_takes_nobody_back),

@@ -158,7 +158,7 @@ static void no_box_of_a_key_page_is_for_an_outsider(void **state)
     struct stage stage = on_second_epoch(&first);
     struct loot loot = take_all(&stage);
     uint8_t salt[KEYPAGE_SALT_BYTES], secret[ROOT_BYTES];
-    keypage_salt(2, 0, salt);
+    keypage_salt(2, loot.head.mark, 0, salt);
     struct id id = key_of_item(loot.group.bytes, bytes_of(salt, sizeof salt));
     struct item_record item;
     struct keypage page;

@@ -50,7 +50,7 @@ static void add_keypages(struct records *records, const struct roster *roster)
 {
     for (size_t first = 0; first < roster->member_count; first += KEYPAGE_BOXES) {
         struct keypage page = {0};
-        uint8_t ephemeral[X25519_BYTES], salt[KEYPAGE_SALT_BYTES];
+        uint8_t ephemeral[X25519_BYTES], salt[KEYPAGE_SALT_BYTES], mark[EPOCH_MARK_BYTES];
         struct buffer body;
         for (size_t i = first; i < roster->member_count && page.count < KEYPAGE_BOXES; i++)
             assert_int_equal(keypage_box_make(&records->people->group, &roster->members[i].key,
@@ -59,7 +59,8 @@ static void add_keypages(struct records *records, const struct roster *roster)
                                               ephemeral_of(records->people, ephemeral),
                                               &page.boxes[page.count++]),
                              STATUS_OK);
-        keypage_salt(3, (uint16_t)(first / KEYPAGE_BOXES), salt);
+        epoch_mark(&records->people->epoch, mark);
+        keypage_salt(3, mark, (uint16_t)(first / KEYPAGE_BOXES), salt);
         buffer_init(&body);
         keypage_encode(&page, &body);
         assert_in_range(body.len, 1, 705);
@@ -104,6 +105,7 @@ static void add_roster_and_head(struct records *records, const struct roster *ro
         memcpy(head.parts, keys, count * ID_BYTES);
     head.part_count = (uint8_t)count;
     head.keypages = (uint16_t)((roster->member_count + KEYPAGE_BOXES - 1) / KEYPAGE_BOXES);
+    epoch_mark(&records->people->epoch, head.mark);
     memcpy(head.box_public, records->people->group.box_public, sizeof head.box_public);
     head_body_encode(&head, &body);
     assert_in_range(body.len, 1, 740);

@@ -124,7 +124,8 @@ EPOCH_BYTES, TIME_BYTES = struct.pack(">I", EPOCH), struct.pack(">Q", TIME)
 write("group_user", "USER: mira, mailbox 32 times a1", pack({"n": "mira", "x": bytes([0xA1] * 32)}))
 write("group_head", "HEAD: epoch 3, roster of 1001 bytes in 2 parts, join on request, 2 key pages",
       pack({"e": 3, "h": bytes([0xB1] * 32), "l": 1001, "i": False,
-            "p": bytes([1] * 20 + [2] * 20), "x": bytes([0xC1] * 32), "j": 1, "k": 2}))
+            "p": bytes([1] * 20 + [2] * 20), "x": bytes([0xC1] * 32), "j": 1, "k": 2,
+            "m": epoch_key(b"mark")[:8]}))
 
 tag = hmac256(hkdf(dh(GROUP.box, MEMBER.box_public), GROUP.public, b"grp1/tag"), EPOCH_BYTES)[:8]
 write("group_keypage", "KEYPAGE: the member's box alone, ephemeral key 32 times 77",
