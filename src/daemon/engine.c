@@ -134,12 +134,18 @@ void engine_wake_queued(struct engine *engine)
 bool engine_has_queued(const struct engine *engine)
 {
     const struct item *item;
-    if (engine->downloading < engine->downloading_max)
-        return false;
     DL_FOREACH(engine->items, item)
-    if (item->waits_for_slot)
+    if (item->waits_for_slot && !item_is_alone(item))
         return true;
     return false;
+}
+
+void engine_wake_alone(struct engine *engine)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    if (item->has_slot && item_is_alone(item))
+        item_mark(item);
 }
 
 /* ---- the publisher's key ---- */

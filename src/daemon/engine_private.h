@@ -74,4 +74,6 @@ void engine_job_ends(struct engine *engine);
 const uint8_t *engine_publisher_seed(struct engine *engine);
 /* A slot became free: whoever waits has a look. */
 void engine_wake_queued(struct engine *engine);
+/* Somebody waits who has use for a slot. */
 bool engine_has_queued(const struct engine *engine);
+void engine_wake_alone(struct engine *engine); /* those that hold one without use for it */

@@ -125,6 +125,7 @@ struct item {
     uint64_t lonely_since_ms; /* complete, and the last peer left then */
     bool transfer_has_metainfo;
     bool has_slot, waits_for_slot;
+    bool asks_for_slot;            /* waits, and is not alone */
     uint64_t moved_ms;             /* last time payload came */
     uint64_t last_down;            /* bytes_down of the transfer at that time */
     uint64_t saved_up, saved_down; /* of the transfer's counters: what is in row already */

@@ -44,6 +44,13 @@ bool item_is_private(const struct item *item)
     return item->metainfo != NULL && item->metainfo->is_private;
 }
 
+bool item_is_alone(const struct item *item)
+{
+    return item->by_peer == NULL && item->dialling == 0 &&
+           (item->finder.rounds > 0 || item_is_private(item)) &&
+           peer_list_due(item->peers) > engine_now(item->engine);
+}
+
 /* ---- pieces ---- */
 
 static void count_pieces(struct item *item)

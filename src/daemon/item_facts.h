@@ -19,6 +19,9 @@ void item_describe_change(const struct item *item, const char *path, char *out, 
 /* What the search for a first peer has come to: "no peer found yet: 24 nodes answered, none …". */
 void item_describe_search(const struct item *item, char *out, size_t size);
 
+/* It looked for peers in vain, and nobody is connected or being dialled: a slot is of no use. */
+bool item_is_alone(const struct item *item);
+
 /* "1.5 GiB" */
 void item_format_size(uint64_t bytes, char *out, size_t size);
 

@@ -50,7 +50,7 @@ static void describe_queue(const struct item *item, char *out, size_t size)
     {
         if (other == item)
             break;
-        before += other->waits_for_slot;
+        before += other->asks_for_slot;
     }
     snprintf(out, size, "%zu downloads run at a time, %u wait before it",
              item->engine->downloading_max, before);
@@ -148,7 +148,10 @@ void item_reason(const struct item *item, char *out, size_t size)
         snprintf(out, size, "%s", item->trouble_text);
         break;
     case ITEM_QUEUED:
-        describe_queue(item, out, size);
+        if (item_is_alone(item))
+            item_describe_search(item, out, size);
+        else
+            describe_queue(item, out, size);
         break;
     case ITEM_SEARCHING:
         item_describe_search(item, out, size);

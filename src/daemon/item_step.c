@@ -114,7 +114,7 @@ void item_save_traffic(struct item *item)
 
 static void give_slot_back(struct item *item)
 {
-    item->waits_for_slot = false;
+    item->waits_for_slot = item->asks_for_slot = false;
     if (!item->has_slot)
         return;
     item->has_slot = false;
@@ -143,9 +143,14 @@ void item_halt(struct item *item)
 static bool take_slot(struct item *item)
 {
     struct engine *engine = item->engine;
+    bool alone = item_is_alone(item), asked = item->asks_for_slot;
     if (item->has_slot)
         return true;
-    item->waits_for_slot = engine->downloading >= engine->downloading_max;
+    item->waits_for_slot =
+        engine->downloading >= engine->downloading_max || (alone && engine_has_queued(engine));
+    item->asks_for_slot = item->waits_for_slot && !alone;
+    if (item->asks_for_slot && !asked)
+        engine_wake_alone(engine);
     if (item->waits_for_slot)
         return false;
     item->has_slot = true;
@@ -153,21 +158,26 @@ static bool take_slot(struct item *item)
     return true;
 }
 
-/* A download that gets nothing makes way for one that waits. Its peers stay, and it gets its turn
- * again when the other ends or stalls. */
+/* A download that gets nothing makes way for one that waits and has somebody to ask, or has not
+ * looked yet; one that has nobody does so at once. Its peers stay, it goes on looking for others,
+ * and it gets its turn again when it has found some and another ends or stalls. */
 static bool gives_way(struct item *item)
 {
     struct transfer_stats stats;
-    uint64_t now_ms = engine_now(item->engine);
+    struct engine *engine = item->engine;
+    uint64_t now_ms = engine_now(engine);
     transfer_stats(item->transfer, now_ms, &stats);
     if (stats.bytes_down != item->last_down || !item->has_slot) {
         item->last_down = stats.bytes_down;
         item->moved_ms = now_ms;
     }
-    if (now_ms - item->moved_ms < STALLED_MS || !engine_has_queued(item->engine))
+    bool stalled = now_ms - item->moved_ms >= STALLED_MS || item_is_alone(item);
+    if (!item->has_slot || !stalled || engine->downloading < engine->downloading_max ||
+        !engine_has_queued(engine))
         return false;
     give_slot_back(item);
     item->waits_for_slot = true;
+    item->asks_for_slot = !item_is_alone(item);
     return true;
 }
 

@@ -8,7 +8,7 @@ import time
 from btpeer import Seed
 from harness import test
 from kadnet import ControlError, sha1_file, tree_of
-from torrentfile import decode, infohash, make_info, piece_length
+from torrentfile import decode, encode, infohash, make_info, piece_length
 
 MIB = 1 << 20
 
@@ -303,6 +303,27 @@ def two_downloads_run_at_once(net):
     pieces = [e['id'] for e in peer.events if e['what'] == 'piece']
     first_last = pieces.index(pieces[-1])  # the later one began before the other had ended
     assert any(i != pieces[-1] for i in pieces[first_last:]), 'one after the other'
+
+
+@test(deadline=150)
+def downloads_that_nobody_has_hold_up_none_that_somebody_has(net):
+    _, seed, peer = net.star('seed', 'peer', config={'transfer.active': 1})
+    gone = []
+    for number in range(12):
+        info = make_info(net.make_file(f'gone{number}.bin', 40_000))
+        gone.append(peer.call('transfer.add', torrent=encode({'info': info}))['id'])
+    peer.wait_until(lambda: any(peer.transfer(ident)['state'] == 'downloading' for ident in gone),
+                    what='one of them has the slot')
+    paths = [net.make_file(f'notes{number}.bin', MIB) for number in range(2)]
+    for ident, path in [(peer.add(seed.share(path)['link']), path) for path in paths]:
+        same_file(peer.follow(ident)['path'], path)
+    for ident in gone:
+        reason = peer.transfer(ident)['reason']
+        assert 'no peer' in reason, reason
+    late = net.daemon('late', bootstrap=[seed])  # somebody comes who has one of them after all
+    late.share(net.path('files', 'gone7.bin'))
+    peer.call('transfer.resume', id=gone[7])
+    peer.wait_state(gone[7], 'sharing')
 
 
 @test
