@@ -2,9 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/churn.h"
 #include "sim/net_private.h"
-#include "sim/sim_math.h"
 
 #define UNIX_BASE_MS      1700000000000ull
 #define VALID_EVERY       64 /* inputs to a node between two checks of all its invariants */
@@ -189,9 +187,7 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
     node->dht = dht_new(&config, net->now_ms);
     assert(node->dht != NULL);
     count_up(net, 1);
-    struct dht_stats stats;
-    dht_stats(node->dht, &stats);
-    node->id = stats.id;
+    node->id = net_stats(net, number).id;
     if (bootstrap != NET_NONE)
         dht_bootstrap(node->dht, &net_node(net, bootstrap)->endpoint, 1, net->now_ms);
     give_back(net, node);
@@ -313,6 +309,21 @@ size_t net_random_up(struct net *net, size_t from)
         node = from + rng_below(&net->rng, net->count - from);
     while (!net_is_up(net, node));
     return node;
+}
+
+void net_grow(struct net *net, size_t nodes)
+{
+    for (size_t i = 0; i < nodes; i++) {
+        net_start(net, net_add_node(net, NULL), i > 0 ? 0 : NET_NONE);
+        net_run_for(net, 100);
+    }
+}
+
+struct dht_stats net_stats(struct net *net, size_t node)
+{
+    struct dht_stats stats;
+    dht_stats(net_dht(net, node), &stats);
+    return stats;
 }
 
 /* ---- parts ---- */
@@ -458,77 +469,6 @@ bool net_is_actor(const struct net *net, size_t node)
     return net_node(net, node)->actor != NULL;
 }
 
-/* ---- coming and going ---- */
-
-void net_set_doors(struct net *net, size_t count)
-{
-    net->doors = count;
-}
-
-/* Who returns asks one that is always there, if it is. */
-static size_t a_door(struct net *net)
-{
-    size_t door = net->doors > 1 ? rng_below(&net->rng, net->doors) : 0;
-    return net_is_up(net, door) ? door : NET_NONE;
-}
-
-static uint64_t stays_ms(struct net *net, bool up)
-{
-    if (net->churn != NULL)
-        return churn_next_ms(net->churn, up, &net->rng);
-    return 1 +
-           (uint64_t)sim_exponential(&net->rng, (double)(up ? net->mean_up_ms : net->mean_down_ms));
-}
-
-static void come_or_go(struct net *net, size_t number)
-{
-    if (net_is_actor(net, number))
-        return;
-    bool up = net_is_up(net, number);
-    if (up)
-        net_stop(net, number);
-    if (up && net->strangers)
-        net_forget(net, number);
-    if (!up)
-        net_start(net, number, a_door(net));
-    event_wheel_add(net->wheel, &net_node(net, number)->churn, net->now_ms + stays_ms(net, !up));
-}
-
-static void next_churn(struct net *net, size_t number, uint64_t after_ms)
-{
-    struct event *churn = &net_node(net, number)->churn;
-    if (churn->at_ms != EVENT_NEVER)
-        event_wheel_remove(net->wheel, churn);
-    event_wheel_add(net->wheel, churn, net->now_ms + after_ms);
-}
-
-void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms,
-               bool strangers)
-{
-    net->churn = NULL;
-    net->strangers = strangers;
-    net->mean_up_ms = mean_up_ms;
-    net->mean_down_ms = mean_down_ms;
-    for (size_t i = from; i < net->count; i++)
-        next_churn(net, i, stays_ms(net, net_is_up(net, i)));
-}
-
-void net_churn_by(struct net *net, size_t from, const struct churn_model *model, bool strangers)
-{
-    net->churn = model;
-    net->strangers = strangers;
-    for (size_t i = from; i < net->count; i++)
-        if (!net_is_actor(net, i))
-            next_churn(net, i, churn_left_ms(model, net_is_up(net, i), &net->rng));
-}
-
-void net_churn_ends(struct net *net)
-{
-    for (size_t i = 0; i < net->count; i++)
-        if (net_node(net, i)->churn.at_ms != EVENT_NEVER)
-            event_wheel_remove(net->wheel, &net_node(net, i)->churn);
-}
-
 /* ---- what happens ---- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -592,7 +532,7 @@ static bool step(struct net *net, uint64_t until_ms)
     } else if (event->type == EVENT_TIMER) {
         timer_fired(net, number);
     } else {
-        come_or_go(net, number);
+        net_come_or_go(net, number);
     }
     return true;
 }

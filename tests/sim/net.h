@@ -41,6 +41,7 @@ struct net_packet {
 
 struct net;
 struct churn_model;
+struct sample;
 
 struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
@@ -72,8 +73,11 @@ void net_start(struct net *net, size_t node, size_t bootstrap);
 void net_stop(struct net *net, size_t node);   /* without a word to anybody */
 void net_forget(struct net *net, size_t node); /* of a stopped one: it comes back as somebody new */
 void net_lose_records(struct net *net, size_t node); /* of a stopped one */
+/* Adds so many to none and starts them, ten a second, all by node 0. */
+void net_grow(struct net *net, size_t nodes);
 bool net_is_up(const struct net *net, size_t node);
 struct dht *net_dht(struct net *net, size_t node); /* NULL: not running. See net_touched */
+struct dht_stats net_stats(struct net *net, size_t node);
 struct endpoint net_endpoint(const struct net *net, size_t node);
 struct id net_id(const struct net *net, size_t node);               /* zero before its first run */
 void net_set_id(struct net *net, size_t node, const struct id *id); /* of a stopped one */
@@ -127,7 +131,9 @@ void net_run_for(struct net *net, uint64_t ms);
 /* Runs until outcome number `outcome` is done; false: not within `ms`. */
 bool net_run_until_done(struct net *net, size_t outcome, uint64_t ms);
 
-/* ---- lookups, and what came of them ---- */
+/* ---- records and lookups, and what came of them ---- */
+
+void net_publish(struct net *net, size_t node, const struct sample *sample); /* it takes it */
 
 struct net_outcome {
     size_t node;

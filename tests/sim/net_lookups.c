@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/net_private.h"
+#include "sim/samples.h"
 
 /* The list of a node's lookups that are not done: a handful. */
 static struct net_outcome *outcome_of(struct net *net, const struct net_node *node,
@@ -67,6 +68,15 @@ static size_t new_outcome(struct net *net, size_t number, struct bytes expected)
         .node = number, .expected = expected, .started_ms = net->now_ms, .next_open = node->open};
     node->open = (uint32_t)net->outcome_count + 1;
     return net->outcome_count++;
+}
+
+void net_publish(struct net *net, size_t node, const struct sample *sample)
+{
+    enum status status = dht_publish(net_dht(net, node), &sample->key, sample->kind,
+                                     sample_value(sample), net_now_ms(net));
+    assert(status == STATUS_OK);
+    (void)status;
+    net_touched(net, node);
 }
 
 size_t net_get(struct net *net, size_t node, const struct id *key, enum record_kind kind,

@@ -2,6 +2,7 @@
  *
  *   net.c            nodes, what comes in and goes out, the clock
  *   net_addresses.c  who has which address
+ *   net_churn.c      coming and going
  *   net_lookups.c    lookups, and what came of them */
 #pragma once
 
@@ -86,6 +87,10 @@ static inline struct net_node *net_node(const struct net *net, size_t number)
 /* An address nobody has yet, for the node that is added next. */
 struct endpoint net_new_address(struct net *net);
 void net_list_address(struct net *net, size_t number); /* after its endpoint was set */
+
+/* ---- net_churn.c ---- */
+
+void net_come_or_go(struct net *net, size_t number);
 
 /* ---- net_lookups.c ---- */
 

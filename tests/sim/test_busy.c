@@ -23,18 +23,11 @@ static struct net *joined_net(void)
     return net;
 }
 
-static struct dht_stats stats_of(struct net *net, size_t node)
-{
-    struct dht_stats stats;
-    dht_stats(net_dht(net, node), &stats);
-    return stats;
-}
-
 static uint64_t limited(struct net *net)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < NODES; i++)
-        sum += stats_of(net, i).limited;
+        sum += net_stats(net, i).limited;
     return sum;
 }
 
@@ -58,8 +51,8 @@ static void a_busy_publisher_is_not_dropped(void **state)
             dht_published(net_dht(net, 0), &samples[i].key, samples[i].kind, &nodes, &at_ms));
         assert_int_equal(nodes, NODES);
     }
-    assert_true(stats_of(net, 0).paced > 0);
-    assert_int_equal(stats_of(net, 0).timeouts, 0);
+    assert_true(net_stats(net, 0).paced > 0);
+    assert_int_equal(net_stats(net, 0).timeouts, 0);
     assert_int_equal(limited(net), 0);
     net_free(net);
     free(samples);
@@ -83,7 +76,7 @@ static void hundreds_of_gets_at_once_all_find(void **state)
         assert_true(net_outcome(net, first + i)->done);
         assert_true(net_outcome(net, first + i)->found);
     }
-    assert_true(stats_of(net, 0).paced > 0);
+    assert_true(net_stats(net, 0).paced > 0);
     assert_int_equal(limited(net), 0);
     net_free(net);
 }

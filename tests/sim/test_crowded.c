@@ -9,7 +9,7 @@
 #include "dht/codec_msgpack.h"
 #include "dht/node_id.h"
 #include "dht/params.h"
-#include "sim/net_parts.h"
+#include "sim/grown_net.h"
 #include "sim/samples.h"
 
 #define NODES      400
@@ -124,33 +124,11 @@ static void surround(struct gang *gang, struct net *net, uint32_t number)
 
 /* ---- the others ---- */
 
-static struct net *honest_net(uint64_t seed)
-{
-    struct net_config config = {.seed = seed, .family = ENDPOINT_IPV4};
-    struct net *net = net_new(&config);
-    net_add_delay(net, 10, 100);
-    net_add_loss(net, 0.01);
-    for (size_t i = 0; i < NODES; i++) {
-        net_add_node(net, NULL);
-        net_start(net, i, i > 0 ? 0 : NET_NONE);
-        net_run_for(net, 100);
-    }
-    net_run_for(net, 2 * MINUTE);
-    return net;
-}
-
-static struct dht_stats stats_of(struct net *net, size_t node)
-{
-    struct dht_stats stats;
-    dht_stats(net_dht(net, node), &stats);
-    return stats;
-}
-
 static uint64_t crowded_keys(struct net *net)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < NODES; i++)
-        sum += stats_of(net, i).crowded_keys;
+        sum += net_stats(net, i).crowded_keys;
     return sum;
 }
 
@@ -200,7 +178,7 @@ static size_t read(struct gang *gang, size_t owner)
 static void what_twenty_nearest_hostile_ids_hide_is_found(void **state)
 {
     (void)state;
-    struct net *net = honest_net(test_seed(1));
+    struct net *net = grown_net(test_seed(1), NODES, 0.01);
     struct gang *gangs = calloc(KEYS, sizeof *gangs);
     size_t found = 0, hostile = 0, puts = 0;
     for (uint32_t i = 0; i < KEYS; i++) {
@@ -223,7 +201,7 @@ static void what_twenty_nearest_hostile_ids_hide_is_found(void **state)
 static void honest_networks_have_no_crowded_keys(void **state)
 {
     (void)state;
-    struct net *net = honest_net(test_seed(2));
+    struct net *net = grown_net(test_seed(2), NODES, 0.01);
     for (uint32_t i = 0; i < 300; i++) {
         struct sample sample = sample_peer(i);
         size_t outcome =

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "sim/net_parts.h"
+#include "sim/grown_net.h"
 #include "sim/samples.h"
 
 #define NODES   500
@@ -15,29 +15,6 @@
 #define MINUTE  (60 * 1000ull)
 #define HOUR    (60 * MINUTE)
 #define DAY     (24 * HOUR)
-
-static struct net *grow_net(uint64_t seed, size_t nodes, double loss)
-{
-    struct net_config config = {.seed = seed, .family = ENDPOINT_IPV4, .addresses = NET_PUBLIC};
-    struct net *net = net_new(&config);
-    net_add_delay(net, 10, 100);
-    net_add_loss(net, loss);
-    for (size_t i = 0; i < nodes; i++) {
-        net_add_node(net, NULL);
-        net_start(net, i, i > 0 ? 0 : NET_NONE);
-        net_run_for(net, 100);
-    }
-    net_run_for(net, MINUTE);
-    return net;
-}
-
-static void publish(struct net *net, size_t node, const struct sample *sample)
-{
-    assert_int_equal(dht_publish(net_dht(net, node), &sample->key, sample->kind,
-                                 sample_value(sample), net_now_ms(net)),
-                     STATUS_OK);
-    net_touched(net, node);
-}
 
 static struct dht_event get(struct net *net, size_t node, const struct sample *sample, bool *found)
 {
@@ -58,7 +35,7 @@ static void publish_all(struct net *net, size_t first_owner, size_t owners)
         samples[i] = i < ITEMS           ? sample_item(i, 1, expiry_unix_s)
                      : i < ITEMS + PARTS ? sample_part(i)
                                          : sample_drop(i, expiry_unix_s);
-        publish(net, first_owner + i % owners, &samples[i]);
+        net_publish(net, first_owner + i % owners, &samples[i]);
     }
 }
 
@@ -89,7 +66,7 @@ static void assert_found(struct net *net, unsigned percent)
 static void all_are_found_although_datagrams_are_lost(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(1), NODES, 0.1);
+    struct net *net = grown_net(test_seed(1), NODES, 0.1);
     publish_all(net, 0, NODES);
     net_run_for(net, MINUTE);
     assert_found(net, 100);
@@ -99,7 +76,7 @@ static void all_are_found_although_datagrams_are_lost(void **state)
 static void all_outlive_two_hours_of_churn(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(2), NODES, 0.02);
+    struct net *net = grown_net(test_seed(2), NODES, 0.02);
     publish_all(net, 1, 49); /* owners stay; the others come and go */
     net_churn(net, 50, HOUR, 20 * MINUTE, true);
     for (int hour = 0; hour < 2; hour++) {
@@ -113,7 +90,7 @@ static void all_outlive_two_hours_of_churn(void **state)
 static void all_outlive_those_who_put_them(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(3), 150, 0.01);
+    struct net *net = grown_net(test_seed(3), 150, 0.01);
     publish_all(net, 1, 9);
     net_run_for(net, 10 * MINUTE);
     for (size_t i = 1; i < 10; i++)
@@ -128,10 +105,10 @@ static void all_outlive_those_who_put_them(void **state)
 static void a_part_that_nobody_wants_ends(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(4), 40, 0.01);
+    struct net *net = grown_net(test_seed(4), 40, 0.01);
     struct sample part = sample_part(1);
     bool found;
-    publish(net, 1, &part);
+    net_publish(net, 1, &part);
     net_run_for(net, 10 * MINUTE);
     net_stop(net, 1);
     net_churn(net, 2, 10 * HOUR, HOUR, false);
@@ -177,7 +154,7 @@ static void publish_past(struct net *net, struct cut_off *cut, size_t count, siz
     for (size_t i = 0; cut->count < count; i++)
         if (nearest[i] != node && i % 3 != 2)
             cut->nodes[cut->count++] = nearest[i];
-    publish(net, node, sample);
+    net_publish(net, node, sample);
     net_run_for(net, 10000);
     net_stop(net, node); /* it will not put it again */
     cut->count = 0;
@@ -197,13 +174,13 @@ static void the_newest_item_wins_over_a_third_that_serve_an_old_one(void **state
     uint64_t seed = test_seed(5);
     uint64_t mended = 0;
     for (uint32_t round = 0; round < 10; round++) {
-        struct net *net = grow_net(seed + round, 120, 0.01);
+        struct net *net = grown_net(seed + round, 120, 0.01);
         struct cut_off cut = {.count = 0};
         net_add_part(net, pass_unless_cut_off, &cut, NULL);
         struct sample old = sample_item(round, 1, net_unix_s(net) + 86400);
         struct sample new = sample_item(round, 2, net_unix_s(net) + 86400);
         bool found;
-        publish(net, 1, &old);
+        net_publish(net, 1, &old);
         net_run_for(net, 10000);
         net_stop(net, 1);
         publish_past(net, &cut, DHT_K * 3 / 10, 2, &new);
@@ -236,7 +213,7 @@ static size_t another_than(const size_t nodes[], size_t count, size_t from)
 static void what_fewer_than_half_hold_is_put_anew_by_whoever_reads_it(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(6), 120, 0.01);
+    struct net *net = grown_net(test_seed(6), 120, 0.01);
     struct cut_off cut = {.count = 0};
     net_add_part(net, pass_unless_cut_off, &cut, NULL);
     struct sample part = sample_part(1);
@@ -247,7 +224,7 @@ static void what_fewer_than_half_hold_is_put_anew_by_whoever_reads_it(void **sta
         cut.nodes[cut.count++] = nearest[i];
     size_t owner = another_than(nearest, DHT_K, 1);
     size_t reader = another_than(nearest, DHT_K, owner + 1);
-    publish(net, owner, &part);
+    net_publish(net, owner, &part);
     net_run_for(net, 10000);
     net_stop(net, owner);
     cut.count = 0;
@@ -266,12 +243,12 @@ static void what_fewer_than_half_hold_is_put_anew_by_whoever_reads_it(void **sta
 static void drops_of_several_senders_meet_in_a_mailbox(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(7), 100, 0.02);
+    struct net *net = grown_net(test_seed(7), 100, 0.02);
     struct sample drops[10];
     uint64_t expiry_unix_s = net_unix_s(net) + 86400;
     for (uint32_t i = 0; i < 10; i++) {
         drops[i] = sample_drop_into(7, i, expiry_unix_s);
-        publish(net, 1 + i, &drops[i]);
+        net_publish(net, 1 + i, &drops[i]);
     }
     net_run_for(net, MINUTE);
     for (uint32_t i = 0; i < 10; i++)

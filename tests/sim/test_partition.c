@@ -2,28 +2,13 @@
  * side; minutes after the cut is mended it is one network again. So are two that begin apart. */
 #include "support/unit.h"
 
-#include "sim/net_parts.h"
+#include "sim/grown_net.h"
 #include "sim/samples.h"
 
 #define NODES    120
 #define RECORDS  60
 #define MINUTE   (60 * 1000ull)
 #define APART_MS (NODES / 2 * 100 + 2000ull) /* two seconds after the second half begins */
-
-static struct net *grow_net(uint64_t seed)
-{
-    struct net_config config = {.seed = seed, .family = ENDPOINT_IPV4, .addresses = NET_PUBLIC};
-    struct net *net = net_new(&config);
-    net_add_delay(net, 10, 100);
-    net_add_loss(net, 0.01);
-    for (size_t i = 0; i < NODES; i++) {
-        net_add_node(net, NULL);
-        net_start(net, i, i > 0 ? 0 : NET_NONE);
-        net_run_for(net, 100);
-    }
-    net_run_for(net, MINUTE);
-    return net;
-}
 
 static size_t other_side_of(const struct partition *partition, size_t node)
 {
@@ -77,30 +62,22 @@ static size_t found_across(struct net *net, const struct partition *partition,
     return found;
 }
 
-static void publish(struct net *net, size_t node, const struct sample *sample)
-{
-    assert_int_equal(dht_publish(net_dht(net, node), &sample->key, sample->kind,
-                                 sample_value(sample), net_now_ms(net)),
-                     STATUS_OK);
-    net_touched(net, node);
-}
-
 static void a_network_that_fell_apart_is_one_again(void **state)
 {
     (void)state;
-    struct net *net = grow_net(test_seed(31));
+    struct net *net = grown_net(test_seed(31), NODES, 0.01);
     struct partition *partition = net_add_partition(net, 0.5);
     struct sample samples[2 * RECORDS];
     for (uint32_t i = 0; i < RECORDS; i++) {
         samples[i] = sample_part(i);
-        publish(net, i % NODES, &samples[i]);
+        net_publish(net, i % NODES, &samples[i]);
     }
     net_run_for(net, 5 * MINUTE);
     partition_close(partition, true);
     be_busy(net, 60);
     for (uint32_t i = RECORDS; i < 2 * RECORDS; i++) { /* while they are apart */
         samples[i] = sample_part(i);
-        publish(net, i % NODES, &samples[i]);
+        net_publish(net, i % NODES, &samples[i]);
     }
     net_run_for(net, 5 * MINUTE);
     size_t apart = contacts_across(net, partition);

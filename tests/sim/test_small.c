@@ -13,14 +13,6 @@ static struct net *new_net(uint8_t family, enum net_addresses addresses)
     return net;
 }
 
-static void publish(struct net *net, size_t node, const struct sample *sample)
-{
-    assert_int_equal(dht_publish(net_dht(net, node), &sample->key, sample->kind,
-                                 sample_value(sample), net_now_ms(net)),
-                     STATUS_OK);
-    net_touched(net, node);
-}
-
 static const struct net_outcome *get(struct net *net, size_t node, const struct sample *sample)
 {
     size_t outcome = net_get(net, node, &sample->key, sample->kind, sample_value(sample));
@@ -42,7 +34,7 @@ static void one_node_answers_itself(void **state)
     struct net *net = new_net(ENDPOINT_IPV4, NET_PUBLIC);
     start_all(net, 1);
     struct sample peer = sample_peer(1), unknown = sample_peer(2);
-    publish(net, 0, &peer);
+    net_publish(net, 0, &peer);
     net_run_for(net, 1000);
     const struct dht_event *published = net_last_event(net, 0, DHT_EVENT_PUBLISHED);
     assert_int_equal(published->status, STATUS_OK);
@@ -61,8 +53,8 @@ static void two_nodes_share_within_a_tenth_of_a_second(void **state)
     struct net *net = new_net(ENDPOINT_IPV4, NET_ONE_ADDRESS);
     start_all(net, 1);
     struct sample peer = sample_peer(1), entry = sample_entry(1, net_unix_s(net) + 86400);
-    publish(net, 0, &peer); /* while alone */
-    publish(net, 0, &entry);
+    net_publish(net, 0, &peer); /* while alone */
+    net_publish(net, 0, &entry);
     net_run_for(net, 5000);
     net_add_node(net, NULL);
     net_start(net, 1, 0);
@@ -123,7 +115,7 @@ static void second_node_keeps_what_the_first_published_alone(void **state)
     struct net *net = new_net(ENDPOINT_IPV4, NET_PUBLIC);
     start_all(net, 1);
     struct sample peer = sample_peer(1);
-    publish(net, 0, &peer);
+    net_publish(net, 0, &peer);
     net_run_for(net, 60000);
     net_add_node(net, NULL);
     net_add_node(net, NULL);
@@ -150,7 +142,7 @@ static void nodes_behind_one_address_are_told_apart(void **state)
     struct sample samples[8];
     for (uint32_t i = 0; i < 8; i++) {
         samples[i] = sample_peer(i);
-        publish(net, 6 + i, &samples[i]);
+        net_publish(net, 6 + i, &samples[i]);
     }
     net_run_for(net, 10000);
     for (size_t i = 0; i < 8; i++) {
@@ -168,10 +160,10 @@ static void bootstrap_node_may_die_after_the_join(void **state)
     struct net *net = new_net(ENDPOINT_IPV4, NET_LAN);
     start_all(net, 7);
     struct sample peer = sample_peer(1), later = sample_peer(2);
-    publish(net, 1, &peer);
+    net_publish(net, 1, &peer);
     net_run_for(net, 3000);
     net_stop(net, 0);
-    publish(net, 2, &later);
+    net_publish(net, 2, &later);
     net_run_for(net, 3000);
     for (size_t i = 1; i < 7; i++) {
         assert_true(get(net, i, &peer)->found);
@@ -212,7 +204,7 @@ static void last_contact_gone_is_said_and_mended(void **state)
     struct net *net = new_net(ENDPOINT_IPV4, NET_LAN);
     start_all(net, 2);
     struct sample peer = sample_peer(1);
-    publish(net, 1, &peer);
+    net_publish(net, 1, &peer);
     net_run_for(net, 5000);
     net_stop(net, 1);
     struct id target = {{7}};
@@ -254,7 +246,7 @@ static void read_only_node_reads_and_is_in_no_table(void **state)
     net_add_node(net, &read_only);
     net_start(net, 3, 0);
     struct sample peer = sample_peer(1);
-    publish(net, 1, &peer);
+    net_publish(net, 1, &peer);
     net_run_for(net, 5000);
     assert_true(get(net, 3, &peer)->found);
     struct dht_stats stats;
@@ -297,7 +289,7 @@ static void withdrawn_availability_is_overwritten(void **state)
     struct net *net = new_net(ENDPOINT_IPV6, NET_PUBLIC);
     start_all(net, 5);
     struct sample held = sample_availability(1);
-    publish(net, 1, &held);
+    net_publish(net, 1, &held);
     net_run_for(net, 3000);
     assert_true(get(net, 2, &held)->found);
     struct sample gone = held;
@@ -323,7 +315,7 @@ static void thousands_of_records_go_round_in_few_walks(void **state)
     net_run_for(net, 2000);
     for (uint32_t i = 0; i < 2000; i++) {
         struct sample peer = sample_peer(i);
-        publish(net, 0, &peer);
+        net_publish(net, 0, &peer);
     }
     uint64_t before = net_delivered(net);
     net_run_for(net, 10000);
@@ -353,7 +345,7 @@ static void one_walk_renews_all_records_of_a_small_network(void **state)
     start_all(net, 4);
     for (uint32_t i = 0; i < 40; i++) {
         struct sample peer = sample_peer(i);
-        publish(net, 0, &peer);
+        net_publish(net, 0, &peer);
     }
     net_run_for(net, 10 * 60 * 1000);
     uint64_t before = puts_of(net, 0);
@@ -372,7 +364,7 @@ static void lost_datagrams_are_made_up_for(void **state)
     size_t found = 0;
     for (uint32_t i = 0; i < 50; i++) {
         struct sample peer = sample_peer(i);
-        publish(net, 0, &peer);
+        net_publish(net, 0, &peer);
         net_run_for(net, 5000);
         found += get(net, 1, &peer)->found;
     }
@@ -392,7 +384,7 @@ static void lost_answers_do_not_make_the_network_small(void **state)
     struct sample samples[60];
     for (uint32_t i = 0; i < 60; i++) {
         samples[i] = sample_entry(i, net_unix_s(net) + 86400);
-        publish(net, 1, &samples[i]);
+        net_publish(net, 1, &samples[i]);
     }
     net_run_for(net, 30000);
     size_t found = 0;

@@ -179,11 +179,7 @@ size_t world_publish(struct world *world, size_t node, const struct sample *samp
     assert(record->value != NULL);
     memcpy(record->value, sample->data, sample->len);
     world->record_of[node] = (uint32_t)world->record_count;
-    enum status status = dht_publish(net_dht(world->net, node), &sample->key, sample->kind,
-                                     sample_value(sample), net_now_ms(world->net));
-    assert(status == STATUS_OK);
-    (void)status;
-    net_touched(world->net, node);
+    net_publish(world->net, node, sample);
     return world->record_count - 1;
 }
 
