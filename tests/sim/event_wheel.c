@@ -107,11 +107,22 @@ static bool find_slot(const struct event_wheel *wheel, unsigned *level, unsigned
     return false;
 }
 
+static uint64_t slot_start_ms(const struct event_wheel *wheel, unsigned level, unsigned number)
+{
+    unsigned shift = 8 * level;
+    return (wheel->now_ms >> shift >> 8 << 8 | number) << shift;
+}
+
+uint64_t event_wheel_next_ms(const struct event_wheel *wheel)
+{
+    unsigned level, number;
+    return find_slot(wheel, &level, &number) ? slot_start_ms(wheel, level, number) : EVENT_NEVER;
+}
+
 struct event *event_wheel_take(struct event_wheel *wheel, uint64_t until_ms)
 {
     for (unsigned level, number; find_slot(wheel, &level, &number);) {
-        unsigned shift = 8 * level;
-        uint64_t start_ms = (wheel->now_ms >> shift >> 8 << 8 | number) << shift;
+        uint64_t start_ms = slot_start_ms(wheel, level, number);
         if (start_ms > until_ms)
             return NULL;
         if (start_ms > wheel->now_ms)

@@ -33,6 +33,8 @@ void event_wheel_free(struct event_wheel *wheel); /* not the events */
 
 void event_wheel_add(struct event_wheel *wheel, struct event *event, uint64_t at_ms);
 void event_wheel_remove(struct event_wheel *wheel, struct event *event);
+/* Nothing in it is due before. EVENT_NEVER: it is empty. */
+uint64_t event_wheel_next_ms(const struct event_wheel *wheel);
 /* Takes out the next event that is due at `until_ms` at the latest. NULL: none; then nothing may be
  * added before `until_ms` any more. */
 struct event *event_wheel_take(struct event_wheel *wheel, uint64_t until_ms);

@@ -12,6 +12,7 @@
 #define LAST_MILE_MAX   150.0
 #define JITTER_MEAN_MS  3.0
 #define MATRIX_MAX      8192 /* rows */
+#define MATRIX_MAX_MS   60000
 
 /* Round trips between (and within) regions over backbones, in ms, and shares in percent. */
 static const unsigned shares[REGIONS] = {52, 24, 8, 3, 5, 2, 2, 1, 3};
@@ -34,11 +35,10 @@ struct place {
 };
 
 struct latency {
-    struct rng *rng;
     struct rng placing; /* apart: where a node is does not depend on what happens first */
     struct place *places;
-    size_t cap;
-    float *matrix; /* NULL: the synthetic internet */
+    size_t cap, placed; /* all below it are placed */
+    float *matrix;      /* NULL: the synthetic internet */
     size_t rows;
 };
 
@@ -84,10 +84,17 @@ static struct place *place_of(struct latency *latency, size_t node)
     return place;
 }
 
-static double one_way_ms(struct latency *latency, size_t from, size_t to)
+static void prepare(void *state, size_t nodes)
 {
-    place_of(latency, from);
-    struct place b = *place_of(latency, to), a = latency->places[from];
+    struct latency *latency = state;
+    while (latency->placed < nodes)
+        place_of(latency, latency->placed++);
+}
+
+/* Both are placed. */
+static double one_way_ms(const struct latency *latency, size_t from, size_t to)
+{
+    struct place a = latency->places[from], b = latency->places[to];
     double ms = latency->matrix != NULL ? latency->matrix[a.row * latency->rows + b.row] / 2.0
                                         : trips_ms[a.row][b.row] / 2.0 + (double)a.last_mile_ms +
                                               (double)b.last_mile_ms;
@@ -96,9 +103,9 @@ static double one_way_ms(struct latency *latency, size_t from, size_t to)
 
 static bool pass(void *state, struct net_packet *packet)
 {
-    struct latency *latency = state;
+    const struct latency *latency = state;
     double ms = one_way_ms(latency, packet->from, packet->to) +
-                sim_exponential(latency->rng, JITTER_MEAN_MS);
+                sim_exponential(packet->rng, JITTER_MEAN_MS);
     packet->delay_ms += 1 + (uint64_t)ms;
     return true;
 }
@@ -115,15 +122,32 @@ static struct latency *new_latency(struct net *net)
 {
     struct latency *latency = calloc(1, sizeof *latency);
     assert(latency != NULL);
-    latency->rng = net_rng(net);
-    rng_init_seed(&latency->placing, rng_u64(latency->rng));
+    rng_init_seed(&latency->placing, rng_u64(net_rng(net)));
     return latency;
+}
+
+/* A datagram takes a millisecond more than the shortest way, at least. */
+static void add(struct net *net, struct latency *latency)
+{
+    double least_ms = MATRIX_MAX_MS;
+    for (size_t i = 0; latency->matrix == NULL && i < REGIONS * REGIONS; i++)
+        least_ms = trips_ms[i / REGIONS][i % REGIONS] < least_ms
+                       ? trips_ms[i / REGIONS][i % REGIONS]
+                       : least_ms;
+    for (size_t i = 0; latency->matrix != NULL && i < latency->rows * latency->rows; i++)
+        least_ms = (double)latency->matrix[i] < least_ms ? (double)latency->matrix[i] : least_ms;
+    struct net_part part = {.state = latency,
+                            .pass = pass,
+                            .prepare = prepare,
+                            .dispose = dispose,
+                            .min_ms = 1 + (uint64_t)(least_ms / 2)};
+    net_add_part(net, &part);
 }
 
 struct latency *net_add_internet(struct net *net)
 {
     struct latency *latency = new_latency(net);
-    net_add_part(net, pass, latency, dispose);
+    add(net, latency);
     return latency;
 }
 
@@ -158,7 +182,7 @@ static bool read_matrix(struct latency *latency, FILE *file, const char **error)
     float trip_ms;
     while (read_number(file, &trip_ms, &ends_row)) {
         *error = "round trips are from 0 to 60,000 ms";
-        if (!(trip_ms >= 0) || trip_ms > 60000)
+        if (!(trip_ms >= 0) || trip_ms > MATRIX_MAX_MS)
             return false;
         if (count == cap) {
             cap = cap > 0 ? 2 * cap : 1024;
@@ -190,7 +214,7 @@ struct latency *net_add_latency_matrix(struct net *net, const char *path, const 
     bool read = read_matrix(latency, file, error);
     fclose(file);
     if (read) {
-        net_add_part(net, pass, latency, dispose);
+        add(net, latency);
         return latency;
     }
     dispose(latency);
@@ -204,5 +228,7 @@ void latency_slow(struct latency *latency, size_t node, unsigned times)
 
 double latency_round_trip_ms(struct latency *latency, size_t a, size_t b)
 {
+    place_of(latency, a);
+    place_of(latency, b);
     return one_way_ms(latency, a, b) + one_way_ms(latency, b, a);
 }

@@ -9,8 +9,6 @@
 #define VALID_EVERY_LARGE 8192
 #define SAVED_NODES       64
 
-enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
-
 /* ---- life ---- */
 
 struct net *net_new(const struct net_config *config)
@@ -19,37 +17,14 @@ struct net *net_new(const struct net_config *config)
     assert(net != NULL);
     net->config = *config;
     net->doors = 1;
-    net->wheel = event_wheel_new();
-    assert(net->wheel != NULL);
     rng_init_seed(&net->rng, config->seed);
+    net_shards_new(net);
     return net;
-}
-
-static struct event *new_event(struct net *net, size_t size);
-static void free_event(struct net *net, struct event *event, size_t size);
-
-static size_t size_of(const struct event *event)
-{
-    return event->type == EVENT_DATAGRAM ? sizeof(struct net_datagram) + event->len
-                                         : sizeof(struct event);
-}
-
-static void free_events(struct net *net)
-{
-    for (struct event *event; (event = event_wheel_take(net->wheel, EVENT_NEVER)) != NULL;)
-        if (event->type == EVENT_DATAGRAM || event->type == EVENT_CALL)
-            free_event(net, event, size_of(event));
-    event_wheel_free(net->wheel);
-    for (size_t i = 0; i < NET_SIZES; i++)
-        for (struct event *event = net->free[i], *next; event != NULL; event = next) {
-            next = event->next;
-            free(event);
-        }
 }
 
 void net_free(struct net *net)
 {
-    free_events(net);
+    net_shards_free(net);
     net_forget_outcomes(net);
     for (size_t i = 0; i < net->count; i++) {
         dht_free(net_node(net, i)->dht);
@@ -74,38 +49,17 @@ struct rng *net_rng(struct net *net)
 
 uint64_t net_now_ms(const struct net *net)
 {
-    return net->now_ms;
+    return net->shards[0]->now_ms;
+}
+
+uint64_t net_now_at(const struct net *net, size_t node)
+{
+    return net_shard_of(net, node)->now_ms;
 }
 
 uint64_t net_unix_s(const struct net *net)
 {
-    return (UNIX_BASE_MS + net->now_ms) / 1000;
-}
-
-/* ---- events ---- */
-
-static size_t class_of(size_t size)
-{
-    return (size - 1) / 128;
-}
-
-static struct event *new_event(struct net *net, size_t size)
-{
-    size_t class = class_of(size);
-    struct event *event = net->free[class];
-    if (event != NULL) {
-        net->free[class] = event->next;
-        return event;
-    }
-    event = malloc((class + 1) * 128);
-    assert(event != NULL);
-    return event;
-}
-
-static void free_event(struct net *net, struct event *event, size_t size)
-{
-    event->next = net->free[class_of(size)];
-    net->free[class_of(size)] = event;
+    return (UNIX_BASE_MS + net_now_ms(net)) / 1000;
 }
 
 /* ---- nodes ---- */
@@ -136,6 +90,9 @@ size_t net_add_node(struct net *net, const struct net_node_options *options)
         node->endpoint = net_new_address(net);
     }
     net_list_address(net, number);
+    for (size_t i = 0; i < net->part_count; i++)
+        if (net->parts[i].prepare != NULL)
+            net->parts[i].prepare(net->parts[i].state, number + 1);
     return net->count++;
 }
 
@@ -146,13 +103,14 @@ size_t net_node_count(const struct net *net)
 
 static void count_up(struct net *net, int change)
 {
-    net->traffic.up_ms += net->up * (net->now_ms - net->up_since_ms);
-    net->up_since_ms = net->now_ms;
+    net->up_ms += net->up * (net_now_ms(net) - net->up_since_ms);
+    net->up_since_ms = net_now_ms(net);
     net->up = (size_t)((long)net->up + change);
 }
 
 static void give_back(struct net *net, struct net_node *node)
 {
+    uint64_t now_ms = net_now_ms(net);
     struct endpoint saved[SAVED_NODES];
     struct dht_contact contacts[SAVED_NODES];
     size_t size = node->endpoint.family == ENDPOINT_IPV6 ? 18 : 6;
@@ -161,18 +119,19 @@ static void give_back(struct net *net, struct net_node *node)
         contacts[i] = (struct dht_contact){.endpoint = saved[i]};
     }
     if (node->saved_count > 0)
-        dht_add_saved(node->dht, contacts, node->saved_count, net->now_ms);
+        dht_add_saved(node->dht, contacts, node->saved_count, now_ms);
     for (const struct net_saved_record *record = node->records; record != NULL;
          record = record->next)
-        if (record->ends_ms > net->now_ms)
+        if (record->ends_ms > now_ms)
             dht_restore_record(node->dht, &record->key, record->kind,
                                bytes_of(record->value, record->len),
-                               (uint32_t)((record->ends_ms - net->now_ms) / 1000), net->now_ms);
+                               (uint32_t)((record->ends_ms - now_ms) / 1000), now_ms);
 }
 
 void net_start(struct net *net, size_t number, size_t bootstrap)
 {
     struct net_node *node = net_node(net, number);
+    uint64_t now_ms = net_now_ms(net);
     assert(node->dht == NULL && node->actor == NULL);
     struct dht_config config = {.id = node->id,
                                 .family = net->config.family,
@@ -184,12 +143,12 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
                                 .version = "sim"};
     rng_init_seed(&config.rng, rng_u64(&net->rng));
     rng_fill(&net->rng, config.secret, sizeof config.secret);
-    node->dht = dht_new(&config, net->now_ms);
+    node->dht = dht_new(&config, now_ms);
     assert(node->dht != NULL);
     count_up(net, 1);
     node->id = net_stats(net, number).id;
     if (bootstrap != NET_NONE)
-        dht_bootstrap(node->dht, &net_node(net, bootstrap)->endpoint, 1, net->now_ms);
+        dht_bootstrap(node->dht, &net_node(net, bootstrap)->endpoint, 1, now_ms);
     give_back(net, node);
     if (net->guest.on_up != NULL)
         net->guest.on_up(net->guest.state, number);
@@ -254,7 +213,7 @@ static void stop_dht(struct net *net, size_t number)
     if (net->guest.on_down != NULL)
         net->guest.on_down(net->guest.state, number);
     if (node->timer.at_ms != EVENT_NEVER)
-        event_wheel_remove(net->wheel, &node->timer);
+        event_wheel_remove(net_shard_of(net, number)->wheel, &node->timer);
     node->open = 0;
     count_up(net, -1);
 }
@@ -328,35 +287,26 @@ struct dht_stats net_stats(struct net *net, size_t node)
 
 /* ---- parts ---- */
 
-void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
-                  void *state, void (*dispose)(void *state))
+void net_add_part(struct net *net, const struct net_part *part)
 {
     assert(net->part_count < NET_PARTS_MAX);
-    net->parts[net->part_count++] =
-        (struct net_part){.pass = pass, .state = state, .dispose = dispose};
+    net->parts[net->part_count++] = *part;
+    net->min_ms += part->min_ms;
+    if (part->prepare != NULL)
+        part->prepare(part->state, net->count);
 }
 
 /* ---- what goes out ---- */
 
-static void carry(struct net *net, const struct net_packet *packet, uint64_t delay_ms,
-                  struct bytes data)
-{
-    struct net_datagram *datagram =
-        (struct net_datagram *)(void *)new_event(net, sizeof *datagram + data.len);
-    datagram->event = (struct event){
-        .node = (uint32_t)packet->to, .type = EVENT_DATAGRAM, .len = (uint16_t)data.len};
-    datagram->from = packet->source;
-    memcpy(datagram->data, data.data, data.len);
-    event_wheel_add(net->wheel, &datagram->event, net->now_ms + delay_ms);
-}
-
 void net_send(struct net *net, size_t number, const struct endpoint *source,
               const struct endpoint *to, struct bytes data)
 {
-    struct net_packet packet = {.from = number, .to = net_node_at(net, to), .bytes = data.len};
+    struct net_shard *shard = net_shard_of(net, number);
+    struct net_packet packet = {
+        .rng = shard->rng, .from = number, .to = net_node_at(net, to), .bytes = data.len};
     if (net_node(net, number)->dht != NULL) {
-        net->traffic.datagrams++;
-        net->traffic.bytes += data.len;
+        shard->datagrams++;
+        shard->bytes += data.len;
     }
     if (packet.to == NET_NONE)
         return;
@@ -365,9 +315,9 @@ void net_send(struct net *net, size_t number, const struct endpoint *source,
     for (size_t i = 0; i < net->part_count; i++)
         if (!net->parts[i].pass(net->parts[i].state, &packet))
             return;
-    carry(net, &packet, packet.delay_ms, data);
+    net_carry(net, &packet, packet.delay_ms, data);
     if (packet.again_ms > 0)
-        carry(net, &packet, packet.delay_ms + packet.again_ms, data);
+        net_carry(net, &packet, packet.delay_ms + packet.again_ms, data);
 }
 
 static void note_event(struct net *net, size_t number, const struct dht_event *event)
@@ -403,17 +353,19 @@ static void drain(struct net *net, size_t number)
     }
 }
 
-static void set_timer(struct net *net, struct net_node *node)
+static void set_timer(struct net *net, size_t number)
 {
+    struct net_node *node = net_node(net, number);
+    struct net_shard *shard = net_shard_of(net, number);
     uint64_t deadline_ms = dht_deadline(node->dht);
-    if (deadline_ms < net->now_ms)
-        deadline_ms = net->now_ms;
+    if (deadline_ms < shard->now_ms)
+        deadline_ms = shard->now_ms;
     if (deadline_ms == node->timer.at_ms)
         return;
     if (node->timer.at_ms != EVENT_NEVER)
-        event_wheel_remove(net->wheel, &node->timer);
+        event_wheel_remove(shard->wheel, &node->timer);
     if (deadline_ms != UINT64_MAX)
-        event_wheel_add(net->wheel, &node->timer, deadline_ms);
+        event_wheel_add(shard->wheel, &node->timer, deadline_ms);
 }
 
 void net_touched(struct net *net, size_t number)
@@ -424,7 +376,7 @@ void net_touched(struct net *net, size_t number)
         drain(net, number);
     if (++node->inputs % (net->config.large ? VALID_EVERY_LARGE : VALID_EVERY) == 0)
         assert(dht_valid(node->dht));
-    set_timer(net, node);
+    set_timer(net, number);
 }
 
 /* ---- guests and actors ---- */
@@ -432,25 +384,6 @@ void net_touched(struct net *net, size_t number)
 void net_set_guest(struct net *net, const struct net_guest *guest)
 {
     net->guest = *guest;
-}
-
-void net_call_at(struct net *net, size_t number, uint64_t at_ms)
-{
-    struct event *call = new_event(net, sizeof *call);
-    *call = (struct event){.type = EVENT_CALL, .node = (uint32_t)number};
-    event_wheel_add(net->wheel, call, at_ms > net->now_ms ? at_ms : net->now_ms);
-}
-
-static void called(struct net *net, size_t number)
-{
-    struct net_node *node = net_node(net, number);
-    if (node->actor != NULL) {
-        if (node->actor->on_time != NULL)
-            node->actor->on_time(node->actor->state, number);
-    } else if (node->dht != NULL && net->guest.on_time != NULL) {
-        net->guest.on_time(net->guest.state, number);
-        net_touched(net, number);
-    }
 }
 
 void net_act(struct net *net, size_t number, const struct net_actor *actor)
@@ -469,107 +402,7 @@ bool net_is_actor(const struct net *net, size_t node)
     return net_node(net, node)->actor != NULL;
 }
 
-/* ---- what happens ---- */
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
-static void trace(struct net *net, const struct net_datagram *datagram)
-{
-    size_t len = datagram->event.len;
-    uint64_t hash = mix(mix(net->trace, datagram->event.at_ms), datagram->event.node);
-    for (size_t i = 0; i + 8 <= len; i += 8)
-        hash = mix(hash, read_u64(datagram->data + i));
-    for (size_t i = len / 8 * 8; i < len; i++)
-        hash = mix(hash, datagram->data[i]);
-    net->trace = hash;
-    net->delivered++;
-}
-
-static void arrived(struct net *net, struct net_datagram *datagram, uint64_t at_ms)
-{
-    struct net_node *node = net_node(net, datagram->event.node);
-    struct bytes data = bytes_of(datagram->data, datagram->event.len);
-    if (node->dht == NULL && node->actor == NULL)
-        return;
-    datagram->event.at_ms = at_ms;
-    trace(net, datagram);
-    if (node->actor != NULL) {
-        node->actor->on_datagram(node->actor->state, datagram->event.node, &datagram->from, data);
-        return;
-    }
-    dht_on_datagram(node->dht, &datagram->from, data, net->now_ms);
-    net_touched(net, datagram->event.node);
-}
-
-static void timer_fired(struct net *net, size_t number)
-{
-    struct dht *dht = net_dht(net, number);
-    dht_on_time(dht, net->now_ms);
-    /* It must ask for a later time, or it would spin. */
-    assert(dht_deadline(dht) > net->now_ms);
-    net_touched(net, number);
-}
-
-static bool step(struct net *net, uint64_t until_ms)
-{
-    struct event *event = event_wheel_take(net->wheel, until_ms);
-    if (event == NULL) {
-        net->now_ms = until_ms;
-        return false;
-    }
-    net->now_ms = net->wheel->now_ms;
-    size_t number = event->node;
-    if (event->type == EVENT_DATAGRAM) {
-        arrived(net, (struct net_datagram *)(void *)event, net->now_ms);
-        free_event(net, event, size_of(event));
-    } else if (event->type == EVENT_CALL) {
-        free_event(net, event, sizeof *event);
-        called(net, number);
-    } else if (event->type == EVENT_TIMER) {
-        timer_fired(net, number);
-    } else {
-        net_come_or_go(net, number);
-    }
-    return true;
-}
-
-void net_run_for(struct net *net, uint64_t ms)
-{
-    uint64_t end_ms = net->now_ms + ms;
-    while (step(net, end_ms))
-        ;
-}
-
-bool net_run_until_done(struct net *net, size_t outcome, uint64_t ms)
-{
-    uint64_t end_ms = net->now_ms + ms;
-    while (!net->outcomes[outcome].done && step(net, end_ms))
-        ;
-    return net->outcomes[outcome].done;
-}
-
 /* ---- figures ---- */
-
-uint64_t net_trace(const struct net *net)
-{
-    return net->trace;
-}
-
-uint64_t net_delivered(const struct net *net)
-{
-    return net->delivered;
-}
-
-struct net_traffic net_traffic(const struct net *net)
-{
-    struct net_traffic traffic = net->traffic;
-    traffic.up_ms += net->up * (net->now_ms - net->up_since_ms);
-    return traffic;
-}
 
 size_t net_events_of(const struct net *net, size_t node, enum dht_event_type type)
 {

@@ -1,6 +1,9 @@
 /* A virtual network and clock around the real dht: datagrams and timers are events in the order
  * of (time, sequence), all randomness comes from one seed, and hours pass in seconds.
  *
+ * A large network may be run by several threads (net_config.threads): its nodes are divided into
+ * shards, of which each has an order of its own. See net_private.h.
+ *
  * What happens to a datagram on its way is decided by parts that are stacked: each may delay it,
  * double it or drop it. Nodes come and go by net_stop and net_start, or by themselves with
  * net_churn. A node may also be an actor, who crafts datagrams himself (rogue.h). */
@@ -29,9 +32,12 @@ struct net_config {
     bool large; /* thousands of nodes: the last events of each are not kept, and its invariants are
                    looked at seldom */
     uint8_t without, paths; /* as in struct dht_config */
+    unsigned threads; /* 0: undivided, in one order of all; else what happens is another, and the
+                         same for any number */
 };
 
 struct net_packet {
+    struct rng *rng; /* what parts draw from */
     size_t from, to; /* nodes */
     struct endpoint source, destination;
     size_t bytes;
@@ -47,14 +53,21 @@ struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
 struct rng *net_rng(struct net *net);
 uint64_t net_now_ms(const struct net *net);
+uint64_t net_now_at(const struct net *net, size_t node); /* for guests of a net with threads */
 uint64_t net_unix_s(const struct net *net);
 
 /* ---- parts (see net_parts.h) ---- */
 
-/* `pass` says what becomes of a datagram; false drops it. `dispose` (NULL: nothing to do) is called
- * with the state when the net is freed. */
-void net_add_part(struct net *net, bool (*pass)(void *state, struct net_packet *packet),
-                  void *state, void (*dispose)(void *state));
+/* In a net with threads several may be in `pass` at a time: it changes nothing but the packet. */
+struct net_part {
+    void *state;
+    bool (*pass)(void *state, struct net_packet *packet); /* false: it is dropped */
+    void (*prepare)(void *state, size_t nodes); /* so many are there from now on; may be NULL */
+    void (*dispose)(void *state);               /* when the net is freed; may be NULL */
+    uint64_t min_ms;                            /* by which it delays every datagram at least */
+};
+
+void net_add_part(struct net *net, const struct net_part *part);
 
 /* ---- nodes ---- */
 
@@ -112,7 +125,8 @@ void net_send(struct net *net, size_t node, const struct endpoint *source,
               const struct endpoint *to, struct bytes data);
 
 /* Who lives on the nodes beside their dht: told of what that tells, of coming and going, of the
- * times asked for. In `on_turn` it may call the dht; true: it did, so there may be more to tell. */
+ * times asked for. In `on_turn` it may call the dht; true: it did, so there may be more to tell.
+ * In a net with threads there may be several calls at a time, about different nodes. */
 struct net_guest {
     void *state;
     void (*on_event)(void *state, size_t node, const struct dht_event *event);

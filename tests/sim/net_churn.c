@@ -33,15 +33,16 @@ void net_come_or_go(struct net *net, size_t number)
         net_forget(net, number);
     if (!up)
         net_start(net, number, a_door(net));
-    event_wheel_add(net->wheel, &net_node(net, number)->churn, net->now_ms + stays_ms(net, !up));
+    event_wheel_add(net->happenings, &net_node(net, number)->churn,
+                    net_now_ms(net) + stays_ms(net, !up));
 }
 
 static void next_churn(struct net *net, size_t number, uint64_t after_ms)
 {
     struct event *churn = &net_node(net, number)->churn;
     if (churn->at_ms != EVENT_NEVER)
-        event_wheel_remove(net->wheel, churn);
-    event_wheel_add(net->wheel, churn, net->now_ms + after_ms);
+        event_wheel_remove(net->happenings, churn);
+    event_wheel_add(net->happenings, churn, net_now_ms(net) + after_ms);
 }
 
 void net_churn(struct net *net, size_t from, uint64_t mean_up_ms, uint64_t mean_down_ms,
@@ -68,5 +69,5 @@ void net_churn_ends(struct net *net)
 {
     for (size_t i = 0; i < net->count; i++)
         if (net_node(net, i)->churn.at_ms != EVENT_NEVER)
-            event_wheel_remove(net->wheel, &net_node(net, i)->churn);
+            event_wheel_remove(net->happenings, &net_node(net, i)->churn);
 }

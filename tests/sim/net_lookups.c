@@ -23,7 +23,7 @@ static void close_outcome(struct net *net, struct net_node *node, struct net_out
         link = &net->outcomes[*link - 1].next_open;
     *link = outcome->next_open;
     outcome->done = true;
-    outcome->ended_ms = net->now_ms;
+    outcome->ended_ms = net_now_at(net, outcome->node);
 }
 
 static void keep_nodes(struct net_outcome *outcome, const struct dht_event *event)
@@ -46,7 +46,7 @@ void net_take_outcome(struct net *net, size_t number, const struct dht_event *ev
             return;
         outcome->found = true;
         outcome->endpoint = event->endpoint;
-        outcome->found_ms = net->now_ms;
+        outcome->found_ms = net_now_at(net, number);
         return;
     }
     keep_nodes(outcome, event);
@@ -64,8 +64,10 @@ static size_t new_outcome(struct net *net, size_t number, struct bytes expected)
         assert(net->outcomes != NULL);
     }
     struct net_node *node = net_node(net, number);
-    net->outcomes[net->outcome_count] = (struct net_outcome){
-        .node = number, .expected = expected, .started_ms = net->now_ms, .next_open = node->open};
+    net->outcomes[net->outcome_count] = (struct net_outcome){.node = number,
+                                                             .expected = expected,
+                                                             .started_ms = net_now_ms(net),
+                                                             .next_open = node->open};
     node->open = (uint32_t)net->outcome_count + 1;
     return net->outcome_count++;
 }
@@ -83,7 +85,7 @@ size_t net_get(struct net *net, size_t node, const struct id *key, enum record_k
                struct bytes expected)
 {
     size_t outcome = new_outcome(net, node, expected);
-    net->outcomes[outcome].operation = dht_get(net_dht(net, node), key, kind, net->now_ms);
+    net->outcomes[outcome].operation = dht_get(net_dht(net, node), key, kind, net_now_ms(net));
     net_touched(net, node);
     return outcome;
 }
@@ -91,7 +93,7 @@ size_t net_get(struct net *net, size_t node, const struct id *key, enum record_k
 size_t net_find(struct net *net, size_t node, const struct id *target)
 {
     size_t outcome = new_outcome(net, node, (struct bytes){0});
-    net->outcomes[outcome].operation = dht_find(net_dht(net, node), target, net->now_ms);
+    net->outcomes[outcome].operation = dht_find(net_dht(net, node), target, net_now_ms(net));
     net_touched(net, node);
     return outcome;
 }

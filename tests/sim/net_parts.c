@@ -17,74 +17,72 @@ static void *new_state(size_t size)
 /* ---- those that draw lots ---- */
 
 struct lot {
-    struct rng *rng;
     double share;
     uint32_t min_ms, max_ms;
 };
 
-static uint64_t draw_ms(const struct lot *lot)
+static uint64_t draw_ms(const struct lot *lot, const struct net_packet *packet)
 {
-    return lot->min_ms + rng_below(lot->rng, lot->max_ms - lot->min_ms + 1);
+    return lot->min_ms + rng_below(packet->rng, lot->max_ms - lot->min_ms + 1);
 }
 
-static void add_lot(struct net *net, bool (*pass)(void *, struct net_packet *),
+static void add_lot(struct net *net, bool (*pass)(void *, struct net_packet *), uint64_t min_ms,
                     const struct lot *lot)
 {
     struct lot *state = new_state(sizeof *state);
     *state = *lot;
-    state->rng = net_rng(net);
-    net_add_part(net, pass, state, free);
+    struct net_part part = {.state = state, .pass = pass, .dispose = free, .min_ms = min_ms};
+    net_add_part(net, &part);
 }
 
 static bool pass_delayed(void *state, struct net_packet *packet)
 {
-    packet->delay_ms += draw_ms(state);
+    packet->delay_ms += draw_ms(state, packet);
     return true;
 }
 
 void net_add_delay(struct net *net, uint32_t min_ms, uint32_t max_ms)
 {
-    add_lot(net, pass_delayed, &(struct lot){.min_ms = min_ms, .max_ms = max_ms});
+    add_lot(net, pass_delayed, min_ms, &(struct lot){.min_ms = min_ms, .max_ms = max_ms});
 }
 
-static bool is_drawn(const struct lot *lot)
+static bool is_drawn(const struct lot *lot, const struct net_packet *packet)
 {
-    return rng_unit(lot->rng) < lot->share;
+    return rng_unit(packet->rng) < lot->share;
 }
 
 static bool pass_or_lose(void *state, struct net_packet *packet)
 {
-    (void)packet;
-    return !is_drawn(state);
+    return !is_drawn(state, packet);
 }
 
 void net_add_loss(struct net *net, double share)
 {
-    add_lot(net, pass_or_lose, &(struct lot){.share = share});
+    add_lot(net, pass_or_lose, 0, &(struct lot){.share = share});
 }
 
 static bool pass_doubled(void *state, struct net_packet *packet)
 {
-    if (is_drawn(state))
-        packet->again_ms = draw_ms(state);
+    if (is_drawn(state, packet))
+        packet->again_ms = draw_ms(state, packet);
     return true;
 }
 
 void net_add_duplicates(struct net *net, double share, uint32_t within_ms)
 {
-    add_lot(net, pass_doubled, &(struct lot){.share = share, .min_ms = 1, .max_ms = within_ms});
+    add_lot(net, pass_doubled, 0, &(struct lot){.share = share, .min_ms = 1, .max_ms = within_ms});
 }
 
 static bool pass_held_up(void *state, struct net_packet *packet)
 {
-    if (is_drawn(state))
-        packet->delay_ms += draw_ms(state);
+    if (is_drawn(state, packet))
+        packet->delay_ms += draw_ms(state, packet);
     return true;
 }
 
 void net_add_reordering(struct net *net, double share, uint32_t within_ms)
 {
-    add_lot(net, pass_held_up, &(struct lot){.share = share, .min_ms = 1, .max_ms = within_ms});
+    add_lot(net, pass_held_up, 0, &(struct lot){.share = share, .min_ms = 1, .max_ms = within_ms});
 }
 
 /* ---- NAT ---- */
@@ -170,7 +168,7 @@ struct nat *net_add_nat(struct net *net)
 {
     struct nat *nat = new_state(sizeof *nat);
     nat->net = net;
-    net_add_part(net, pass_nat, nat, nat_dispose);
+    net_add_part(net, &(struct net_part){.state = nat, .pass = pass_nat, .dispose = nat_dispose});
     return nat;
 }
 
@@ -217,7 +215,7 @@ struct partition *net_add_partition(struct net *net, double share)
 {
     struct partition *partition = new_state(sizeof *partition);
     partition->share = share;
-    net_add_part(net, pass_border, partition, free);
+    net_add_part(net, &(struct net_part){.state = partition, .pass = pass_border, .dispose = free});
     return partition;
 }
 

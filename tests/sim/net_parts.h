@@ -10,7 +10,8 @@ void net_add_duplicates(struct net *net, double share, uint32_t within_ms);
 /* Some are held up for up to `within_ms`, so that later ones overtake them. */
 void net_add_reordering(struct net *net, double share, uint32_t within_ms);
 
-/* Datagrams reach a node behind a NAT only from whom it sent one within the last minute. */
+/* Datagrams reach a node behind a NAT only from whom it sent one within the last minute. Not for a
+ * net with threads: who sends looks at what the other has sent. */
 struct nat;
 
 struct nat *net_add_nat(struct net *net); /* lives as long as the net */

@@ -1,9 +1,19 @@
 /* The inside of struct net:
  *
- *   net.c            nodes, what comes in and goes out, the clock
+ *   net.c            nodes, what goes out of them
  *   net_addresses.c  who has which address
  *   net_churn.c      coming and going
- *   net_lookups.c    lookups, and what came of them */
+ *   net_crew.c       threads
+ *   net_lookups.c    lookups, and what came of them
+ *   net_shards.c     the clock, and what comes in
+ *
+ * Time passes in windows no longer than the least delay of a datagram [conservative, with
+ * lookahead: Chandy & Misra 1979; windows: Nicol 1993]: what goes out in one arrives after it, so
+ * that within a window nodes know nothing of each other, and shards may be run by any thread in any
+ * order. Datagrams for another shard wait in boxes, which that empties in the order of shards when
+ * its next window begins. A shard has its own randomness and sequence; their number does not depend
+ * on that of threads, and so nothing that happens does. What concerns more than one node, coming
+ * and going and the trial's own doing, lies between windows. */
 #pragma once
 
 #include "sim/event_wheel.h"
@@ -13,12 +23,9 @@
 #define NET_PARTS_MAX     8
 #define NET_NODES_A_CHUNK 1024
 #define NET_SIZES         11 /* classes of datagrams, by 128 bytes with their head */
+#define NET_SHARDS        16 /* of a net with threads */
 
-struct net_part {
-    bool (*pass)(void *state, struct net_packet *packet);
-    void *state;
-    void (*dispose)(void *state); /* NULL: not ours */
-};
+enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
 
 struct net_saved_record {
     struct net_saved_record *next;
@@ -52,24 +59,43 @@ struct net_datagram {
     uint8_t data[];
 };
 
+/* Datagrams from one shard to another, in the order of sending. */
+struct net_box {
+    struct event *first, *last;
+};
+
+struct net_shard {
+    uint64_t now_ms;
+    struct event_wheel *wheel;
+    struct rng *rng, own_rng; /* undivided: the net's */
+    struct event *free[NET_SIZES];
+    struct net_box boxes[2][NET_SHARDS]; /* filled in this window, and in the last one */
+    uint64_t boxed_ms;                   /* what was filled in last is due then or later */
+    uint64_t trace, delivered, datagrams, bytes;
+    size_t events; /* in its last window */
+};
+
 struct net {
     struct net_config config;
     struct rng rng;
-    uint64_t now_ms;
-    struct event_wheel *wheel;
-    struct net_node **chunks; /* of NET_NODES_A_CHUNK each: they stay where they are */
+    struct net_shard *shards[NET_SHARDS];
+    size_t shard_count;
+    struct event_wheel *happenings; /* coming and going */
+    uint64_t min_ms;                /* delay of any datagram */
+    struct net_crew *crew;          /* NULL: none yet */
+    bool in_window, odd;            /* window */
+    uint64_t window_ms;             /* its last one */
+    size_t awaited;                 /* outcome; NET_NONE: none */
+    struct net_node **chunks;       /* of NET_NODES_A_CHUNK each: they stay where they are */
     size_t count, chunk_count;
     uint32_t *by_endpoint; /* a hash by open addressing: node + 1 */
     size_t hash_cap;
     struct net_part parts[NET_PARTS_MAX];
     size_t part_count;
-    struct event *free[NET_SIZES];
     struct net_outcome *outcomes;
     size_t outcome_count, outcome_cap;
-    uint64_t trace, delivered;
-    struct net_traffic traffic;
     size_t up;
-    uint64_t up_since_ms; /* traffic.up_ms is true up to then */
+    uint64_t up_ms, up_since_ms; /* the sum of their times up to then */
     size_t doors;
     const struct churn_model *churn; /* NULL: exponential, of these means */
     uint64_t mean_up_ms, mean_down_ms;
@@ -81,6 +107,28 @@ static inline struct net_node *net_node(const struct net *net, size_t number)
 {
     return &net->chunks[number / NET_NODES_A_CHUNK][number % NET_NODES_A_CHUNK];
 }
+
+static inline struct net_shard *net_shard_of(const struct net *net, size_t node)
+{
+    return net->shards[net->shard_count == 1 ? 0 : node % NET_SHARDS];
+}
+
+/* ---- net_shards.c ---- */
+
+void net_shards_new(struct net *net);
+void net_shards_free(struct net *net);
+void net_carry(struct net *net, const struct net_packet *packet, uint64_t delay_ms,
+               struct bytes data);
+
+/* ---- net_crew.c ---- */
+
+struct net_crew;
+
+/* `work` is done by so many threads, this one among them, for each number below `count`. */
+struct net_crew *net_crew_new(unsigned threads, void (*work)(void *state, size_t number),
+                              void *state, size_t count);
+void net_crew_work(struct net_crew *crew); /* once for each */
+void net_crew_free(struct net_crew *crew); /* NULL: nothing to do */
 
 /* ---- net_addresses.c ---- */
 

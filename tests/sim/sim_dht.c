@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/progress.h"
 #include "sim/trial.h"
@@ -41,6 +42,9 @@ static const char option_text[] =
     "  --bad PERCENT[,…]    shares of hostile nodes (adversary)\n"
     "  --paths N[,N…]       disjoint ones of a lookup; the first is taken by trials that do not\n"
     "                       compare them\n"
+    "  --without T[,…]      techniques of lookups: timeouts, eager, wide, quick, early; or all\n"
+    "  --threads N          run by so many, where nobody is hostile or behind a NAT (as many as\n"
+    "                       there are processors); what happens does not depend on it\n"
     "  --kinds KIND[,…]     silent, colluding, dead, slow, forging (adversary)\n"
     "  --sybils N           hostile nodes: next to each key, or in all (eclipse, poison, flood)\n"
     "  --flooded N          records (flood)\n"
@@ -127,6 +131,27 @@ static bool parse_kinds(const char *text, unsigned *out)
     return true;
 }
 
+/* In the order of enum dht_technique. */
+static bool parse_without(const char *text, uint8_t *out)
+{
+    static const char *const names[] = {"timeouts", "eager", "wide", "quick", "early", "all"};
+    enum { NAMES = sizeof names / sizeof names[0] };
+    char copy[256];
+    if (strlen(text) >= sizeof copy)
+        return false;
+    strcpy(copy, text);
+    *out = 0;
+    for (char *rest = copy, *one; (one = strsep(&rest, ",")) != NULL;) {
+        unsigned number = 0;
+        while (number < NAMES && strcmp(one, names[number]) != 0)
+            number++;
+        if (number == NAMES)
+            return false;
+        *out |= (uint8_t)(number == NAMES - 1 ? DHT_TECHNIQUES : 1u << number);
+    }
+    return true;
+}
+
 /* ---- options ---- */
 
 static bool set_percent(const char *text, double most, double *out)
@@ -163,6 +188,14 @@ static const char *set_world(struct world_options *world, const char *name, cons
     if (strcmp(name, "--latency") == 0) {
         world->latency_file = value;
         return NULL;
+    }
+    if (strcmp(name, "--without") == 0)
+        return parse_without(value, &world->without) ? NULL
+                                                     : "timeouts, eager, wide, quick, early or all";
+    if (strcmp(name, "--threads") == 0) {
+        bool ok = parse_whole(value, 1, 64, &number);
+        world->threads = ok ? (unsigned)number : 0;
+        return ok ? NULL : "a number from 1 to 64";
     }
     double *share = strcmp(name, "--loss") == 0         ? &world->loss
                     : strcmp(name, "--duplicates") == 0 ? &world->duplicates
@@ -242,6 +275,8 @@ static bool parse(int argc, char **argv, struct options *options)
     }
     options->settings = options->trial->defaults;
     options->settings.world.seed = 1;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    options->settings.world.threads = (unsigned)(processors > 64 ? 64 : processors);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             options->json = true;
@@ -255,6 +290,8 @@ static bool parse(int argc, char **argv, struct options *options)
         }
     }
     options->settings.world.nodes = (size_t)options->settings.nodes.values[0];
+    if (options->trial->undivided)
+        options->settings.world.threads = 0;
     if (options->settings.paths.count > 0)
         options->settings.world.paths = (uint8_t)options->settings.paths.values[0];
     return true;

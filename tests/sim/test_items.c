@@ -176,7 +176,7 @@ static void the_newest_item_wins_over_a_third_that_serve_an_old_one(void **state
     for (uint32_t round = 0; round < 10; round++) {
         struct net *net = grown_net(seed + round, 120, 0.01);
         struct cut_off cut = {.count = 0};
-        net_add_part(net, pass_unless_cut_off, &cut, NULL);
+        net_add_part(net, &(struct net_part){.state = &cut, .pass = pass_unless_cut_off});
         struct sample old = sample_item(round, 1, net_unix_s(net) + 86400);
         struct sample new = sample_item(round, 2, net_unix_s(net) + 86400);
         bool found;
@@ -215,7 +215,7 @@ static void what_fewer_than_half_hold_is_put_anew_by_whoever_reads_it(void **sta
     (void)state;
     struct net *net = grown_net(test_seed(6), 120, 0.01);
     struct cut_off cut = {.count = 0};
-    net_add_part(net, pass_unless_cut_off, &cut, NULL);
+    net_add_part(net, &(struct net_part){.state = &cut, .pass = pass_unless_cut_off});
     struct sample part = sample_part(1);
     size_t nearest[DHT_K];
     bool found;

@@ -96,11 +96,23 @@ def check_refusals():
         (["adversary", "--kinds", "silent,nice"], "--kinds"),
         (["adversary", "--paths", "0"], "--paths"),
         (["lookup", "--latency", "/nonexistent/matrix"], "/nonexistent/matrix"),
+        (["lookup", "--threads", "0"], "--threads"),
+        (["lookup", "--without", "haste"], "--without"),
         (["scale", "--latency", "/nonexistent/matrix"], "/nonexistent/matrix"),
     ):
         ran = run(*arguments)
         first_line = ran.stderr.split("\n")[0]
         check(ran.returncode == 2 and said in first_line, f"{arguments} is refused: {first_line}")
+
+
+def check_threads():
+    """What happens does not depend on how many threads run it."""
+    traces = set()
+    for threads in "1", "2", "5":
+        ran = run("scale", "--nodes", "300", "--threads", threads, "--seed", "7", "--json")
+        row = json.loads(ran.stdout)["tables"][0]["rows"][0]
+        traces.add((row["trace"], row["hops"], row["value_ms"]))
+    check(len(traces) == 1, f"the same with 1, 2 and 5 threads: {traces}")
 
 
 def check_help():
@@ -131,6 +143,7 @@ def caught(pid):
     return int(mask.split()[1], 16) >> (signal.SIGINT - 1) & 1
 
 
+check_threads()
 check_help()
 check_refusals()
 check_same_seed()

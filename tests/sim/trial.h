@@ -27,6 +27,7 @@ struct trial_settings {
 struct trial {
     const char *name, *text;
     struct trial_settings defaults;
+    bool undivided; /* hostile nodes know each other: one thread */
     /* Adds to the result what it has found, also when it was interrupted. False: it could not
      * begin; `*error` says why. */
     bool (*run)(const struct trial_settings *settings, struct result *result, const char **error);

@@ -182,6 +182,7 @@ static bool run_adversary(const struct trial_settings *settings, struct result *
 const struct trial trial_adversary = {
     .name = "adversary",
     .text = "a share of the nodes turns silent, colluding, slow …: what is still found",
+    .undivided = true,
     .defaults = {.world = {.loss = 0.01},
                  .nodes = {{1000}, 1},
                  .bad = {{0.1, 0.2, 0.3}, 3},

@@ -145,6 +145,7 @@ static bool run_eclipse(const struct trial_settings *settings, struct result *re
 const struct trial trial_eclipse = {
     .name = "eclipse",
     .text = "hostile nodes with the ids nearest to keys: whether content is still found",
+    .undivided = true,
     .defaults = {.world = {.loss = 0.01},
                  .nodes = {{1000}, 1},
                  .warm_up_ms = 10 * WORLD_MINUTE,
@@ -248,6 +249,7 @@ static bool run_poison(const struct trial_settings *settings, struct result *res
 const struct trial trial_poison = {
     .name = "poison",
     .text = "1,000 ids from four /24s push themselves into tables",
+    .undivided = true,
     .defaults = {.world = {.loss = 0.01},
                  .nodes = {{500}, 1},
                  .warm_up_ms = 10 * WORLD_MINUTE,
@@ -338,6 +340,7 @@ static bool run_flood(const struct trial_settings *settings, struct result *resu
 const struct trial trial_flood = {
     .name = "flood",
     .text = "records pushed into every store, also under keys that honest nodes use",
+    .undivided = true,
     .defaults = {.world = {.loss = 0.01},
                  .nodes = {{100}, 1},
                  .warm_up_ms = 10 * WORLD_MINUTE,

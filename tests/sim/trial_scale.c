@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim/progress.h"
@@ -15,13 +16,13 @@
 #define LOOKUPS_MS      (2 * WORLD_MINUTE)
 
 static const struct column columns[] = {
-    {"nodes", 0},     {"CPU s", 1},   {"join s", 1},      {"ms/node", 2},
-    {"datagrams", 0}, {"us each", 2}, {"heap B/node", 0}, {"peak MiB", 0},
-    {"records", 0},   {"lookups", 0}, {"found %", 2},     {"value ms", 0},
-    {"hops", 2},      {"line", 2},    {"trace", -1},      {NULL, 0}};
+    {"nodes", 0},          {"wall s", 1},  {"CPU s", 1},       {"join s", 1},      {"ms/node", 2},
+    {"datagrams/node", 0}, {"us each", 2}, {"heap B/node", 0}, {"peak B/node", 0}, {"peak MiB", 0},
+    {"records", 0},        {"lookups", 0}, {"found %", 2},     {"value ms", 0},    {"hops", 2},
+    {"line", 2},           {"of line", 2}, {"trace", -1},      {NULL, 0}};
 
 struct figures {
-    double cpu_s, join_s, datagrams, heap_per_node, records, lookups, found, value_ms, hops;
+    double wall_s, cpu_s, join_s, datagrams, heap_per_node, records, lookups, found, value_ms, hops;
     uint64_t trace;
     bool complete;
 };
@@ -32,6 +33,13 @@ static double cpu_s(void)
     getrusage(RUSAGE_SELF, &usage);
     return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
            (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+}
+
+static double wall_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void publish(struct world *world, size_t records)
@@ -84,7 +92,7 @@ static struct figures run_one(const struct trial_settings *settings)
     size_t nodes = settings->world.nodes;
     size_t records = settings->records > 0 ? settings->records : nodes / OPERATIONS_PART;
     size_t lookups = settings->lookups > 0 ? settings->lookups : nodes / OPERATIONS_PART;
-    double began_s = cpu_s();
+    double began_s = cpu_s(), began_wall_s = wall_s();
     uint64_t heap_before = world_heap_bytes();
     world_init(&world, &settings->world);
     progress_expect("scale", (double)(world_growth_ms(nodes) / 3 + settings->warm_up_ms +
@@ -102,6 +110,7 @@ static struct figures run_one(const struct trial_settings *settings)
     figures.datagrams = (double)net_delivered(world.net);
     figures.trace = net_trace(world.net);
     figures.cpu_s = cpu_s() - began_s;
+    figures.wall_s = wall_s() - began_wall_s;
     progress_end();
     return figures; /* what it holds ends with the process */
 }
@@ -138,20 +147,25 @@ static void add_row(struct table *table, double nodes, const struct figures *fig
                     double peak_bytes)
 {
     char trace[24];
+    double line = sim_log2(nodes) / (1.3327 + sim_log2(DHT_K));
+    double hops = figures->hops / figures->lookups;
     table_add(table, nodes);
+    table_add(table, figures->wall_s);
     table_add(table, figures->cpu_s);
     table_add(table, figures->join_s);
     table_add(table, 1000 * figures->cpu_s / nodes);
-    table_add(table, figures->datagrams);
+    table_add(table, figures->datagrams / nodes);
     table_add(table, 1e6 * figures->cpu_s / figures->datagrams);
     table_add(table, figures->heap_per_node);
+    table_add(table, peak_bytes / nodes);
     table_add(table, peak_bytes / (1 << 20));
     table_add(table, figures->records);
     table_add(table, figures->lookups);
     table_add(table, 100 * figures->found / figures->lookups);
     table_add(table, figures->value_ms);
-    table_add(table, figures->hops / figures->lookups);
-    table_add(table, sim_log2(nodes) / (1.3327 + sim_log2(DHT_K)));
+    table_add(table, hops);
+    table_add(table, line);
+    table_add(table, hops / line);
     snprintf(trace, sizeof trace, "%016llx", (unsigned long long)figures->trace);
     table_add_text(table, trace);
 }
@@ -160,8 +174,9 @@ static bool run_scale(const struct trial_settings *settings, struct result *resu
                       const char **error)
 {
     struct table *table = result_add_table(result, "scale", columns);
-    table->text = "CPU: of all; join: until all have joined; heap: when they have; us each: of a "
-                  "datagram, with all that it leads to";
+    table->text =
+        "CPU: of all threads; join: until all have joined; heap: when they have; us each: "
+        "of a datagram, with all that it leads to; line: Stutzbach's";
     result->plot = (struct plot){
         .title = "What a node takes", .x_name = "nodes", .y_name = "CPU ms, KiB", .log_x = true};
     plot_add(&result->plot, "CPU ms a node", 0)->dots = true;
@@ -193,6 +208,6 @@ static bool run_scale(const struct trial_settings *settings, struct result *resu
 const struct trial trial_scale = {
     .name = "scale",
     .text = "all join, publish and look up, for growing numbers: CPU and memory a node",
-    .defaults = {.world = {.loss = 0.01}, .nodes = {{1000, 3000, 10000}, 3}},
+    .defaults = {.world = {.loss = 0.01}, .nodes = {{1000, 10000, 100000}, 3}},
     .run = run_scale,
 };

@@ -28,7 +28,7 @@ static void on_event(void *state, size_t node, const struct dht_event *event)
     struct world_record *record = &world->records[world->record_of[node] - 1];
     if (record->stored_ms > 0 || record->kind != event->kind || !id_equal(&record->key, &event->id))
         return;
-    record->stored_ms = net_now_ms(world->net);
+    record->stored_ms = net_now_at(world->net, node);
     record->stored_at = event->values;
 }
 
@@ -58,7 +58,8 @@ void world_init(struct world *world, const struct world_options *options)
                                 .addresses = NET_PUBLIC,
                                 .large = true,
                                 .without = options->without,
-                                .paths = options->paths};
+                                .paths = options->paths,
+                                .threads = options->behind_nat > 0 ? 0 : options->threads};
     *world = (struct world){.net = net_new(&config), .options = *options};
     stack_parts(world);
     world->doors = options->nodes < 2 * DOORS ? 1 : DOORS;

@@ -20,6 +20,7 @@ struct world_options {
     double loss, duplicates, reordered, behind_nat, cut_off; /* shares; cut_off: see partition */
     const char *latency_file;                                /* NULL: the synthetic internet */
     uint8_t without, paths;                                  /* of lookups: see struct dht_config */
+    unsigned threads; /* 0: undivided, as networks with a NAT or hostile nodes have to be */
 };
 
 struct world_record {
