@@ -109,7 +109,7 @@ static void who_joins_by_a_node_that_is_not_in_yet_is_in_with_it(void **state)
     struct sample samples[RECORDS];
     size_t outcomes[RECORDS], found = 0;
     net_add_delay(net, 10, 100);
-    net_add_part(net, halves_apart, &net, NULL);
+    net_add_part(net, &(struct net_part){.state = &net, .pass = halves_apart});
     for (size_t i = 0; i < NODES; i++) {
         net_add_node(net, NULL);
         net_start(net, i, i == 0 ? NET_NONE : i <= NODES / 2 ? 0 : NODES / 2);
@@ -118,7 +118,7 @@ static void who_joins_by_a_node_that_is_not_in_yet_is_in_with_it(void **state)
     net_run_for(net, 5 * MINUTE);
     for (uint32_t i = 0; i < RECORDS; i++) {
         samples[i] = sample_part(i);
-        publish(net, i % NODES, &samples[i]);
+        net_publish(net, i % NODES, &samples[i]);
     }
     net_run_for(net, MINUTE);
     for (size_t i = 0; i < RECORDS; i++)
