@@ -115,10 +115,10 @@ bool endpoint_is_local(const struct endpoint *e)
 bool endpoint_is_usable(const struct endpoint *e)
 {
     static const uint8_t zero[16];
-    size_t size = endpoint_address_size(e);
-    if (size == 0 || e->port == 0 || memcmp(e->addr, zero, size) == 0)
+    if (e->port == 0)
         return false;
     if (e->family == ENDPOINT_IPV4)
         return e->addr[0] != 0 && e->addr[0] < 224;
-    return e->addr[0] != 0xff && !is_mapped_ipv4(e);
+    return e->family == ENDPOINT_IPV6 && memcmp(e->addr, zero, 16) != 0 && e->addr[0] != 0xff &&
+           !is_mapped_ipv4(e);
 }

@@ -11,12 +11,13 @@ int id_compare(const struct id *a, const struct id *b)
 
 unsigned id_common_bits(const struct id *a, const struct id *b)
 {
-    for (unsigned i = 0; i < ID_BYTES; i++) {
-        unsigned difference = a->bytes[i] ^ b->bytes[i];
+    for (unsigned i = 0; i < 16; i += 8) {
+        uint64_t difference = read_u64(a->bytes + i) ^ read_u64(b->bytes + i);
         if (difference != 0)
-            return i * 8 + (unsigned)__builtin_clz(difference) - 24;
+            return i * 8 + (unsigned)__builtin_clzll(difference);
     }
-    return ID_BITS;
+    uint32_t difference = read_u32(a->bytes + 16) ^ read_u32(b->bytes + 16);
+    return difference != 0 ? 128 + (unsigned)__builtin_clz(difference) : ID_BITS;
 }
 
 bool id_bit(const struct id *id, unsigned index)
