@@ -104,15 +104,14 @@ struct holders dht_repair_count(const struct dht *dht, const struct walk *walk)
     return holders;
 }
 
-static void add_target(struct walk *repair, const struct lookup_node *node)
+static void add_target(struct walk *repair, const struct walk *get, const struct lookup_node *node)
 {
     if (!lookup_add(&repair->lookup, &node->id, &node->endpoint, 0) ||
         lookup_next(&repair->lookup) == NULL)
         return;
     lookup_answered(&repair->lookup, &node->id); /* the get did */
     struct lookup_node *target = lookup_find(&repair->lookup, &node->id);
-    target->token_len = node->token_len;
-    memcpy(target->token, node->token, node->token_len);
+    lookup_keep_token(&repair->lookup, target, lookup_token(&get->lookup, node));
 }
 
 static bool is_to_mend(const struct walk *walk, uint64_t held, bool scarce)
@@ -148,7 +147,7 @@ static void mend_others(struct dht *dht, const struct walk *walk, const uint16_t
         return;
     repair->lookup.config.k = walk->lookup.config.k;
     for (size_t i = 0; i < count; i++)
-        add_target(repair, &walk->lookup.nodes[targets[i]]);
+        add_target(repair, walk, &walk->lookup.nodes[targets[i]]);
     dht_publish_carry(dht, repair, &walk->lookup.target, walk->kind, newest_value(walk), 0);
     dht_walk_begin(dht, repair);
 }

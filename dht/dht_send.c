@@ -45,7 +45,7 @@ static void fill_put(const struct dht *dht, const struct walk *walk, const struc
     const struct lookup_node *node = lookup_find(&walk->lookup, &query->id);
     if (node == NULL)
         return;
-    set_token(message, bytes_of(node->token, node->token_len));
+    set_token(message, lookup_token(&walk->lookup, node));
     dht_publish_fill(dht, walk, query, message);
 }
 

@@ -337,6 +337,14 @@ static bool may_name(const struct endpoint *who, const struct endpoint *named)
     return !endpoint_is_local(named) || endpoint_is_local(who);
 }
 
+/* What asking it costs is looked up of newcomers alone: most are known already. */
+static void hear(const struct dht *dht, struct walk *walk, const struct id *by,
+                 const struct message_node *node)
+{
+    if (lookup_hear(&walk->lookup, by, &node->id, &node->endpoint, 0))
+        lookup_find(&walk->lookup, &node->id)->cost_ms = cost_of(dht, &node->id);
+}
+
 static void take_nodes(struct dht *dht, struct walk *walk, const struct endpoint *from,
                        const struct message *answer)
 {
@@ -346,8 +354,7 @@ static void take_nodes(struct dht *dht, struct walk *walk, const struct endpoint
         if (node->endpoint.family == dht->config.family && endpoint_is_usable(&node->endpoint) &&
             !id_equal(&node->id, &dht->id) && !endpoint_equal(&node->endpoint, ourselves) &&
             may_name(from, &node->endpoint))
-            lookup_hear(&walk->lookup, &answer->id, &node->id, &node->endpoint,
-                        cost_of(dht, &node->id));
+            hear(dht, walk, &answer->id, node);
         else if (!id_equal(&node->id, &dht->id))
             dht->counted.false_nodes++;
     }
@@ -364,10 +371,7 @@ static void ask_answered(struct dht *dht, struct walk *walk, const struct rpc_qu
     struct lookup_node *node = lookup_find(lookup, &answer->id);
     uint64_t trip_ms = dht->now_ms - query->sent_ms;
     node->rtt_ms = (uint16_t)(trip_ms == 0 ? 1 : trip_ms < UINT16_MAX ? trip_ms : UINT16_MAX);
-    if (answer->token_len <= sizeof node->token) {
-        node->token_len = answer->token_len;
-        memcpy(node->token, answer->token, answer->token_len);
-    }
+    lookup_keep_token(lookup, node, bytes_of(answer->token, answer->token_len));
     if (walk->purpose != WALK_HANDOVER)
         take_nodes(dht, walk, &query->to, answer);
     lookup_answered(lookup, &answer->id);

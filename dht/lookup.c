@@ -18,8 +18,10 @@ void lookup_init(struct lookup *lookup, const struct id *target, const struct lo
 void lookup_dispose(struct lookup *lookup)
 {
     free(lookup->nodes);
+    free(lookup->tokens);
     lookup->nodes = NULL;
-    lookup->count = lookup->cap = 0;
+    lookup->tokens = NULL;
+    lookup->count = lookup->cap = lookup->tokens_len = lookup->tokens_cap = 0;
 }
 
 /* ---- the list ---- */
@@ -71,6 +73,14 @@ static size_t position(const struct lookup *lookup, const struct id *id)
             high = middle;
     }
     return low;
+}
+
+/* The one of that id, if it stands at its position. */
+static struct lookup_node *node_at(const struct lookup *lookup, size_t at, const struct id *id)
+{
+    if (at < lookup->count && id_equal(&lookup->nodes[at].id, id))
+        return &lookup->nodes[at];
+    return NULL;
 }
 
 /* Under another id. One that was not asked there yet may be a lie. */
@@ -139,19 +149,20 @@ static size_t address_bytes(const struct lookup *lookup, const struct endpoint *
     return source_prefix_bytes(&rules, endpoint, SOURCE_ADDRESS);
 }
 
-/* Local ones at one endpoint, for one of them is a lie. */
-static bool are_twins(const struct lookup_node *a, const struct lookup_node *b, size_t len)
+/* Local ones at one endpoint, for one of them is a lie. An IPv4 address and a /64 are told by eight
+ * bytes, and hardly anybody shares them. */
+static bool are_twins(const struct lookup *lookup, const struct lookup_node *a,
+                      const struct lookup_node *b)
 {
-    return len > 0 ? memcmp(a->endpoint.addr, b->endpoint.addr, len) == 0
-                   : endpoint_equal(&a->endpoint, &b->endpoint);
+    return memcmp(a->endpoint.addr, b->endpoint.addr, 8) == 0 &&
+           (address_bytes(lookup, &a->endpoint) > 0 || endpoint_equal(&a->endpoint, &b->endpoint));
 }
 
 static void note_twins(struct lookup *lookup, struct lookup_node *node)
 {
-    size_t len = address_bytes(lookup, &node->endpoint);
     for (size_t i = 0; i < lookup->count; i++) {
         struct lookup_node *other = &lookup->nodes[i];
-        if (other != node && are_twins(other, node, len))
+        if (other != node && are_twins(lookup, other, node))
             other->twin = node->twin = true;
     }
 }
@@ -211,7 +222,7 @@ static void hear_elsewhere(struct lookup *lookup, struct lookup_node *node,
 static bool add(struct lookup *lookup, const struct lookup_node *newcomer, unsigned path)
 {
     size_t at = position(lookup, &newcomer->id);
-    struct lookup_node *known = lookup_find(lookup, &newcomer->id);
+    struct lookup_node *known = node_at(lookup, at, &newcomer->id);
     if (known != NULL && endpoint_equal(&known->endpoint, &newcomer->endpoint))
         hear_again(lookup, known, path);
     else if (known != NULL)
@@ -255,10 +266,47 @@ bool lookup_hear(struct lookup *lookup, const struct id *by, const struct id *id
 
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id)
 {
-    size_t at = position(lookup, id);
-    if (at < lookup->count && id_equal(&lookup->nodes[at].id, id))
-        return &lookup->nodes[at];
-    return NULL;
+    return node_at(lookup, position(lookup, id), id);
+}
+
+/* ---- tokens ---- */
+
+static bool reserve_token(struct lookup *lookup, size_t len)
+{
+    size_t need = lookup->tokens_len + len, cap = lookup->tokens_cap;
+    if (need <= cap)
+        return true;
+    cap = 2 * cap + 16 * len;
+    if (cap > UINT16_MAX)
+        cap = UINT16_MAX;
+    uint8_t *grown = need <= cap ? realloc(lookup->tokens, cap) : NULL;
+    if (grown == NULL)
+        return false;
+    lookup->tokens = grown;
+    lookup->tokens_cap = (uint16_t)cap;
+    return true;
+}
+
+void lookup_keep_token(struct lookup *lookup, struct lookup_node *node, struct bytes token)
+{
+    if (token.len > MESSAGE_TOKEN_MAX)
+        return;
+    if (token.len > node->token_len) { /* else it goes over the last one */
+        if (!reserve_token(lookup, token.len))
+            return;
+        node->token_at = lookup->tokens_len;
+        lookup->tokens_len = (uint16_t)(lookup->tokens_len + token.len);
+    }
+    node->token_len = (uint8_t)token.len;
+    if (token.len > 0)
+        memcpy(lookup->tokens + node->token_at, token.data, token.len);
+}
+
+struct bytes lookup_token(const struct lookup *lookup, const struct lookup_node *node)
+{
+    if (node->token_len == 0)
+        return (struct bytes){0};
+    return bytes_of(lookup->tokens + node->token_at, node->token_len);
 }
 
 /* ---- the nearest ---- */
@@ -276,11 +324,10 @@ static bool has_twin_before(const struct lookup *lookup, const struct lookup_nod
 {
     if (!node->twin)
         return false;
-    size_t len = address_bytes(lookup, &node->endpoint);
     for (size_t i = 0; i < lookup->count; i++) {
         const struct lookup_node *other = &lookup->nodes[i];
         bool before = other->fits == node->fits ? other < node : other->fits;
-        if (before && may_answer(other) && are_twins(other, node, len))
+        if (before && may_answer(other) && are_twins(lookup, other, node))
             return true;
     }
     return false;
@@ -512,7 +559,7 @@ bool lookup_done(const struct lookup *lookup)
     for (unsigned path = 0; path < lookup->config.paths; path++)
         if (!have_answered(lookup, nearest_of(lookup, path)))
             return false;
-    return have_answered(lookup, nearest_of_all(lookup));
+    return lookup->config.paths == 1 || have_answered(lookup, nearest_of_all(lookup));
 }
 
 size_t lookup_result(const struct lookup *lookup, uint16_t out[], size_t cap)

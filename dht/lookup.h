@@ -57,14 +57,16 @@ struct lookup_node {
     bool twin;             /* another of its public address is in the list */
     uint8_t paths;         /* bit p: path p has heard of it */
     uint8_t path;          /* that asked it */
-    uint8_t token_len;
-    uint8_t token[MESSAGE_TOKEN_MAX]; /* what it gave us for a put */
-    uint16_t cost_ms;                 /* what asking it is likely to take */
-    uint16_t rtt_ms;                  /* what its answer took */
-    uint16_t next;                    /* of a round's records: the first it was not given yet */
-    bool target;                      /* it is given the records of a round of storing */
-    uint64_t held;                    /* a get: a mark of the newest value it brought; 0: none */
+    bool target;           /* it is given the records of a round of storing */
+    uint8_t token_len;     /* of what it gave us for a put: lookup_token */
+    uint16_t token_at;
+    uint16_t cost_ms; /* what asking it is likely to take */
+    uint16_t rtt_ms;  /* what its answer took */
+    uint16_t next;    /* of a round's records: the first it was not given yet */
+    uint64_t held;    /* a get: a mark of the newest value it brought; 0: none */
 };
+
+_Static_assert(sizeof(struct lookup_node) <= 88, "the list moves with each newcomer");
 
 struct lookup_config {
     uint8_t k, alpha, start;
@@ -78,6 +80,8 @@ struct lookup {
     struct lookup_config config;
     struct lookup_node *nodes; /* nearest first */
     uint16_t count, cap;
+    uint16_t tokens_len, tokens_cap;
+    uint8_t *tokens;    /* what they gave us, one behind the other */
     uint16_t in_flight; /* asked and not late */
     uint16_t late;
     uint16_t asked, answered; /* nodes, over the whole lookup */
@@ -114,6 +118,11 @@ bool lookup_renamed(struct lookup *lookup, const struct id *id, const struct id 
 
 /* NULL: not in the list. Borrowed as above. */
 struct lookup_node *lookup_find(const struct lookup *lookup, const struct id *id);
+
+/* What `node` gave us for a put; empty: nothing, or more than MESSAGE_TOKEN_MAX. Without memory
+ * nothing is kept. Borrowed until the next token comes. */
+void lookup_keep_token(struct lookup *lookup, struct lookup_node *node, struct bytes token);
+struct bytes lookup_token(const struct lookup *lookup, const struct lookup_node *node);
 
 /* Is it one of the k nearest that may still answer? */
 bool lookup_is_near(const struct lookup *lookup, const struct id *id);
