@@ -96,9 +96,8 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
 void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
 {
     if (!endpoint_is_usable(from) || from->family != dht->config.family ||
-        !routing_table_wants(dht->table, id, from, dht->now_ms) ||
         rpc_count_of(&dht->rpc, RPC_PING_NEW) >= NEWCOMER_PINGS_MAX ||
-        rpc_is_asking(&dht->rpc, from))
+        !routing_table_wants(dht->table, id, from, dht->now_ms) || rpc_is_asking(&dht->rpc, from))
         return;
     dht_send_ping(dht, RPC_PING_NEW, from, NULL, 0);
 }
@@ -107,13 +106,11 @@ void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endp
 
 static void ask_suspects(struct dht *dht)
 {
-    size_t asked = 0, suspects = 0;
+    size_t asked = 0, suspects = 0, cursor = 0;
     struct contact contact;
-    for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++) {
-        if (contact.failures == 0)
-            continue;
+    while (asked < SUSPECT_PINGS_MAX && routing_table_next_silent(dht->table, &cursor, &contact)) {
         suspects++;
-        if (asked < SUSPECT_PINGS_MAX && !rpc_is_asking(&dht->rpc, &contact.endpoint)) {
+        if (!rpc_is_asking(&dht->rpc, &contact.endpoint)) {
             ask_contact(dht, &contact);
             asked++;
         }

@@ -7,6 +7,51 @@
 #define RTT_MAX_MS 4095
 #define GROWTH     4 /* slots that a bucket grows by, up to k; then one by one */
 
+/* ---- filter of networks ---- */
+
+/* Most who ask to come in are of a network that is not here, which is told without a look at all
+ * contacts. Networks that are exempt have an entry for each endpoint. */
+static size_t network_bit(const struct routing_table *table, const struct endpoint *endpoint)
+{
+    uint8_t text[ENDPOINT_COMPACT_MAX] = {0};
+    size_t prefix = routing_prefix(table, endpoint, SOURCE_NETWORK);
+    if (prefix > 0)
+        memcpy(text, endpoint->addr, prefix);
+    else
+        endpoint_to_compact(endpoint, text);
+    uint64_t hash = (read_u64(text) + read_u64(text + 8)) * 0x9e3779b97f4a7c15u + text[16];
+    return (size_t)(((hash + text[17]) * 0x9e3779b97f4a7c15u) >> 32) % (ROUTING_NETWORKS_64 * 64);
+}
+
+static void note_network(struct routing_table *table, const struct endpoint *endpoint)
+{
+    size_t bit = network_bit(table, endpoint);
+    table->networks[bit / 64] |= 1ull << bit % 64;
+    table->noted++;
+}
+
+/* Nobody of this network, and nobody at this endpoint, is in the table. */
+static bool is_new_network(const struct routing_table *table, const struct endpoint *endpoint)
+{
+    size_t bit = network_bit(table, endpoint);
+    return (table->networks[bit / 64] >> bit % 64 & 1) == 0;
+}
+
+/* Those who have left are still in the filter: from time to time it is made anew. */
+static void renew_filter(struct routing_table *table)
+{
+    if (table->noted < 2u * table->contacts + ROUTING_NETWORKS_64 * 8)
+        return;
+    memset(table->networks, 0, sizeof table->networks);
+    for (size_t b = 0; b < table->bucket_count; b++)
+        for (size_t i = 0; i < bucket_used(&table->buckets[b]); i++) {
+            struct contact contact;
+            slot_unpack(table, slot_at(table, &table->buckets[b], i), &contact);
+            note_network(table, &contact.endpoint);
+        }
+    table->noted = table->contacts;
+}
+
 /* ---- slots ---- */
 
 static void slot_set_failures(struct slot *slot, unsigned failures)
@@ -27,10 +72,11 @@ static void slot_add_rtt(struct slot *slot, uint32_t sample_ms)
 }
 
 /* `bits`: those that never change. */
-static void slot_fill(const struct routing_table *table, struct slot *slot,
-                      const struct contact *who, unsigned bits)
+static void slot_fill(struct routing_table *table, struct slot *slot, const struct contact *who,
+                      unsigned bits)
 {
     uint8_t compact[ENDPOINT_COMPACT_MAX];
+    note_network(table, &who->endpoint);
     endpoint_to_compact(&who->endpoint, compact);
     slot->id = who->id;
     slot->seen_s = (uint32_t)(who->seen_ms / 1000);
@@ -115,7 +161,7 @@ static bool bucket_append(struct routing_table *table, struct bucket *bucket,
     return true;
 }
 
-static void bucket_set_candidate(const struct routing_table *table, struct bucket *bucket,
+static void bucket_set_candidate(struct routing_table *table, struct bucket *bucket,
                                  const struct contact *who, unsigned bits)
 {
     if (!bucket_reserve(table, bucket, (size_t)bucket->count + 1))
@@ -266,6 +312,8 @@ static struct others count_others(const struct routing_table *table, size_t inde
     struct bytes network =
         bytes_of(endpoint->addr, routing_prefix(table, endpoint, SOURCE_NETWORK));
     struct others others = {0};
+    if (is_new_network(table, endpoint))
+        return others;
     for (size_t b = 0; network.len > 0 && b < table->bucket_count; b++) {
         const struct bucket *bucket = &table->buckets[b];
         size_t slots = b == index ? bucket->count : bucket_used(bucket);
@@ -292,6 +340,8 @@ static bool is_crowded(const struct routing_table *table, struct others others)
 /* The endpoint of `who` may be known under an id that it has given up. */
 static void forget_endpoint(struct routing_table *table, const struct endpoint *endpoint)
 {
+    if (is_new_network(table, endpoint))
+        return;
     for (size_t b = 0; b < table->bucket_count; b++) {
         struct bucket *bucket = &table->buckets[b];
         for (size_t i = bucket_used(bucket); i-- > 0;) {
@@ -383,6 +433,7 @@ enum seen_result routing_table_seen(struct routing_table *table, const struct co
         bucket->has_candidate = false; /* it is the candidate, and tries again */
     }
     forget_endpoint(table, &who->endpoint);
+    renew_filter(table);
     return seen_newcomer(table, who, oldest);
 }
 
@@ -455,6 +506,7 @@ static bool slot_is_valid(const struct routing_table *table, size_t index, const
     struct contact contact;
     slot_unpack(table, slot, &contact);
     return slot_failures(slot) < ROUTING_FAILURES_MAX &&
+           !is_new_network(table, &contact.endpoint) &&
            slot_fits(slot) == node_id_fits(&contact.id, &contact.endpoint) &&
            (network.len == 0 ||
             count_network(table, bucket, bucket_used(bucket), network) <= ROUTING_PER_BUCKET);

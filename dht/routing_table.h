@@ -98,6 +98,9 @@ struct dht_bucket routing_table_bucket(const struct routing_table *table, size_t
 
 /* Contact number `index`, farthest buckets first; false past the end. */
 bool routing_table_at(const struct routing_table *table, size_t index, struct contact *out);
+/* The next contact from `*cursor` (first 0) on whose last query failed; false: no more. */
+bool routing_table_next_silent(const struct routing_table *table, size_t *cursor,
+                               struct contact *out);
 bool routing_table_find(const struct routing_table *table, const struct id *id,
                         struct contact *out);
 

@@ -13,6 +13,9 @@
 #define ROUTING_SLOT_HEAD 26 /* bytes before the address */
 #define ROUTING_SLOT_MAX  (ROUTING_SLOT_HEAD + ENDPOINT_COMPACT_MAX)
 
+#define ROUTING_NETWORKS_64                                                                        \
+    32 /* words of the filter: of a whole table an eighth of its bits is set */
+
 /* The lowest bits of slot.rtt_failures: */
 #define ROUTING_FAILURES 3 /* queries in a row without an answer */
 #define ROUTING_SECOND   4 /* one of its public network was here when it came */
@@ -45,6 +48,8 @@ struct routing_table {
     bool limit_local;
     uint32_t crowded; /* contacts refused for their network */
     struct bucket *buckets;
+    uint32_t noted;                         /* contacts that came since the filter was made */
+    uint64_t networks[ROUTING_NETWORKS_64]; /* filter: a network whose bit is 0 is not here */
 };
 
 _Static_assert(ROUTING_SLOT_HEAD == offsetof(struct slot, address), "slots are packed by hand");

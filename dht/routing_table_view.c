@@ -57,6 +57,24 @@ bool routing_table_at(const struct routing_table *table, size_t index, struct co
     return false;
 }
 
+bool routing_table_next_silent(const struct routing_table *table, size_t *cursor,
+                               struct contact *out)
+{
+    size_t first = 0; /* number of the bucket's first contact */
+    for (size_t b = 0; b < table->bucket_count; first += table->buckets[b++].count) {
+        const struct bucket *bucket = &table->buckets[b];
+        for (size_t i = *cursor > first ? *cursor - first : 0; i < bucket->count; i++) {
+            const struct slot *slot = slot_at(table, bucket, i);
+            if (slot_failures(slot) == 0)
+                continue;
+            *cursor = first + i + 1;
+            slot_unpack(table, slot, out);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool routing_table_find(const struct routing_table *table, const struct id *id, struct contact *out)
 {
     const struct bucket *bucket = &table->buckets[bucket_index(table, id)];
@@ -68,28 +86,32 @@ bool routing_table_find(const struct routing_table *table, const struct id *id, 
 }
 
 /* The nearest found so far, views into the table: those that fit their address, sorted, then from
- * `fitting` on the others, sorted. No two of one public address. */
+ * `fitting` on the others, sorted. No two of one public address. What is compared with every
+ * contact that comes into question lies in arrays of its own. */
 struct nearest {
     const struct routing_table *table;
     const struct id *target;
-    const struct slot *slots[ROUTING_CLOSEST_MAX];
     size_t count, cap, fitting;
+    uint64_t prefix;                         /* the target's first eight bytes */
+    uint64_t distances[ROUTING_CLOSEST_MAX]; /* first eight bytes of each distance */
+    uint64_t machines[ROUTING_CLOSEST_MAX];  /* an IPv4 address, or a /64 */
+    const struct slot *slots[ROUTING_CLOSEST_MAX];
 };
 
-/* The lengths are constants: it is asked for each contact that comes into question. */
-static bool same_machine(bool ipv6, const struct slot *a, const struct slot *b)
+static uint64_t machine_of(const struct routing_table *table, const struct slot *slot)
 {
-    return ipv6 ? memcmp(a->address, b->address, 8) == 0 /* a /64 is one machine's */
-                : memcmp(a->address, b->address, 4) == 0;
+    uint64_t machine = 0;
+    memcpy(&machine, slot->address, table->family == ENDPOINT_IPV6 ? 8 : 4);
+    return machine;
 }
 
 /* The one of the same public address; `count`: there is none. */
-static size_t nearest_of_address(const struct nearest *nearest, const struct slot *slot)
+static size_t nearest_of_address(const struct nearest *nearest, const struct slot *slot,
+                                 uint64_t machine)
 {
     const struct routing_table *table = nearest->table;
-    bool ipv6 = table->family == ENDPOINT_IPV6;
     size_t at = 0;
-    while (at < nearest->count && !same_machine(ipv6, nearest->slots[at], slot))
+    while (at < nearest->count && nearest->machines[at] != machine)
         at++;
     if (at == nearest->count)
         return at;
@@ -99,21 +121,41 @@ static size_t nearest_of_address(const struct nearest *nearest, const struct slo
     return exempt ? nearest->count : at;
 }
 
+static bool is_nearer(const struct nearest *nearest, const struct slot *slot, uint64_t distance,
+                      size_t than)
+{
+    if (distance != nearest->distances[than])
+        return distance < nearest->distances[than];
+    return id_distance_compare(nearest->target, &slot->id, &nearest->slots[than]->id) < 0;
+}
+
+/* Makes place `at` free: what stands there and behind moves on, over what stood at `end`. */
+static void nearest_shift(struct nearest *nearest, size_t at, size_t end)
+{
+    size_t moved = (end - at) * sizeof(uint64_t);
+    memmove(&nearest->distances[at + 1], &nearest->distances[at], moved);
+    memmove(&nearest->machines[at + 1], &nearest->machines[at], moved);
+    memmove(&nearest->slots[at + 1], &nearest->slots[at], (end - at) * sizeof nearest->slots[0]);
+}
+
 static void nearest_offer(struct nearest *nearest, const struct slot *slot)
 {
+    uint64_t distance = read_u64(slot->id.bytes) ^ nearest->prefix;
     size_t at = nearest->count;
-    while (at > nearest->fitting &&
-           id_distance_compare(nearest->target, &slot->id, &nearest->slots[at - 1]->id) < 0)
+    while (at > nearest->fitting && is_nearer(nearest, slot, distance, at - 1))
         at--;
     if (at == nearest->cap)
         return;
-    size_t same = nearest_of_address(nearest, slot);
+    uint64_t machine = machine_of(nearest->table, slot);
+    size_t same = nearest_of_address(nearest, slot, machine);
     if (same < at)
         return; /* one of that address comes before */
     if (same == nearest->count)
         same = nearest->count < nearest->cap ? nearest->count++ : nearest->cap - 1;
-    memmove(&nearest->slots[at + 1], &nearest->slots[at], (same - at) * sizeof nearest->slots[0]);
+    nearest_shift(nearest, at, same);
     nearest->slots[at] = slot;
+    nearest->distances[at] = distance;
+    nearest->machines[at] = machine;
 }
 
 static void nearest_offer_bucket(struct nearest *nearest, size_t index, bool fits)
@@ -142,9 +184,12 @@ static void nearest_offer_all(struct nearest *nearest, bool fits)
 size_t routing_table_closest(const struct routing_table *table, const struct id *target,
                              struct contact out[], size_t cap)
 {
-    struct nearest nearest = {.table = table,
-                              .target = target,
-                              .cap = cap < ROUTING_CLOSEST_MAX ? cap : ROUTING_CLOSEST_MAX};
+    struct nearest nearest; /* as much of its arrays as is in use */
+    nearest.table = table;
+    nearest.target = target;
+    nearest.prefix = read_u64(target->bytes);
+    nearest.count = nearest.fitting = 0;
+    nearest.cap = cap < ROUTING_CLOSEST_MAX ? cap : ROUTING_CLOSEST_MAX;
     nearest_offer_all(&nearest, true);
     nearest.fitting = nearest.count;
     if (nearest.count < nearest.cap)

@@ -208,17 +208,21 @@ uint64_t rpc_deadline(const struct rpc *rpc)
 
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint)
 {
-    for (uint32_t i = 0; i < rpc->cap; i++)
+    for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {
         if (rpc->slots[i].txid != 0 && endpoint_equal(&rpc->slots[i].to, endpoint))
             return true;
+        seen += rpc->slots[i].txid != 0;
+    }
     return false;
 }
 
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose)
 {
     size_t count = 0;
-    for (uint32_t i = 0; i < rpc->cap; i++)
+    for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {
         count += rpc->slots[i].txid != 0 && rpc->slots[i].purpose == purpose;
+        seen += rpc->slots[i].txid != 0;
+    }
     return count;
 }
 
