@@ -3,8 +3,9 @@
  * - Endpoints that may be nodes (configured, saved, once contacts) are all asked at once, and again
  *   with growing pauses until one of them answers: others may have come to us meanwhile, and know
  *   nobody else. When one answers late, a walk to our own id begins with it.
- * - The first contact starts a walk to our own id. When it ends we have joined: all buckets are
- *   refreshed, our own too, for others may have come with us; and all we publish is stored anew.
+ * - The first contact starts a walk to our own id. When it ends we have joined: poor buckets are
+ *   filled, our own is looked into again, for others may have come with us; and all we publish is
+ *   stored anew.
  * - When the last contact is gone we are alone, and it begins again.
  * - Whoever answers says from where we come. Once VOTES_FOR_ID of them agree on a public address
  *   that our id does not fit [BEP 42], we take an id that does, and walk to that. */
@@ -160,7 +161,7 @@ void dht_join_walk_done(struct dht *dht, uint32_t operation)
     dht->join.walk = 0;
     if (routing_table_count(dht->table) == 0)
         return;
-    routing_table_refresh_all(dht->table, dht->now_ms + REFRESH_AFTER_JOIN_MS);
+    routing_table_refresh_poor(dht->table, REFRESH_ENOUGH, dht->now_ms + REFRESH_AFTER_JOIN_MS);
     if (dht->join.joined)
         return;
     dht->join.joined = true;
@@ -193,8 +194,11 @@ static void change_id(struct dht *dht, const struct endpoint *external)
     routing_table_free(dht->table);
     dht->table = table;
     dht->id = id;
-    if (routing_table_count(table) > 0)
-        walk_to_ourselves(dht, NULL); /* one to the old id may be under way; it no longer counts */
+    if (routing_table_count(table) == 0)
+        return;
+    dht_walk_drop(dht, dht->join.walk); /* to the old id */
+    dht->join.walk = 0;
+    walk_to_ourselves(dht, NULL);
 }
 
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim)

@@ -6,7 +6,8 @@
  * - A node that asks us is pinged before it counts, if the table has a use for it; what it sends
  *   changes nothing by itself, for its address may be forged.
  * - A bucket nobody looked into is refreshed after 15 to 60 minutes: sooner while many of those we
- *   ask are silent, for then the table ages fast. */
+ *   ask are silent, for then the table ages fast. One with few contacts is looked into until it has
+ *   REFRESH_ENOUGH: each that is asked is one more for it, and others will come by themselves. */
 #include "dht/node.h"
 
 /* ---- contacts ---- */
@@ -150,8 +151,13 @@ static void refresh(struct dht *dht)
     while (may_refresh(dht) &&
            (bucket = routing_table_refresh_next(dht->table, &due_ms), due_ms <= dht->now_ms)) {
         struct id target = routing_table_random_id(dht->table, bucket, &dht->rng);
-        if (dht_walk_start(dht, WALK_REFRESH, &target, 0) == 0)
+        struct walk *walk = dht_walk_new(dht, WALK_REFRESH, &target, 0);
+        if (walk == NULL) {
             dht_upkeep_touch(dht, &target); /* no room: at its next turn */
+            continue;
+        }
+        walk->fills = routing_table_is_poor(dht->table, &target, REFRESH_ENOUGH);
+        dht_walk_begin(dht, walk);
     }
 }
 

@@ -72,7 +72,10 @@ static struct lookup_config lookup_config(const struct dht *dht, enum walk_purpo
                                    .limit_local = dht->config.limit_local,
                                    .eager = dht_uses(dht, DHT_EAGER_START),
                                    .patient = purpose != WALK_REFRESH};
-    if (!config.eager)
+    config.eager = config.eager && purpose != WALK_REFRESH;
+    if (purpose == WALK_REFRESH)
+        config.alpha = config.start = REFRESH_ALPHA;
+    else if (!config.eager)
         config.alpha = config.start = paths < LOOKUP_ALPHA ? (uint8_t)(LOOKUP_ALPHA / paths) : 1;
     else if (paths > 1)
         config.alpha = config.start = LOOKUP_PATH_ALPHA;
@@ -132,6 +135,13 @@ void dht_walk_cancel(struct dht *dht, uint32_t operation)
 {
     struct walk *walk = dht_walk_find(dht, operation);
     if (walk != NULL && takes_a_turn(walk))
+        remove_walk(dht, walk);
+}
+
+void dht_walk_drop(struct dht *dht, uint32_t operation)
+{
+    struct walk *walk = dht_walk_find(dht, operation);
+    if (walk != NULL)
         remove_walk(dht, walk);
 }
 
@@ -312,6 +322,10 @@ static bool is_over(const struct dht *dht, const struct walk *walk)
 void dht_walk_go_on(struct dht *dht, struct walk *walk)
 {
     const struct lookup_node *node;
+    if (walk->fills && !routing_table_is_poor(dht->table, &walk->lookup.target, REFRESH_ENOUGH)) {
+        end(dht, walk);
+        return;
+    }
     do
         while (!walk->storing && (node = lookup_next(&walk->lookup)) != NULL)
             if (!ask(dht, walk, node))

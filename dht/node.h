@@ -69,6 +69,7 @@ struct walk {
     bool waiting;    /* for its turn; nothing was asked yet */
     bool storing;    /* WALK_PUBLISH: the lookup has ended */
     bool gathered;   /* … and those that come along are in the round */
+    bool fills;      /* WALK_REFRESH: of a poor bucket, until it is no longer that */
     uint16_t extra;  /* pages and puts under way */
     uint16_t pages;  /* asked for in all */
     uint16_t silent; /* nodes */
@@ -211,6 +212,7 @@ void dht_walk_first_contact(struct dht *dht, const struct contact *contact);
 bool dht_walk_is_among(const struct dht *dht, const struct lookup *lookup, const uint16_t nearest[],
                        size_t count);
 void dht_walk_cancel(struct dht *dht, uint32_t operation);
+void dht_walk_drop(struct dht *dht, uint32_t operation); /* one of ours; without an end */
 void dht_walk_free_all(struct dht *dht);
 uint32_t dht_walk_next_operation(struct dht *dht);
 bool dht_walk_valid(const struct dht *dht);

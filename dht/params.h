@@ -170,13 +170,17 @@
 #define REFRESH_MIN_MS        (15 * 60 * 1000) /* an untouched bucket, while many nodes are silent */
 #define REFRESH_MAX_MS        (60 * 60 * 1000) /* [Kademlia 2.3: 1 h] */
 #define REFRESH_SILENT_PART   10               /* more than a tenth of those asked silent: many */
-#define REFRESH_AFTER_JOIN_MS 2000 /* all buckets, once the walk to our own id has ended */
+#define REFRESH_AFTER_JOIN_MS 2000 /* poor buckets, once the walk to our own id has ended */
 #define REFRESH_WALKS_MAX     2
 #define REFRESH_K             8 /* a refresh wants contacts, not the k nearest of nothing */
-#define SUSPECT_PAUSE_MS      (5 * 1000)  /* a silent contact is asked again after this */
-#define SUSPECT_PINGS_MAX     8           /* of them at a time */
-#define NEWCOMER_PINGS_MAX    8           /* pings under way to nodes that asked us */
-#define TRIM_AFTER_MS         (10 * 1000) /* idle this long: working memory is given back */
+#define REFRESH_ALPHA         3 /* nobody waits for it [Kademlia 2.3] */
+#define REFRESH_ENOUGH                                                                             \
+    5 /* contacts of a bucket that is left to fill by itself: those who come later ask us, and     \
+         each is one more */
+#define SUSPECT_PAUSE_MS   (5 * 1000)  /* a silent contact is asked again after this */
+#define SUSPECT_PINGS_MAX  8           /* of them at a time */
+#define NEWCOMER_PINGS_MAX 8           /* pings under way to nodes that asked us */
+#define TRIM_AFTER_MS      (10 * 1000) /* idle this long: working memory is given back */
 
 /* What waits for the owner, who drains both after each input. */
 #define DATAGRAM_QUEUE_BYTES (512 * 1024)

@@ -132,8 +132,11 @@ bool routing_table_is_neighbour(const struct routing_table *table, const struct 
 void routing_table_touch(struct routing_table *table, const struct id *target, uint64_t due_ms);
 /* The bucket that is due first, and when. */
 size_t routing_table_refresh_next(const struct routing_table *table, uint64_t *due_ms);
-/* All buckets are due at `due_ms` at the latest. */
-void routing_table_refresh_all(struct routing_table *table, uint64_t due_ms);
+/* Buckets of fewer than `enough` contacts, and the last one, are due at `due_ms` at the latest. */
+void routing_table_refresh_poor(struct routing_table *table, size_t enough, uint64_t due_ms);
+/* The bucket of `target` has fewer, and is not the last one, which has no measure. */
+bool routing_table_is_poor(const struct routing_table *table, const struct id *target,
+                           size_t enough);
 /* A random id in the range of a bucket. */
 struct id routing_table_random_id(const struct routing_table *table, size_t bucket,
                                   struct rng *rng);

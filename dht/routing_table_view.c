@@ -257,11 +257,21 @@ size_t routing_table_refresh_next(const struct routing_table *table, uint64_t *d
     return first;
 }
 
-void routing_table_refresh_all(struct routing_table *table, uint64_t due_ms)
+void routing_table_refresh_poor(struct routing_table *table, size_t enough, uint64_t due_ms)
 {
-    for (size_t b = 0; b < table->bucket_count; b++)
-        if (table->buckets[b].refresh_s > due_ms / 1000)
-            table->buckets[b].refresh_s = (uint32_t)(due_ms / 1000);
+    for (size_t b = 0; b < table->bucket_count; b++) {
+        struct bucket *bucket = &table->buckets[b];
+        bool wanted = bucket->count < enough || bucket_is_last(table, b);
+        if (wanted && bucket->refresh_s > due_ms / 1000)
+            bucket->refresh_s = (uint32_t)(due_ms / 1000);
+    }
+}
+
+bool routing_table_is_poor(const struct routing_table *table, const struct id *target,
+                           size_t enough)
+{
+    size_t index = bucket_index(table, target);
+    return table->buckets[index].count < enough && !bucket_is_last(table, index);
 }
 
 struct id routing_table_random_id(const struct routing_table *table, size_t bucket, struct rng *rng)

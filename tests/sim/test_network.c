@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "dht/params.h"
 #include "sim/net_parts.h"
 #include "sim/samples.h"
 
@@ -293,6 +294,42 @@ static void ipv6_is_the_same(void **state)
     net_free(net);
 }
 
+/* Buckets that hold fewer contacts than a node looks for by itself. The last one is of neighbours.
+ */
+static size_t poor_buckets(struct net *net, size_t node)
+{
+    struct dht_bucket buckets[32];
+    size_t poor = 0, count = dht_buckets(net_dht(net, node), buckets, 32);
+    for (size_t b = 0; b + 1 < count; b++)
+        poor += buckets[b].contacts < REFRESH_ENOUGH;
+    return poor;
+}
+
+/* Half of the nodes are there, the others join, each by one of the first; both sides of each
+ * exchange are counted. */
+static void joining_takes_few_datagrams(void **state)
+{
+    (void)state;
+    struct net *net = grow_net(test_seed(8), ENDPOINT_IPV4, 400, 0);
+    for (size_t i = 0; i < 200; i++)
+        net_start(net, i, i > 0 ? 0 : NET_NONE);
+    net_run_for(net, MINUTE);
+    uint64_t before = net_delivered(net);
+    for (size_t i = 200; i < 400; i++) {
+        net_start(net, i, rng_below(net_rng(net), 200));
+        net_run_for(net, 100);
+    }
+    net_run_for(net, MINUTE);
+    size_t poor = 0;
+    for (size_t i = 200; i < 400; i++)
+        poor += poor_buckets(net, i);
+    double each = (double)(net_delivered(net) - before) / 200;
+    print_message("# %.0f datagrams a node, %zu poor buckets of 200 nodes\n", each, poor);
+    assert_true(each < 320);
+    assert_true(poor < 40); /* there may be no more nodes for it */
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +341,7 @@ int main(void)
         cmocka_unit_test(entries_outlive_their_publishers),
         cmocka_unit_test(nodes_behind_nats_take_part),
         cmocka_unit_test(ipv6_is_the_same),
+        cmocka_unit_test(joining_takes_few_datagrams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,9 +261,15 @@ static void untouched_bucket_is_due_first(void **state)
     assert_int_equal(due_ms, 5000);
     routing_table_touch(table, &far, 12000);
     assert_int_equal(routing_table_refresh_next(table, &due_ms), 1);
-    routing_table_refresh_all(table, 1000);
+    routing_table_refresh_poor(table, DHT_K, 1000);
+    assert_int_equal(routing_table_refresh_next(table, &due_ms), 1);
+    assert_int_equal(due_ms, 1000); /* the last one; the other has enough */
+    routing_table_refresh_poor(table, DHT_K + 1, 900);
     assert_int_equal(routing_table_refresh_next(table, &due_ms), 0);
-    assert_int_equal(due_ms, 1000);
+    assert_int_equal(due_ms, 0); /* whole seconds */
+    assert_true(routing_table_is_poor(table, &far, DHT_K + 1));
+    assert_false(routing_table_is_poor(table, &far, DHT_K));
+    assert_false(routing_table_is_poor(table, &near, DHT_K));
     routing_table_free(table);
 }
 

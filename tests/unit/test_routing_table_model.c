@@ -301,10 +301,11 @@ static unsigned model_refresh_next(const struct model *model)
     return first;
 }
 
-static void model_refresh_all(struct model *model, uint64_t due_ms)
+static void model_refresh_poor(struct model *model, size_t enough, uint64_t due_ms)
 {
     for (unsigned b = 0; b < model->buckets; b++)
-        if (model->refresh_s[b] > due_ms / 1000)
+        if (model->refresh_s[b] > due_ms / 1000 &&
+            (b + 1 == model->buckets || model_members(model, b) < enough))
             model->refresh_s[b] = (uint32_t)(due_ms / 1000);
 }
 
@@ -451,8 +452,9 @@ static void step(struct rng *rng, struct model *model, struct routing_table *tab
         routing_table_touch(table, &who->id, due_ms);
         model->refresh_s[model_bucket(model, &who->id)] = (uint32_t)(due_ms / 1000);
     } else {
-        routing_table_refresh_all(table, due_ms);
-        model_refresh_all(model, due_ms);
+        size_t enough = (size_t)rng_below(rng, DHT_K);
+        routing_table_refresh_poor(table, enough, due_ms);
+        model_refresh_poor(model, enough, due_ms);
     }
 }
 
