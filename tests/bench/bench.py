@@ -14,7 +14,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from figures import MIB, bound, cpu_seconds, medians, memory_mib, openssl_sha1_mib_s  # noqa: E402
+from figures import (MIB, bound, cpu_seconds, lines_of, medians, memory_mib,  # noqa: E402
+                     openssl_sha1_mib_s)
 from hostile import HostilePeers  # noqa: E402
 from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
 from many import SHARES, bench_many  # noqa: E402
@@ -256,10 +257,29 @@ def bench_hostile(net, options):
     return {**medians(rounds), "speed_kept_least": min(kept), "speed_kept_most": max(kept)}
 
 
+def bench_catalog(net, options):
+    """The longest that the loop waits for the catalog: 10,000 shares, then 20,000 bits of downloads,
+    while others write to the same disk and sync."""
+    rounds = []
+    for number in range(options.rounds):
+        folder = net.path(f"catalog{number}")
+        os.mkdir(folder)
+        writer = subprocess.Popen(["dd", "if=/dev/zero", f"of={net.path('junk')}", "bs=1M",
+                                   "count=20000", "oflag=dsync", "status=none"])
+        try:
+            rounds.append(lines_of(options, "bench_catalog", folder, 10_000, 20_000))
+        finally:
+            writer.kill()
+            writer.wait()
+            os.unlink(net.path("junk"))
+    return medians(rounds)
+
+
 BENCHES = {"hash": bench_hash, "share": bench_share, "transfer": bench_transfer,
            "latency": bench_latency,
            "idle": bench_idle, "files": bench_files, "group": bench_group, "join": bench_join,
-           "rekey": bench_rekey, "hostile": bench_hostile, "many": bench_many, "dht": bench_dht}
+           "rekey": bench_rekey, "hostile": bench_hostile, "many": bench_many, "dht": bench_dht,
+           "catalog": bench_catalog}
 
 # name of a figure: (better is, goal), from the project's targets
 GOALS = {"many.shares_idle_cpu_percent": ("<=", 1.0),
