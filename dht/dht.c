@@ -108,6 +108,8 @@ static void ping_ended(struct dht *dht, const struct rpc_query *query, const str
                               .operation = query->operation,
                               .status = id != NULL ? STATUS_OK : STATUS_TIMED_OUT,
                               .endpoint = query->to};
+    if (query->operation == 0) /* cancelled */
+        return;
     if (id != NULL) {
         event.id = *id;
         event.rtt_ms = (uint32_t)(dht->now_ms - query->sent_ms);
@@ -306,6 +308,8 @@ uint32_t dht_ping(struct dht *dht, const struct endpoint *endpoint, uint64_t now
 void dht_cancel(struct dht *dht, uint32_t operation)
 {
     dht_walk_cancel(dht, operation);
+    rpc_disown(&dht->rpc, operation);
+    pace_disown(&dht->pace, operation);
     dht_settle(dht);
 }
 

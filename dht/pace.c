@@ -101,6 +101,14 @@ bool pace_hold(struct pace *pace, const struct rpc_query *query, uint64_t at_ms)
     return true;
 }
 
+void pace_disown(struct pace *pace, uint32_t operation)
+{
+    for (uint32_t i = 0; i < pace->count; i++)
+        if (pace->held[i].query.purpose == RPC_PING_HAND &&
+            pace->held[i].query.operation == operation)
+            pace->held[i].query.operation = 0;
+}
+
 uint64_t pace_deadline(const struct pace *pace)
 {
     return pace->count > 0 ? pace->held[pace->count - 1].at_ms : UINT64_MAX;

@@ -33,6 +33,7 @@ uint64_t pace_take(struct pace *pace, const struct endpoint *to, uint64_t now_ms
 
 bool pace_hold(struct pace *pace, const struct rpc_query *query, uint64_t at_ms); /* false: full */
 bool pace_next(struct pace *pace, uint64_t now_ms, struct rpc_query *out); /* one that may leave */
+void pace_disown(struct pace *pace, uint32_t operation);                   /* as rpc_disown */
 uint64_t pace_deadline(const struct pace *pace); /* UINT64_MAX: none is held */
 
 bool pace_valid(const struct pace *pace); /* all invariants hold; for tests */

@@ -206,6 +206,14 @@ uint64_t rpc_deadline(const struct rpc *rpc)
     return rpc->count > 0 ? rpc->due_ms : UINT64_MAX;
 }
 
+void rpc_disown(struct rpc *rpc, uint32_t operation)
+{
+    for (uint32_t i = 0; i < rpc->cap; i++)
+        if (rpc->slots[i].txid != 0 && rpc->slots[i].purpose == RPC_PING_HAND &&
+            rpc->slots[i].operation == operation)
+            rpc->slots[i].operation = 0;
+}
+
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint)
 {
     for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {

@@ -70,6 +70,9 @@ enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *ou
 uint32_t rpc_usual_ms(const struct rpc *rpc); /* the mean round trip, or a guess */
 uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited for */
 
+/* The end of this ping by hand is nobody's from now on. */
+void rpc_disown(struct rpc *rpc, uint32_t operation);
+
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
 

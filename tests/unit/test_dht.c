@@ -223,6 +223,21 @@ static void operations_are_bounded_and_each_ends_once(void **state)
     free_node(f);
 }
 
+static void cancelled_ping_tells_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct endpoint to = public_address(1);
+    uint32_t first = dht_ping(f->dht, &to, f->now_ms), second = dht_ping(f->dht, &to, f->now_ms);
+    dht_cancel(f->dht, first);
+    pass(f, 5000);
+    const struct dht_event *event = next_event(f, DHT_EVENT_PING);
+    assert_non_null(event);
+    assert_int_equal(event->operation, second);
+    assert_null(next_event(f, DHT_EVENT_PING));
+    free_node(f);
+}
+
 static void cancelled_get_tells_nothing(void **state)
 {
     (void)state;
@@ -565,6 +580,7 @@ int main(void)
         cmocka_unit_test(ping_by_hand_tells_its_end),
         cmocka_unit_test(operations_are_bounded_and_each_ends_once),
         cmocka_unit_test(cancelled_get_tells_nothing),
+        cmocka_unit_test(cancelled_ping_tells_nothing),
         cmocka_unit_test(liars_values_are_not_told),
         cmocka_unit_test(more_values_than_fit_are_paged),
         cmocka_unit_test(record_is_put_with_the_token_and_renewed),
