@@ -98,9 +98,13 @@ static bool tell(struct dht *dht, struct walk *walk, struct bytes value, struct 
     return true;
 }
 
-/* One that we hold ourselves. */
+/* One that we hold ourselves, if it has not ended. */
 static void tell_own(struct dht *dht, struct walk *walk, struct bytes value, struct endpoint from)
 {
+    struct record_facts facts;
+    if (record_inspect(walk->kind, &walk->lookup.target, value, dht_now_unix_s(dht), &facts) !=
+        CODE_OK)
+        return;
     dht_repair_note(dht, walk, NULL, value);
     tell(dht, walk, value, from);
 }

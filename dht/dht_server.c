@@ -88,21 +88,26 @@ static void add_values(const struct dht *dht, const struct message *query,
     answer->has_cursor = sample.more;
 }
 
-/* Tells the newest seq, and leaves out what the asker has already. */
-static void mind_seq(const struct message *query, struct message *answer)
+/* Tells the newest seq, and leaves out what has ended and what the asker has already. Our own may
+ * have ended and wait for their next round; and the wall clock may have been set since a record
+ * came. */
+static void sift(const struct message *query, uint64_t now_unix_s, struct message *answer)
 {
     const struct record_rules *rules = record_rules(query->kind);
-    if (rules == NULL || rules->owner != OWNER_SIGNER)
+    if (rules == NULL || rules->clock_slack_s == 0)
         return;
+    bool of_signer = rules->owner == OWNER_SIGNER;
     uint8_t kept = 0;
     for (size_t i = 0; i < answer->value_count; i++) {
         struct record_facts facts;
-        if (!rules->inspect(answer->values[i].value, &facts))
+        if (!rules->inspect(answer->values[i].value, &facts) || facts.expiry_unix_s <= now_unix_s) {
+            answer->total--;
             continue;
-        if (!answer->has_seq || facts.seq > answer->seq)
+        }
+        if (of_signer && (!answer->has_seq || facts.seq > answer->seq))
             answer->seq = facts.seq;
-        answer->has_seq = true;
-        if (!query->has_seq || facts.seq > query->seq)
+        answer->has_seq |= of_signer;
+        if (!of_signer || !query->has_seq || facts.seq > query->seq)
             answer->values[kept++] = answer->values[i];
     }
     answer->value_count = kept;
@@ -114,7 +119,7 @@ static void answer_get(const struct dht *dht, const struct message *query,
     answer->token_len = TOKEN_BYTES;
     token_make(dht->config.secret, from, dht->now_ms, answer->token);
     add_values(dht, query, from, answer);
-    mind_seq(query, answer);
+    sift(query, dht_now_unix_s(dht), answer);
     add_nodes(dht, query, from, answer);
 }
 

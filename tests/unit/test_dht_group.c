@@ -83,6 +83,31 @@ static size_t values_of(struct fixture *f, const struct id *key, unsigned kind)
     return f->message.value_count;
 }
 
+/* One of ours that waits for its next round, and those of others when the clock is set. */
+static void what_has_ended_by_the_wall_clock_is_not_served(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct value own = make_item(1, "own"), drop = make_drop(9, "a drop");
+    struct message_record record = {.key = drop.key, .kind = KIND_DROP, .value = bytes_in(&drop)};
+    assert_int_equal(put_one(f, 0x80, public_address(1), &record), CODE_OK);
+    assert_int_equal(dht_publish(f->dht, &own.key, KIND_ITEM, bytes_in(&own), f->now_ms),
+                     STATUS_OK);
+    drop_output(f);
+    assert_int_equal(values_of(f, &own.key, KIND_ITEM), 1);
+    assert_int_equal(values_of(f, &drop.key, KIND_DROP), 1);
+    dht_set_unix_base(f->dht, EXPIRY * 1000ull);
+    assert_int_equal(values_of(f, &own.key, KIND_ITEM), 0);
+    assert_int_equal(f->message.total, 0);
+    assert_int_equal(values_of(f, &drop.key, KIND_DROP), 0);
+    dht_get(f->dht, &own.key, KIND_ITEM, f->now_ms);
+    pass(f, 5000);
+    assert_null(next_event(f, DHT_EVENT_VALUE));
+    dispose(&own);
+    dispose(&drop);
+    free_node(f);
+}
+
 static void a_part_handed_on_is_kept_for_what_is_left(void **state)
 {
     (void)state;
@@ -403,6 +428,7 @@ static void a_forged_item_is_neither_told_nor_mended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_has_ended_by_the_wall_clock_is_not_served),
         cmocka_unit_test(a_part_handed_on_is_kept_for_what_is_left),
         cmocka_unit_test(a_contact_near_a_mailbox_may_bring_more_than_a_sender),
         cmocka_unit_test(under_ten_thousand_forged_puts_a_second_honest_ones_are_kept),
