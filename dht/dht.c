@@ -402,7 +402,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     out->operations = dht->walks.count;
     out->pending = dht->rpc.count + dht->pace.count;
     out->network_size = routing_table_network_size(dht->table);
-    out->crowded = routing_table_crowded(dht->table);
+    out->crowded += routing_table_crowded(dht->table);
     out->limited = throttle_dropped(dht->throttle);
     out->bad_values = store->bad_values;
     out->bad_signatures = store->bad_signatures;

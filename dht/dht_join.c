@@ -191,6 +191,7 @@ static void change_id(struct dht *dht, const struct endpoint *external)
     struct contact contact, oldest;
     for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++)
         routing_table_seen(table, &contact, &oldest);
+    dht->counted.crowded += routing_table_crowded(dht->table);
     routing_table_free(dht->table);
     dht->table = table;
     dht->id = id;
