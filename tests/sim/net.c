@@ -140,6 +140,7 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
                                 .without = net->config.without,
                                 .paths = net->config.paths,
                                 .unix_base_ms = UNIX_BASE_MS,
+                                .store_bytes = net->config.store_bytes,
                                 .version = "sim"};
     rng_init_seed(&config.rng, rng_u64(&net->rng));
     rng_fill(&net->rng, config.secret, sizeof config.secret);

@@ -31,7 +31,8 @@ struct net_config {
     uint32_t network_id;
     bool large; /* thousands of nodes: the last events of each are not kept, and its invariants are
                    looked at seldom */
-    uint8_t without, paths; /* as in struct dht_config */
+    uint8_t without, paths; /* as in struct dht_config … */
+    size_t store_bytes;     /* … too */
     unsigned threads; /* 0: undivided, in one order of all; else what happens is another, and the
                          same for any number */
 };
