@@ -11,6 +11,8 @@
 #include "content/params.h"
 #include "kadpeer/sha1.h"
 
+#define NAME_SIZE (NAMES_PART_BYTES_MAX + 1)
+
 /* One info dictionary being read. */
 struct reading {
     struct bencode info;
@@ -41,22 +43,26 @@ static enum status refuse_name(struct reading *reading, const char *what, struct
 
 /* ---- names and paths ---- */
 
-static bool is_safe(struct bytes part)
+/* As it is called on disk. False: that is not safe to create. */
+static bool name_part(struct bytes part, char out[NAME_SIZE])
 {
-    return names_is_safe_part((const char *)part.data, part.len);
+    size_t len = names_escape((const char *)part.data, part.len, out, NAME_SIZE - 1);
+    out[len] = 0;
+    return names_is_safe_part(out, len);
 }
 
 static enum status read_name(struct reading *reading)
 {
     struct bytes name, other;
+    char text[NAME_SIZE];
     if (!bencode_find_string(&reading->info, "name", &name))
         return refuse(reading, "it has no name");
     if (!names_is_utf8((const char *)name.data, name.len) &&
         bencode_find_string(&reading->info, "name.utf-8", &other))
         name = other;
-    if (!is_safe(name))
+    if (!name_part(name, text))
         return refuse_name(reading, "the name", name);
-    reading->metainfo->name = strndup((const char *)name.data, name.len);
+    reading->metainfo->name = strdup(text);
     return reading->metainfo->name != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -81,6 +87,7 @@ static enum status read_path(struct reading *reading, const struct bencode *file
                              struct path_parts *out)
 {
     struct bencode other, part;
+    char text[NAME_SIZE];
     if (!bencode_find_container(file, "path", BENCODE_LIST, &out->list))
         return refuse(reading, "a file has no path");
     if (!is_utf8_list(&out->list) &&
@@ -88,10 +95,10 @@ static enum status read_path(struct reading *reading, const struct bencode *file
         out->list = other;
     struct bencode_cursor cursor = bencode_first(&out->list);
     out->joined_len = 0;
-    for (; bencode_next(&cursor, NULL, &part); out->joined_len += part.string.len + 1) {
+    for (; bencode_next(&cursor, NULL, &part); out->joined_len += strlen(text) + 1) {
         if (part.type != BENCODE_STRING)
             return refuse(reading, "a part of a path is not a string");
-        if (!is_safe(part.string))
+        if (!name_part(part.string, text))
             return refuse_name(reading, "the path part", part.string);
     }
     if (out->joined_len == 0)
@@ -106,8 +113,7 @@ static void join_path(const struct path_parts *parts, char *out)
     struct bencode_cursor cursor = bencode_first(&parts->list);
     struct bencode part;
     while (bencode_next(&cursor, NULL, &part)) {
-        memcpy(out, part.string.data, part.string.len);
-        out += part.string.len;
+        out += names_escape((const char *)part.string.data, part.string.len, out, NAME_SIZE);
         *out++ = '/';
     }
     out[-1] = 0;
@@ -222,21 +228,24 @@ static enum status read_file(struct reading *reading, const struct bencode *file
 }
 
 /* How many files there are and room for their paths: each part of a path takes at least as many
- * bytes in the list as joined, and ".pad" fewer than any file's entry. */
+ * bytes in the list as joined, unless it is escaped, and ".pad" fewer than any file's entry. */
 static enum status make_room(struct reading *reading, const struct bencode *list)
 {
     struct bencode_cursor cursor = bencode_first(list);
-    struct bencode file;
-    size_t count = 0;
-    for (; bencode_next(&cursor, NULL, &file); count++)
+    struct bencode file, path;
+    size_t count = 0, growth = 1;
+    for (; bencode_next(&cursor, NULL, &file); count++) {
         if (file.type != BENCODE_DICT)
             return refuse(reading, "an entry of its file list is not a dictionary");
+        if (bencode_find_container(&file, "path", BENCODE_LIST, &path) && !is_utf8_list(&path))
+            growth = NAMES_ESCAPE_BYTES;
+    }
     if (count == 0)
         return refuse(reading, "it has no files");
     if (count > METAINFO_FILES_MAX)
         return refuse(reading, "it has %zu files, more than %u", count, METAINFO_FILES_MAX);
     reading->metainfo->files = calloc(count, sizeof *reading->metainfo->files);
-    reading->metainfo->paths = malloc(list->raw.len + 1);
+    reading->metainfo->paths = malloc(list->raw.len * growth + 1);
     if (reading->metainfo->files == NULL || reading->metainfo->paths == NULL)
         return STATUS_NO_MEMORY;
     return STATUS_OK;

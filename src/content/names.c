@@ -5,8 +5,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#define NAMES_PART_BYTES_MAX 255 /* NAME_MAX of Linux file systems */
-
 /* One code point at `at`. Returns its length in bytes; 0: invalid UTF-8. */
 static size_t next_rune(const char *text, size_t len, size_t at, int32_t *rune)
 {
@@ -129,6 +127,31 @@ bool names_is_utf8(const char *text, size_t len)
             return false;
     }
     return true;
+}
+
+size_t names_escape(const char *text, size_t len, char *out, size_t cap)
+{
+    static const char digits[] = "0123456789abcdef";
+    bool escape = !names_is_utf8(text, len);
+    size_t done = 0;
+    for (size_t at = 0, size; at < len; at += size) {
+        int32_t rune;
+        size = next_rune(text, len, at, &rune);
+        bool coded = size == 0 || (escape && text[at] == '%');
+        size_t needed = coded ? NAMES_ESCAPE_BYTES : size;
+        if (needed > cap - done)
+            return 0;
+        if (coded) {
+            unsigned char byte = (unsigned char)text[at];
+            const char code[NAMES_ESCAPE_BYTES] = {'%', digits[byte >> 4], digits[byte & 15]};
+            memcpy(out + done, code, sizeof code);
+            size = 1;
+        } else {
+            memcpy(out + done, text + at, size);
+        }
+        done += needed;
+    }
+    return done;
 }
 
 bool names_is_safe_part(const char *part, size_t len)

@@ -7,6 +7,7 @@
 
 #include "kadpeer/status.h"
 
+#define NAMES_PART_BYTES_MAX 255 /* NAME_MAX of Linux file systems */
 #define NAMES_WORDS_MAX      16
 #define NAMES_WORD_BYTES_MAX 40
 
@@ -26,6 +27,12 @@ void names_split_words(const char *normal_name, struct names_words *out);
 /* One path part that is safe to create: not empty, ".", "..", without '/', NUL, control characters;
  * valid UTF-8; at most 255 bytes. */
 bool names_is_safe_part(const char *part, size_t len);
+
+/* A name that is not UTF-8 as one that is, different for each: nobody has said its encoding, so '%'
+ * and each byte that belongs to no letter become "%xx". UTF-8 stays as it is. Returns the length,
+ * without a NUL; 0: `cap` is too little. */
+size_t names_escape(const char *text, size_t len, char *out, size_t cap);
+#define NAMES_ESCAPE_BYTES 3 /* at most, for each byte */
 
 bool names_is_utf8(const char *text, size_t len);
 

@@ -46,12 +46,13 @@ static void drop(struct fields *fields, const char *key)
 static enum status collect(struct bytes dictionary, struct fields *fields)
 {
     struct bencode dict;
+    struct bytes rest;
     struct field field;
     struct bencode value;
     fields->count = 0;
     if (dictionary.len == 0)
         return STATUS_OK;
-    if (bencode_parse(dictionary, &dict, NULL) != STATUS_OK || dict.type != BENCODE_DICT)
+    if (bencode_parse(dictionary, &dict, &rest) != STATUS_OK || dict.type != BENCODE_DICT)
         return STATUS_MALFORMED;
     struct bencode_cursor cursor = bencode_first(&dict);
     while (bencode_next(&cursor, &field.key, &value)) {

@@ -78,13 +78,14 @@ enum status torrent_file_parse(struct bytes data, struct torrent_file *out,
                                char error[METAINFO_ERROR_SIZE])
 {
     struct bencode dict, info;
+    struct bytes rest; /* line ends and the like that some have */
     *out = (struct torrent_file){0};
     if (data.len > TORRENT_FILE_BYTES_MAX) {
         snprintf(error, METAINFO_ERROR_SIZE, "it has %zu bytes, more than %u", data.len,
                  TORRENT_FILE_BYTES_MAX);
         return STATUS_TOO_BIG;
     }
-    if (bencode_parse(data, &dict, NULL) != STATUS_OK ||
+    if (bencode_parse(data, &dict, &rest) != STATUS_OK ||
         !bencode_find_container(&dict, "info", BENCODE_DICT, &info)) {
         snprintf(error, METAINFO_ERROR_SIZE, "it is not a .torrent file");
         return STATUS_MALFORMED;

@@ -87,9 +87,9 @@ static void unsafe_names_are_refused(void **state)
                    "the name \"\"");
     assert_refused("d6:lengthi1e4:name3:a\x1b[12:piece lengthi16384e6:pieces20:" HASH "e",
                    "the name \"a?[\"");
-    assert_refused("d6:lengthi1e4:name2:a\xff"
+    assert_refused("d6:lengthi1e4:name2:\xff/"
                    "12:piece lengthi16384e6:pieces20:" HASH "e",
-                   "the name \"a?\"");
+                   "the name \"?/\"");
     assert_refused(with_files("d6:lengthi16e4:pathl2:..1:aee"), "the path part \"..\"");
     assert_refused(with_files("d6:lengthi16e4:pathl1:a0:1:bee"), "the path part \"\"");
     assert_refused(with_files("d6:lengthi16e4:pathl3:a/bee"), "the path part \"a/b\"");
@@ -112,6 +112,39 @@ static void a_name_that_is_not_utf8_may_have_a_better_one(void **state)
     m = parsed(many, strlen(many));
     assert_string_equal(m->files[0].path, "a/b");
     metainfo_free(m);
+}
+
+static void names_in_an_unknown_encoding_are_escaped_and_stay_different(void **state)
+{
+    (void)state;
+    const char text[] = "d6:lengthi1e4:name8:50%caf\xe9\n"
+                        "12:piece lengthi16384e6:pieces20:" HASH "e";
+    assert_refused(text, "not safe to create"); /* the line end is */
+    char latin[sizeof text];
+    memcpy(latin, text, sizeof text);
+    *strchr(latin, '\n') = '!';
+    struct metainfo *m = parsed(latin, sizeof latin - 1);
+    struct id infohash = sha1_of(bytes_of_string(latin));
+    assert_string_equal(m->name, "50%25caf%e9!");
+    assert_string_equal(m->files[0].path, "50%25caf%e9!");
+    assert_true(id_equal(&m->infohash, &infohash));
+    metainfo_free(m);
+    const char *many = with_files("d6:lengthi8e4:pathl1:\xe9"
+                                  "1:\xff"
+                                  "eed6:lengthi8e4:pathl1:\xe9"
+                                  "3:%feee");
+    m = parsed(many, strlen(many));
+    assert_string_equal(m->files[0].path, "%e9/%ff");
+    assert_string_equal(m->files[1].path, "%e9/%fe");
+    metainfo_free(m);
+    assert_refused(with_files("d6:lengthi8e4:pathl1:\xff"
+                              "eed6:lengthi8e4:pathl3:%ffee"),
+                   "two files are called \"%ff\"");
+    char long_name[300];
+    snprintf(long_name, sizeof long_name, "d6:lengthi1e4:name100:%.100s", text);
+    memset(strstr(long_name, "name100:") + 8, '\xe9', 100);
+    strcpy(strstr(long_name, "name100:") + 108, "12:piece lengthi16384e6:pieces20:" HASH "e");
+    assert_refused(long_name, "not safe to create"); /* too long */
 }
 
 static void paths_do_not_collide(void **state)
@@ -315,10 +348,28 @@ static void an_info_dictionary_stays_as_it_came(void **state)
     buffer_dispose(&out);
 }
 
+static void what_follows_a_torrent_is_passed_over(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"\n", "\r\n", "x", "de", FOREIGN};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct torrent_file out;
+        struct buffer text;
+        char error[METAINFO_ERROR_SIZE] = "";
+        struct id infohash = sha1_of(bytes_of_string(FOREIGN_INFO));
+        buffer_init(&text);
+        buffer_add_format(&text, "%s%s", FOREIGN, more[i]);
+        assert_int_equal(torrent_file_parse(buffer_bytes(&text), &out, error), STATUS_OK);
+        assert_true(id_equal(&out.metainfo->infohash, &infohash));
+        torrent_file_dispose(&out);
+        buffer_dispose(&text);
+    }
+}
+
 static void what_is_no_torrent_is_refused(void **state)
 {
     (void)state;
-    const char *bad[] = {"", "de", "d4:infoi1ee", "le", "d4:infode", "hello", FOREIGN "x"};
+    const char *bad[] = {"", "de", "d4:infoi1ee", "le", "d4:infode", "hello", "x" FOREIGN};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct torrent_file out;
         char error[METAINFO_ERROR_SIZE] = "";
@@ -336,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_folder_is_read),
         cmocka_unit_test(unsafe_names_are_refused),
         cmocka_unit_test(a_name_that_is_not_utf8_may_have_a_better_one),
+        cmocka_unit_test(names_in_an_unknown_encoding_are_escaped_and_stay_different),
         cmocka_unit_test(paths_do_not_collide),
         cmocka_unit_test(numbers_fit_together),
         cmocka_unit_test(too_long_paths_are_refused),
@@ -345,6 +397,7 @@ int main(void)
         cmocka_unit_test(what_could_not_be_read_is_not_built),
         cmocka_unit_test(surroundings_are_read),
         cmocka_unit_test(an_info_dictionary_stays_as_it_came),
+        cmocka_unit_test(what_follows_a_torrent_is_passed_over),
         cmocka_unit_test(what_is_no_torrent_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void comment_author_and_peers_are_set(void **state)
 static void only_a_dictionary_is_edited(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"le", "i1e", "d1:ae", "dex", "4:info"};
+    static const char *const bad[] = {"le", "i1e", "d1:ae", "xde", "4:info"};
     struct buffer out;
     buffer_init(&out);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
