@@ -242,6 +242,15 @@ int verb_verify(struct cli *cli, const struct arguments *arguments)
     return cli_each(cli, arguments->words, arguments->word_count, verify_one);
 }
 
+/* Two copies take room twice. */
+static void note_left(struct cli *cli, const char *left)
+{
+    char *text = left != NULL ? text_printable(left) : NULL;
+    if (text != NULL)
+        cli_note(cli, "note: the old copy could not be deleted, remove it yourself: %s", text);
+    free(text);
+}
+
 int verb_move(struct cli *cli, const struct arguments *arguments)
 {
     struct request request;
@@ -266,6 +275,7 @@ int verb_move(struct cli *cli, const struct arguments *arguments)
         char *path = text_printable(json_text(result, "path", dir));
         fprintf(cli->out, "moved to %s\n", path);
         free(path);
+        note_left(cli, json_text(result, "left", NULL));
     }
     json_decref(result);
     return EXIT_DONE;

@@ -34,13 +34,34 @@ static bool autostart_allowed(const struct arguments *arguments)
     return !arguments_has(arguments, "no-autostart") && (set == NULL || strcmp(set, "0") != 0);
 }
 
+/* "//" and "/./" mean "/", and so does "/." at the end; ".." is for the system to follow. */
+static void clean(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from != 0;) {
+        size_t dot = from[0] == '/' && from[1] == '.' && (from[2] == '/' || from[2] == 0) ? 2 : 0;
+        if (dot > 0 && from[2] == 0)
+            *to++ = '/';
+        if (dot > 0)
+            from += dot;
+        else if (from[0] == '/' && from[1] == '/')
+            from++;
+        else
+            *to++ = *from++;
+    }
+    *to = 0;
+}
+
 bool cli_absolute(const char *path, char out[PATHS_SIZE])
 {
     char folder[PATHS_SIZE];
-    if (path[0] == '/')
-        return snprintf(out, PATHS_SIZE, "%s", path) < PATHS_SIZE;
     errno = ENAMETOOLONG;
-    return getcwd(folder, sizeof folder) != NULL && paths_join(out, folder, path);
+    bool fits = path[0] == '/'
+                    ? snprintf(out, PATHS_SIZE, "%s", path) < PATHS_SIZE
+                    : getcwd(folder, sizeof folder) != NULL && paths_join(out, folder, path);
+    if (fits)
+        clean(out);
+    return fits;
 }
 
 /* The daemon we start works in another folder. */

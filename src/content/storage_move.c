@@ -353,12 +353,13 @@ void storage_copy_abandon(struct storage *to)
 
 /* ---- the end ---- */
 
-enum status storage_move_settle(struct storage *from, struct storage *to,
+enum status storage_move_settle(struct storage *from, struct storage *to, bool *left_over,
                                 struct storage_error *error)
 {
     struct walks walks;
     char name[MOVING_NAME_SIZE];
     moving_name(to, name);
+    *left_over = false;
     enum status status = begin(from, to, &walks, error);
     if (status == STATUS_OK && is_there(walks.to.root, name)) {
         struct walks within = {.from = {.root = walks.to.root}, .to = {.root = walks.to.root}};
@@ -373,6 +374,6 @@ enum status storage_move_settle(struct storage *from, struct storage *to,
     end(&walks);
     if (status != STATUS_OK || one)
         return status;
-    (void)storage_delete(from, NULL); /* what cannot be deleted is left over, no more */
+    *left_over = storage_delete(from, error) != STATUS_OK;
     return STATUS_OK;
 }

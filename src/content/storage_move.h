@@ -36,6 +36,7 @@ enum status storage_copy_stat(struct storage_copy *copy, struct storage_stat out
 void storage_copy_abandon(struct storage *to); /* deletes what was copied */
 
 /* Gives the copy its name, if that has not been done, and deletes what it was copied from. EXISTS:
- * something has the name; nothing is lost. */
-enum status storage_move_settle(struct storage *from, struct storage *to,
+ * something has the name; nothing is lost. `*left_over` tells that some of the latter could not be
+ * deleted, and `error` which and why: OK all the same. */
+enum status storage_move_settle(struct storage *from, struct storage *to, bool *left_over,
                                 struct storage_error *error);

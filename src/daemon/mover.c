@@ -25,7 +25,7 @@ struct mover {
     struct storage *from, *to;
     struct storage_copy *copy;
     enum stage stage;
-    bool copied;
+    bool copied, left_over; /* `error` tells of what */
     enum storage_move how;
     enum status status; /* why it is given up, or OK */
     struct storage_error error;
@@ -76,7 +76,8 @@ static void run(void *user)
         mover->status = copy_more(mover);
         break;
     case STAGE_SETTLE:
-        mover->status = storage_move_settle(mover->from, mover->to, &mover->error);
+        mover->status =
+            storage_move_settle(mover->from, mover->to, &mover->left_over, &mover->error);
         break;
     case STAGE_ABANDON:
         storage_copy_abandon(mover->to);
@@ -99,7 +100,8 @@ static void forget_call(struct item *item)
     item->move_call = NULL;
 }
 
-static void answer(struct item *item)
+/* `left`: what was to be deleted and is still there, and why; NULL: nothing. */
+static void answer(struct item *item, const char *left)
 {
     if (item->move_call == NULL)
         return;
@@ -109,6 +111,7 @@ static void answer(struct item *item)
     pack_id(pack, "hash", &item->row.infohash);
     pack_text(pack, "name", item->row.name);
     pack_text(pack, "path", path != NULL ? path : item->row.dir);
+    pack_text(pack, "left", left);
     free(path);
     call_finish(item->move_call->call);
     forget_call(item);
@@ -223,13 +226,28 @@ static void on_copied(struct mover *mover)
     go_on(mover, STAGE_SETTLE);
 }
 
+/* Of several files the first. NULL: no memory. */
+static char *describe_left(const struct mover *mover)
+{
+    char reason[STORAGE_ERROR_SIZE], *text = NULL;
+    storage_error_text(STATUS_IO, &mover->error, reason);
+    int len = asprintf(&text, "%s/%s", mover->item->options.moved_from, reason);
+    return len < 0 ? NULL : text;
+}
+
 static void arrive(struct mover *mover)
 {
     struct item *item = mover->item;
+    char *left = mover->left_over ? describe_left(mover) : NULL;
+    forget_word(&item->options.moved_from);
     item_save(item);
     log_info("engine", "transfer %lld (%s) is in %s now", (long long)item->row.id, item->row.name,
              item->row.dir);
-    answer(item);
+    if (mover->left_over)
+        log_warn("engine", "transfer %lld (%s): the old copy could not be deleted: %s",
+                 (long long)item->row.id, item->row.name, left != NULL ? left : "?");
+    answer(item, left);
+    free(left);
     end(mover);
 }
 
@@ -279,7 +297,6 @@ static void on_settled(struct mover *mover)
         on_unsettled(mover);
         return;
     }
-    forget_word(&mover->item->options.moved_from);
     arrive(mover);
 }
 
@@ -325,7 +342,7 @@ static void move_nothing(struct item *item)
     item->options.move_to = NULL;
     forget_word(&item->options.moved_from);
     item_save(item);
-    answer(item);
+    answer(item, NULL);
 }
 
 static enum status make(struct mover *mover, const char *dir, struct storage **out)
@@ -427,7 +444,8 @@ void mover_turn(struct item *item)
 uint64_t mover_due(const struct item *item)
 {
     bool tells = item->move_call != NULL && item->mover != NULL;
-    return tells ? engine_now(item->engine) + PROGRESS_EVERY_MS : UINT64_MAX;
+    bool waits = mover_is_due(item) && item->mover == NULL; /* for memory, say */
+    return tells || waits ? engine_now(item->engine) + PROGRESS_EVERY_MS : UINT64_MAX;
 }
 
 void mover_end(struct item *item)

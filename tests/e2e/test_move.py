@@ -1,7 +1,9 @@
 """move: within a file system, to another one, and killed on the way."""
 
+import errno
 import os
 
+from faults import Faults
 from harness import test
 from kadnet import ControlError, sha1_file, tree_of
 from test_disk import small_disk
@@ -122,6 +124,24 @@ def to_another_file_system_it_is_copied_with_its_holes(net):
     full = seed.cli('move', 'big.bin', disk)
     assert full.exit == 9 and 'needed' in full.err and 'free' in full.err, full
     assert os.path.exists(too_big) and not moving(disk)
+
+
+@test
+def old_copy_that_cannot_be_deleted_is_named(net):
+    disk, faults = small_disk(net, 40 * MIB), Faults(net)
+    seed = net.daemon('seed', faults=faults, config={'transfer.reserve': 0})
+    path = net.make_file('notes.bin', 3 * MIB)
+    digest = sha1_file(path)
+    ident = seed.share(path, wait_announce=0)['transfer']['id']
+    faults.arm('us', 'remove', errno.EPERM)
+    result = seed.cli('move', ident, '.', cwd=disk)
+    assert result.exit == 0 and result.out == f'moved to {disk}/notes.bin\n', result
+    assert f'{path}: Operation not permitted' in result.err, result
+    assert sha1_file(path) == sha1_file(os.path.join(disk, 'notes.bin')) == digest
+    faults.cure()
+    result = seed.cli('move', ident, f'{disk}//./second/.')
+    assert result.out == f'moved to {disk}/second/notes.bin\n' and result.err == '', result
+    assert sorted(os.listdir(disk)) == ['second']
 
 
 @test(deadline=120)

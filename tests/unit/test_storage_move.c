@@ -9,6 +9,7 @@ struct journey {
     struct fixture *f;
     char *dir;
     struct storage *to;
+    bool left_over;
 };
 
 static struct journey begin_journey(void **state, const char *layout)
@@ -62,7 +63,8 @@ static enum status copy_all(struct journey *journey)
 
 static enum status settle(struct journey *journey)
 {
-    return storage_move_settle(journey->f->storage, journey->to, &journey->f->error);
+    return storage_move_settle(journey->f->storage, journey->to, &journey->left_over,
+                               &journey->f->error);
 }
 
 static const char *const layouts[] = {"a:20000 b/c:50000 b/d:0", "a:70000"};
@@ -91,6 +93,7 @@ static void a_copy_settles_once_and_again(void **state)
         assert_true(folder_has(journey.f->dir, "root.part"));
         assert_int_equal(settle(&journey), STATUS_OK);
         assert_int_equal(settle(&journey), STATUS_OK);
+        assert_false(journey.left_over);
         check_arrived(&journey);
         end_journey(&journey);
     }
@@ -163,7 +166,9 @@ static void to_where_it_is_nothing_happens(void **state)
                      STATUS_OK);
     assert_int_equal(storage_move(journey.f->storage, same, &how, &journey.f->error), STATUS_OK);
     assert_int_equal(how, STORAGE_MOVED);
-    assert_int_equal(storage_move_settle(journey.f->storage, same, &journey.f->error), STATUS_OK);
+    assert_int_equal(
+        storage_move_settle(journey.f->storage, same, &journey.left_over, &journey.f->error),
+        STATUS_OK);
     assert_int_equal(read_all(journey.f), STATUS_OK); /* and nothing was deleted */
     storage_free(same);
     end_journey(&journey);
