@@ -80,6 +80,8 @@ static void print_amounts(struct cli *cli, const json_t *transfer, const json_t 
         fact(cli, "ratio", "%.2f", json_decimal(transfer, "ratio", 0));
     if (json_decimal(transfer, "eta", -1) >= 0)
         fact(cli, "eta", "%s", text_duration(a, json_decimal(transfer, "eta", -1)));
+    if (json_yes(info, "sequential", false))
+        fact(cli, "order", "sequential, from the first piece to the last");
     if (json_decimal(info, "wasted", 0) > 0)
         fact(cli, "wasted", "%s, %lld bad pieces", text_bytes(a, json_decimal(info, "wasted", 0)),
              (long long)json_whole(info, "bad_pieces", 0));

@@ -69,9 +69,12 @@ void storage_error_text(enum status status, const struct storage_error *error,
                         char out[STORAGE_ERROR_SIZE])
 {
     char space[80];
+    const char *reason = reason_of(status, error->error, space, sizeof space);
     char *path = names_printable(error->path, strlen(error->path));
-    snprintf(out, STORAGE_ERROR_SIZE, "%s: %s", path != NULL ? path : "?",
-             reason_of(status, error->error, space, sizeof space));
+    if (error->path[0] == 0) /* it is about none of the files */
+        snprintf(out, STORAGE_ERROR_SIZE, "%s", reason);
+    else
+        snprintf(out, STORAGE_ERROR_SIZE, "%s: %s", path != NULL ? path : "?", reason);
     free(path);
 }
 

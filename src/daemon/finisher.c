@@ -127,8 +127,6 @@ static void on_other_content(struct finisher *finisher)
 static void on_failed(struct finisher *finisher)
 {
     struct item *item = finisher->item;
-    char text[STORAGE_ERROR_SIZE];
-    storage_error_text(finisher->status, &finisher->error, text);
     switch (finisher->status) {
     case STATUS_CANCELLED:
         break;
@@ -157,7 +155,7 @@ static void on_failed(struct finisher *finisher)
     default:
         item->sync_failed = item->sync_failed || finisher->status == STATUS_IO;
         item->placed = false;
-        item_set_trouble(item, TROUBLE_DISK, finisher->status, "cannot finish %s", text);
+        item_cannot(item, "finish", finisher->status, &finisher->error);
     }
 }
 

@@ -320,6 +320,16 @@ void item_set_trouble(struct item *item, enum item_trouble trouble, enum status 
     item_mark(item);
 }
 
+void item_cannot(struct item *item, const char *what, enum status status,
+                 const struct storage_error *error)
+{
+    char text[STORAGE_ERROR_SIZE];
+    bool of_all = error->path[0] == 0;
+    storage_error_text(status, error, text);
+    item_set_trouble(item, TROUBLE_DISK, status, "cannot %s %.200s%s%s", what,
+                     of_all ? item->row.name : "", of_all ? ": " : "", text);
+}
+
 bool item_trouble_passes(const struct item *item)
 {
     bool short_of_something = item->trouble_status == STATUS_BUSY ||

@@ -202,6 +202,9 @@ void item_save_files(struct item *item);  /* how they look: `expected` */
 void item_save_peers(struct item *item);  /* the addresses that proved useful, for the next run */
 
 void item_set_wish(struct item *item, enum catalog_wish wish); /* RUN also forgets trouble */
+/* DISK: "cannot WHAT NAME: REASON", of a file or of all. */
+void item_cannot(struct item *item, const char *what, enum status status,
+                 const struct storage_error *error);
 void item_set_trouble(struct item *item, enum item_trouble trouble, enum status status,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 void item_clear_trouble(struct item *item);

@@ -331,17 +331,15 @@ void item_set_synced(struct item *item, const uint8_t *have)
 
 void item_sync_failed(struct item *item, enum status status, const struct storage_error *error)
 {
-    char text[STORAGE_ERROR_SIZE];
     item->sync_failed = true;
     item->placed = false;
-    storage_error_text(status, error, text);
     if (status == STATUS_NO_SPACE) {
         item->space_needed = item->missing_bytes;
         item->space_free = 0;
         item_set_trouble(item, TROUBLE_NO_SPACE, status, "no space");
         return;
     }
-    item_set_trouble(item, TROUBLE_DISK, status, "cannot sync %s", text);
+    item_cannot(item, "sync", status, error);
 }
 
 void item_verify(struct item *item)

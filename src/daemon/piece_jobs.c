@@ -106,7 +106,6 @@ void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data)
 
 static void on_unwritten(struct item *item, const struct piece_job *job)
 {
-    char text[STORAGE_ERROR_SIZE];
     if (item->trouble != TROUBLE_NONE || job->status == STATUS_CANCELLED)
         return;
     if (job->status == STATUS_NO_SPACE) {
@@ -119,8 +118,7 @@ static void on_unwritten(struct item *item, const struct piece_job *job)
         item_partial_changed(item, &job->error);
         return;
     }
-    storage_error_text(job->status, &job->error, text);
-    item_set_trouble(item, TROUBLE_DISK, job->status, "cannot write %s", text);
+    item_cannot(item, "write", job->status, &job->error);
 }
 
 static void tell_piece(struct item *item, uint32_t piece)

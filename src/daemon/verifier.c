@@ -89,8 +89,6 @@ static void free_verifier(struct verifier *verifier)
  * trouble passes. */
 static void on_unreadable(struct item *item, const struct verifier *verifier)
 {
-    char text[STORAGE_ERROR_SIZE];
-    storage_error_text(verifier->status, &verifier->error, text);
     if (item->probe != NULL) {
         storage_free(item->probe);
         item->probe = NULL;
@@ -98,7 +96,7 @@ static void on_unreadable(struct item *item, const struct verifier *verifier)
         item->to_verify = NULL;
     }
     item->placed = false;
-    item_set_trouble(item, TROUBLE_DISK, verifier->status, "cannot read %s", text);
+    item_cannot(item, "read", verifier->status, &verifier->error);
     verify_calls_fail(item);
 }
 

@@ -90,7 +90,9 @@ def selection_changes_while_it_is_fetched(net):
     ident = peer.add(link, select='sub', paused=True)
     assert peer.transfer(ident)['state'] == 'paused'
     peer.add(link, select='sub/c.txt', paused=True)
+    assert 'sequential' not in peer.ok('info', ident)
     assert peer.cli('get', ident, '--sequential').exit == 0
+    assert 'sequential, from the first piece' in peer.ok('info', ident)
     folder = os.path.join(peer.downloads, 'album')
     assert shown(folder) == wanted(net, 'sub/c.txt'), shown(folder)
     info = peer.call('transfer.info', id=ident)
