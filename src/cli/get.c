@@ -381,14 +381,10 @@ static int end_unwritten(struct get *get)
     return outcome_status(&get->outcome);
 }
 
-/* What cannot be written in order is not fetched either. */
 static void end_unreadable(struct get *get, json_t *error)
 {
-    struct fetch *fetch = &get->fetches[0];
-    if (fetch->stage != STAGE_ENDED && failure_exit(error) == EXIT_USAGE)
-        json_decref(pause_transfer(get->cli, &fetch->wanted, EXIT_USAGE));
     failure_adopt(get->cli, error);
-    fail(get, fetch, error);
+    fail(get, &get->fetches[0], error);
 }
 
 static bool is_for_stream(const struct get *get, const struct message *message)

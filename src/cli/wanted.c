@@ -114,6 +114,8 @@ static json_t *send_whole(struct cli *cli, struct request *request, const char *
     if (arguments_has(arguments, "no-seed"))
         request_bool(request, "no_seed", true);
     const char *out = arguments_text(arguments, "output", "");
+    if (strcmp(out, "-") == 0)
+        request_bool(request, "one_file", true);
     if (arguments_has(arguments, "sequential") || strcmp(out, "-") == 0)
         request_bool(request, "sequential", true);
     add_selection(request, arguments);

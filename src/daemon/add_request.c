@@ -158,6 +158,7 @@ struct add_request *add_request_new(struct engine *engine, struct call *call)
     request->no_seed = call_bool(call, "no_seed", false);
     request->paused = call_bool(call, "paused", false);
     request->options.sequential = call_bool(call, "sequential", false);
+    request->options.one_file = call_bool(call, "one_file", false);
     request->options.sha1_too = call_bool(call, "sha1_too", false);
     if (read_place(request, call) && read_from(request, call) && read_selection(request, call) &&
         read_ratio(request, call) && item_limits_read(&request->limits, call)) {
@@ -203,7 +204,8 @@ static void give_peers(const struct add_request *request, struct item *item)
 /* Something was in its way before it had begun: another place may be said. */
 static bool may_go_elsewhere(const struct item *item)
 {
-    bool in_the_way = item->trouble == TROUBLE_CONFLICT || item->trouble == TROUBLE_DISK;
+    bool in_the_way = item->trouble == TROUBLE_CONFLICT || item->trouble == TROUBLE_DISK ||
+                      item->trouble == TROUBLE_SELECTION;
     return in_the_way && !item->row.complete && !item->options.prepared && item_is_idle(item);
 }
 
@@ -265,6 +267,7 @@ static void be_sequential(struct item *item)
 /* What is asked for again goes on, with what is new about the asking. */
 static enum attached attach(struct add_request *request, struct item *item)
 {
+    bool one_file = request->options.one_file && !request->selects;
     bool is_new = item->options.metadata_only && become_whole(request, item);
     bool moved = !is_new && go_elsewhere(request, item);
     if (request->metainfo != NULL && item->metainfo == NULL) {
@@ -283,6 +286,7 @@ static enum attached attach(struct add_request *request, struct item *item)
         engine_limits_apply(item);
     if (request->options.sequential)
         be_sequential(item);
+    item->options.one_file = one_file && item->options.one_file;
     if (request->selects && !is_new)
         reselect(item, &request->options);
     give_peers(request, item);
@@ -291,7 +295,9 @@ static enum attached attach(struct add_request *request, struct item *item)
     bool rests = item->row.complete && item->row.no_seed && !item->options.reselects;
     if (rests && request->no_seed && item->row.origin == ORIGIN_FETCH)
         item_set_wish(item, WISH_STOP);
-    if (!request->paused && !rests && (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
+    bool refused = item->options.one_file && item->trouble == TROUBLE_SELECTION;
+    if (!request->paused && !rests && !refused &&
+        (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);
     return is_new ? ATTACHED_NEW : moved ? ATTACHED_ELSEWHERE : ATTACHED;

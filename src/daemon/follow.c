@@ -97,10 +97,22 @@ static const struct {
     [TROUBLE_SELECTION] = {"no_file", 3, "kadpeer files ID lists them, get ID --select chooses"},
 };
 
+void follow_fail_several(const struct item *item, struct call *call)
+{
+    char hint[96];
+    snprintf(hint, sizeof hint, "get %lld --select N; kadpeer files %lld lists them",
+             (long long)item->row.id, (long long)item->row.id);
+    call_fail(call, "several_files", 2, hint, "%s has several files", item->row.name);
+}
+
 void follow_fail(const struct item *item, struct call *call)
 {
     enum item_trouble trouble = item->trouble;
     char needed[32], available[32];
+    if (trouble == TROUBLE_SELECTION && item->trouble_status == STATUS_FULL) {
+        follow_fail_several(item, call);
+        return;
+    }
     if (trouble != TROUBLE_NO_SPACE) {
         const char *hint = trouble == TROUBLE_CONFLICT && item->row.force
                                ? "-o DIR for another place" /* it was forced already */

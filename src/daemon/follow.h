@@ -15,6 +15,7 @@ void follow_metadata(struct item *item, struct call *call, uint64_t wait_ms);
 void followers_turn(struct item *item);
 uint64_t followers_due(const struct item *item);
 void followers_move(struct item *from, struct item *to);
+void follow_fail_several(const struct item *item, struct call *call); /* one file is wanted */
 /* Ends a call as the trouble of the item says. */
 void follow_fail(const struct item *item, struct call *call);
 void followers_end(struct item *item); /* the transfer was removed */

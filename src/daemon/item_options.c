@@ -9,6 +9,7 @@ static const struct {
     size_t offset;
 } flags[] = {
     {"sequential", offsetof(struct item_options, sequential)},
+    {"one_file", offsetof(struct item_options, one_file)},
     {"quiet", offsetof(struct item_options, quiet)},
     {"prepared", offsetof(struct item_options, prepared)},
     {"sha1_too", offsetof(struct item_options, sha1_too)},

@@ -13,6 +13,7 @@
 
 struct item_options {
     bool sequential;
+    bool one_file;       /* it is for stdout: of several files nothing is fetched */
     bool quiet;          /* never announced */
     bool prepared;       /* what has the partial name is ours */
     bool sha1_too;       /* what we look for may be a file's SHA-1 instead of an infohash */

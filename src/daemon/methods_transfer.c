@@ -68,7 +68,9 @@ static bool change(struct item *item, bool resume, bool all)
         return false;
     }
     item_begin_again(item);
+    item->options.one_file = false;
     item_set_wish(item, WISH_RUN);
+    item_save(item);
     return true;
 }
 

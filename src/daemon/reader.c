@@ -65,13 +65,14 @@ static bool find_file(struct reader *reader)
     if (reader->file < item->metainfo->file_count && !item->metainfo->files[reader->file].padding &&
         item_options_selects(&item->options, reader->file))
         return true;
+    if (reader->file == UINT32_MAX) {
+        follow_fail_several(item, reader->call);
+        return false;
+    }
     snprintf(hint, sizeof hint, "get %lld --select N; kadpeer files %lld lists them",
              (long long)item->row.id, (long long)item->row.id);
-    if (reader->file == UINT32_MAX)
-        call_fail(reader->call, "several_files", 2, hint, "%s has several files", item->row.name);
-    else
-        call_fail(reader->call, "no_file", 3, hint, "%s: file %" PRIu32 " is not fetched",
-                  item->row.name, reader->file);
+    call_fail(reader->call, "no_file", 3, hint, "%s: file %" PRIu32 " is not fetched",
+              item->row.name, reader->file);
     return false;
 }
 

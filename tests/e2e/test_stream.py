@@ -8,7 +8,7 @@ import threading
 
 from btpeer import Seed
 from harness import test
-from kadnet import sha1_file
+from kadnet import sha1_file, tree_of
 from torrentfile import make_info
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -136,7 +136,19 @@ def of_a_folder_one_file_has_to_be_chosen(net):
     link = seed.share(net.path('files', 'album'), piece_size=PIECE)['link']
     several = peer.cli('get', link, '-o', '-', text=False)
     assert several.exit == 2 and b'album has several files' in several.err, several.err
-    assert several.out == b'' and peer.transfers()[0]['state'] in ('paused', 'sharing')
+    assert several.out == b'' and peer.transfers()[0]['state'] == 'error'
+    again = peer.cli('get', link, '-o', '-', text=False)
+    assert again.exit == 2 and os.listdir(peer.downloads) == [], again
+    peer.restart()
+    assert 'several files' in peer.transfers()[0]['reason'], peer.transfers()
+    elsewhere = net.path('elsewhere')
+    os.mkdir(elsewhere)
+    peer.ok('get', link, '-o', elsewhere)
+    assert tree_of(os.path.join(elsewhere, 'album')) == tree_of(net.path('files', 'album'))
+    several = peer.cli('get', link, '-o', '-', text=False)
+    assert several.exit == 2 and peer.transfers()[0]['state'] == 'sharing', several
+    peer.ok('rm', '1')
+    assert peer.cli('get', link, '-o', '-').exit == 2
     for name in files:
         one = peer.cli('get', link, '-o', '-', '--select', name, text=False)
         with open(net.path('files', 'album', name), 'rb') as source:
