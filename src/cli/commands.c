@@ -335,9 +335,9 @@ const struct command commands[] = {
     {"pause", "transfers", "ID...|--all", 0, WORDS_ANY, "Stop fetching and sharing for now.",
      all_flag, NULL, verb_pause},
     {"resume", "transfers", "ID...|--all", 0, WORDS_ANY, "Go on with what is paused.", all_flag,
-     "After a restart or a crash of the daemon nothing has to be resumed by hand. --all leaves\n"
-     "alone what is complete and was not to be shared (any longer): 'get --no-seed' is shared\n"
-     "when it is named here, a ratio or time that was reached is first to be raised.\n",
+     "After a restart or a crash of the daemon nothing has to be resumed by hand.\n"
+     "--all leaves alone what is complete and not to be shared (any longer): named\n"
+     "here, what came by 'get --no-seed' is shared; a ratio or time is first raised.\n",
      verb_resume},
     {"move", "transfers", "ID DIR", 2, 2, "Move its files to another folder.", no_flags,
      "Also while it is fetched or shared, and to another disk: then it is copied, and\n"
