@@ -191,13 +191,14 @@ static void answer_put(struct dht *dht, const struct message *query, const struc
 
 /* ---- all of them ---- */
 
-/* The most that an answer may have after `pinged` bytes went the same way. */
-static size_t answer_max(const struct dht *dht, const struct endpoint *from, size_t bytes,
-                         size_t pinged)
+/* The most that an answer to `bytes` may have after `pinged` bytes went the same way. */
+static size_t answer_max(const struct dht *dht, const struct id *id, const struct endpoint *from,
+                         size_t bytes, size_t pinged)
 {
-    size_t most = throttle_reply_max(dht->throttle, from, bytes, dht->now_ms);
-    if (throttle_proven(dht->throttle, from, dht->now_ms))
-        return most;
+    size_t most = bytes * MESSAGE_REPLY_FACTOR;
+    if (most >= DHT_DATAGRAM_MAX + pinged || dht_upkeep_proven(dht, id, from))
+        return DHT_DATAGRAM_MAX;
+    most = most < DHT_DATAGRAM_MAX ? most : DHT_DATAGRAM_MAX;
     return most > pinged ? most - pinged : 0;
 }
 
@@ -240,9 +241,6 @@ void dht_server_query(struct dht *dht, const struct message *query, const struct
     dht->counted.queries_in[query->method]++;
     struct bytes token = bytes_of(query->token, query->token_len);
     bool has_token = token_valid(dht->config.secret, from, token, dht->now_ms);
-    if (has_token)
-        throttle_prove(dht->throttle, from, dht->now_ms);
-
     struct message answer;
     answer_init(dht, query, from, &answer);
     if (query->method == METHOD_FIND)
@@ -252,7 +250,8 @@ void dht_server_query(struct dht *dht, const struct message *query, const struct
     else if (query->method == METHOD_PUT)
         answer_put(dht, query, from, has_token, &answer);
     size_t pinged = ping_newcomer(dht, query, from);
-    send_answer(dht, &answer, from, answer_max(dht, from, bytes, pinged));
+    size_t most = has_token ? DHT_DATAGRAM_MAX : answer_max(dht, &query->id, from, bytes, pinged);
+    send_answer(dht, &answer, from, most);
 }
 
 void dht_server_refuse(struct dht *dht, const struct message *query, const struct endpoint *from,
@@ -266,5 +265,5 @@ void dht_server_refuse(struct dht *dht, const struct message *query, const struc
     answer.txid_len = query->txid_len;
     answer.error_code = query->error_code;
     answer.error_text = query->error_text;
-    send_answer(dht, &answer, from, answer_max(dht, from, bytes, 0));
+    send_answer(dht, &answer, from, throttle_reply_max(dht->throttle, from, bytes, dht->now_ms));
 }

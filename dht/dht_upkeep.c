@@ -44,15 +44,35 @@ static void forget(struct dht *dht, const struct id *id, const struct endpoint *
     dht_join_lost(dht);
 }
 
+bool dht_upkeep_proven(const struct dht *dht, const struct id *id, const struct endpoint *at)
+{
+    struct contact known;
+    if (routing_table_find(dht->table, id, &known) && endpoint_same_address(&known.endpoint, at) &&
+        dht->now_ms < known.seen_ms + PROOF_LIFETIME_MS)
+        return true;
+    return throttle_proven(dht->throttle, at, dht->now_ms);
+}
+
+/* The table remembers who of its contacts answered, and when: only others need an entry. */
+static void note_proof(struct dht *dht, const struct id *id, const struct endpoint *at)
+{
+    struct contact known;
+    if (id == NULL || !routing_table_find(dht->table, id, &known) ||
+        !endpoint_same_address(&known.endpoint, at))
+        throttle_prove(dht->throttle, at, dht->now_ms);
+}
+
 void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
                          const struct message *answer)
 {
-    throttle_prove(dht->throttle, &query->to, dht->now_ms);
-    if (answer->type != MESSAGE_RESPONSE)
+    if (answer->type != MESSAGE_RESPONSE) {
+        note_proof(dht, NULL, &query->to);
         return; /* alive, but nothing to be learned */
+    }
     token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
                     dht->now_ms);
     see(dht, query, &answer->id);
+    note_proof(dht, &answer->id, &query->to);
     if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id)) {
         dht->counted.renamed++;
         forget(dht, &query->id, &query->to);

@@ -298,6 +298,8 @@ void dht_lost_run(struct dht *dht);
 void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
                          const struct message *answer);
 void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query);
+/* Has the address answered us lately? `id`: who says to be there. */
+bool dht_upkeep_proven(const struct dht *dht, const struct id *id, const struct endpoint *at);
 /* A node asked us: asked back if the table could use it. */
 void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
 void dht_upkeep_touch(struct dht *dht, const struct id *target);

@@ -19,8 +19,9 @@ static size_t network_bit(const struct routing_table *table, const struct endpoi
         memcpy(text, endpoint->addr, prefix);
     else
         endpoint_to_compact(endpoint, text);
-    uint64_t hash = (read_u64(text) + read_u64(text + 8)) * 0x9e3779b97f4a7c15u + text[16];
-    return (size_t)(((hash + text[17]) * 0x9e3779b97f4a7c15u) >> 32) % (ROUTING_NETWORKS_64 * 64);
+    uint64_t hash = (read_u64(text) ^ read_u64(text + 8)) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 32 ^ text[16] ^ (unsigned)text[17] << 8) * 0x9e3779b97f4a7c15u;
+    return (size_t)(hash >> 32) % (ROUTING_NETWORKS_64 * 64);
 }
 
 static void note_network(struct routing_table *table, const struct endpoint *endpoint)
@@ -113,11 +114,31 @@ size_t bucket_find(const struct routing_table *table, const struct bucket *bucke
     return SIZE_MAX;
 }
 
+static size_t cap_for(size_t slots)
+{
+    return slots == 0 || slots > DHT_K ? slots : slots + GROWTH - 1 - (slots - 1) % GROWTH;
+}
+
+/* Gives back what it does not need. */
+static void bucket_trim(const struct routing_table *table, struct bucket *bucket)
+{
+    size_t cap = cap_for(bucket_used(bucket));
+    if (cap >= bucket->cap)
+        return;
+    uint8_t *less = cap > 0 ? realloc(bucket->slots, cap * table->stride) : NULL;
+    if (cap == 0)
+        free(bucket->slots);
+    else if (less == NULL)
+        return;
+    bucket->slots = less;
+    bucket->cap = (uint8_t)cap;
+}
+
 static bool bucket_reserve(const struct routing_table *table, struct bucket *bucket, size_t slots)
 {
     if (slots <= bucket->cap)
         return true;
-    size_t cap = slots > DHT_K ? slots : slots + GROWTH - 1 - (slots - 1) % GROWTH;
+    size_t cap = cap_for(slots);
     uint8_t *grown = realloc(bucket->slots, cap * table->stride);
     if (grown == NULL)
         return false;
@@ -216,10 +237,13 @@ static bool split_last(struct routing_table *table)
     }
     struct bucket *far = &table->buckets[table->bucket_count - 1];
     struct bucket near = {.refresh_s = far->refresh_s};
-    if (!bucket_reserve(table, &near, far->count))
-        return false;
     unsigned depth = table->bucket_count - 1u;
     size_t kept = 0;
+    for (size_t i = 0; i < far->count; i++)
+        kept += id_common_bits(&table->self, &slot_at(table, far, i)->id) <= depth;
+    if (!bucket_reserve(table, &near, far->count - kept))
+        return false;
+    kept = 0;
     for (size_t i = 0; i < far->count; i++) {
         const struct slot *slot = slot_at(table, far, i);
         bool deeper = id_common_bits(&table->self, &slot->id) > depth;
@@ -229,6 +253,7 @@ static bool split_last(struct routing_table *table)
     }
     far->count = (uint8_t)kept;
     far->has_candidate = false; /* both halves have room now */
+    bucket_trim(table, far);
     table->buckets[table->bucket_count++] = near;
     return true;
 }
