@@ -16,12 +16,15 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from figures import (MIB, bound, cpu_seconds, lines_of, medians, memory_mib,  # noqa: E402
                      openssl_sha1_mib_s)
-from hostile import HostilePeers  # noqa: E402
+from hostile import HostilePeers, StandIn  # noqa: E402
 from kadnet import Net, end_on_signals, sha1_file, tree_of  # noqa: E402
 from many import SHARES, bench_many  # noqa: E402
 from people import join_by_invite, make_group, make_user, upload, wait_file  # noqa: E402
-from transfers import PROGRAMS, bench_transfer, transfer_plot, transfer_table  # noqa: E402
+from transfers import (PROGRAMS, bench_transfer, transfer_plot, transfer_table,  # noqa: E402
+                       warm_memory)
 from wire import bench_dht, dht_table  # noqa: E402
+
+FETCHES = 3  # beside the same hostile peers
 
 def pair(net, tag):
     """Two daemons that know each other."""
@@ -225,36 +228,52 @@ def bench_share(net, options):
     return medians(rounds)
 
 
+def remove_all(daemon):
+    for transfer in daemon.transfers():
+        daemon.call("transfer.remove", id=transfer["id"])
+
+
 def bench_hostile(net, options):
-    """One seed to one fetcher alone and beside hostile peers of both: alone, beside, beside, alone,
-    so that a machine which gets slower or faster meanwhile is as fast for both. What is kept of the
-    speed is compared within a round."""
+    """One seed to one fetcher beside hostile peers of both, and beside a stand-in that uses as much
+    of the processor as they do themselves (hostile.py): beside, alone, alone, beside, so that a
+    machine which gets slower or faster meanwhile is as fast for both. What is kept of the speed is
+    compared within a round. Behaviours go on where they ended; all have been there in the end."""
     source = net.make_file("big.bin", options.size * MIB)
-    rounds = []
+    rounds, first = [], 0
     for number in range(options.rounds):
         one, two = pair(net, f"hostile{number}")
         shared = one.share(source, piece_size=MIB, timeout=300, sha1=True)
         figures = {"alone": [], "beside": []}
-        refused = []
-        for when in ("alone", "beside", "beside", "alone"):
-            peers = HostilePeers(shared["transfer"]["hash"], one, two) if when == "beside" else None
-            with peers or contextlib.nullcontext():
-                figures[when].append(timed(one, two, source, options, ("get", shared["link"])))
-            if peers:
-                refused.append(peers.refused)
-            for transfer in two.transfers():
-                two.call("transfer.remove", id=transfer["id"])
-        if min(refused) == 0:
-            raise RuntimeError("no hostile peer was there")
+        refused, shares = [], []
+        timed(one, two, source, options, ("get", shared["link"]))
+        remove_all(two)
+        for when in ("beside", "alone", "alone", "beside"):
+            if when == "beside":
+                beside = HostilePeers(first, shared["transfer"]["hash"], source, MIB, one, two)
+            else:
+                beside = StandIn(shares[0])
+            with beside:
+                for _ in range(FETCHES):
+                    warm_memory(net, options.size)
+                    figures[when].append(timed(one, two, source, options, ("get", shared["link"])))
+                    remove_all(two)
+            if when == "beside":
+                refused.append(beside.refused)
+                shares.append(beside.share)
+                first = beside.next
         one.stop()
         two.stop()
         names = ("mib_s", "seed_cpu_s_per_gib", "fetch_cpu_s_per_gib")
         figures = {f"{when}_{name}": statistics.mean(values) for when in figures
                    for name, values in zip(names, zip(*figures[when]))}
         rounds.append({**figures, "speed_kept": figures["beside_mib_s"] / figures["alone_mib_s"],
-                       "refused": statistics.mean(refused)})
+                       "refused": statistics.mean(refused),
+                       "hostile_cpu_percent": 100 * statistics.mean(shares)})
+    if first < beside.cases:
+        raise RuntimeError(f"only {first} of {beside.cases} behaviours were there")
     kept = [each["speed_kept"] for each in rounds]
-    return {**medians(rounds), "speed_kept_least": min(kept), "speed_kept_most": max(kept)}
+    return {**medians(rounds), "speed_kept_least": min(kept), "speed_kept_most": max(kept),
+            "behaviours": first, "kinds": beside.cases}
 
 
 def bench_catalog(net, options):
