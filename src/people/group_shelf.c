@@ -171,8 +171,11 @@ void shelf_seen(struct group *group, const struct looking *looking)
 {
     uint8_t digest[SHA256_BYTES];
     struct bytes best = looking_best(looking);
-    if (looking->best.len == 0 || looking->best_seq < group->shelf_seq)
+    struct item_record item;
+    if (!item_record_decode(best, &item) || item.seq < group->shelf_seq)
         return;
+    if (item.expiry_unix_s > group->shelf_expiry_unix_s)
+        group->shelf_expiry_unix_s = item.expiry_unix_s; /* nodes refuse one that ends sooner */
     sha256_of_parts(&best, 1, digest);
     bool ours = looking->best_seq == group->shelf_seq && !looking->forked && !group->shelf_dirty &&
                 memcmp(digest, group->shelf_sha256, sizeof digest) == 0;

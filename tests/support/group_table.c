@@ -57,6 +57,8 @@ static bool is_older(const struct group_record *held, struct bytes value)
     struct item_record old, new;
     must(item_record_decode(value, &new));
     must(item_record_decode(bytes_of(held->value, held->len), &old));
+    if (new.seq > old.seq &&new.expiry_unix_s < old.expiry_unix_s)
+        return true; /* no older, and yet refused: it ends sooner */
     if (new.seq != old.seq)
         return new.seq < old.seq;
     return item_record_compare(&old, &new) < 0;
