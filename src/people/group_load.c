@@ -27,8 +27,9 @@ static bool load_basics(struct group *group, struct state_reader *in)
     group->epoch_begun_unix_s = state_read_u64(in);
     group->shelf_seq = state_read_u64(in);
     group->shelf_expiry_unix_s = state_read_u64(in);
+    group->shelf_slot = state_read_u8(in);
     group->fork_told_seq = state_read_u64(in);
-    return !in->failed && standing <= GROUP_LEAVING;
+    return !in->failed && standing <= GROUP_LEAVING && group->shelf_slot < SHELF_SLOTS;
 }
 
 static bool load_owner(struct group *group, struct state_reader *in)

@@ -72,6 +72,8 @@
 #define UPKEEP_MS              HOUR_MS      /* +- 30 % */
 #define UPKEEP_RECORDS         8            /* pages and parts one member looks after an hour */
 #define PART_RENEW_MS          (2 * DAY_MS) /* nodes keep parts for 7 days */
+#define SHELF_SLOTS            4            /* devices of one member that have a list each */
+#define SHELF_MISSES           2            /* looks at the slot before ours that found nothing */
 #define SHELF_LIFE_S           (30 * DAY_S)
 #define SHELF_RENEW_S          (20 * DAY_S) /* signed anew when less is left of it than that */
 #define SHELF_GAP_MS           1000         /* between two versions of ours */

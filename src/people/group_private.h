@@ -49,7 +49,7 @@ enum look_for {
     LOOK_UPKEEP,
     LOOK_MAIL,
     LOOK_INVITE,
-    LOOK_SHELF, /* number: none, the member is found by `member` */
+    LOOK_SHELF, /* number: slot, the member is found by `member` */
     LOOK_HANDOVER,
 };
 
@@ -151,15 +151,21 @@ struct writing {
     bool hands_over;
 };
 
-struct member_shelf {
-    struct public_key member;
+/* What one device of a member offers. */
+struct shelf_list {
     uint64_t seq;
-    bool looking;
+    uint8_t digest[SHA256_BYTES]; /* of two of one seq the smaller one stays at the nodes */
     struct shelf shelf;
     bool has_pointer; /* its list is on its way, of … */
     struct shelf_pointer pointer;
     uint64_t pointer_seq;
+    uint8_t pointer_digest[SHA256_BYTES];
     uint32_t pointer_epoch;
+};
+
+struct member_shelf {
+    struct public_key member;
+    struct shelf_list lists[SHELF_SLOTS];
 };
 
 struct epoch_secret {
@@ -269,7 +275,11 @@ struct group {
     uint64_t shelf_quarrel_ms;                   /* another device of ours wrote it, last … */
     unsigned shelf_quarrels;                     /* … so often in a row */
     struct buffer shelf_blob, shelf_blob_before; /* sealed lists, to be given out */
-    struct member_shelf *shelves;                /* of the others, in the order of the roster */
+    uint8_t shelf_slot; /* ours; others of our member's are other devices' */
+    uint8_t shelf_misses;
+    bool shelf_looked, shelf_moved; /* into that slot; from another one */
+    struct member_shelf own_shelf;  /* what those have */
+    struct member_shelf *shelves;   /* of the others, in the order of the roster */
     size_t shelf_count;
     size_t sweep_next, sweep_left, sweep_under_way;
 
@@ -483,7 +493,11 @@ void upkeep_published(struct group *group, const struct id *key);
 
 void shelf_due(struct group *group);
 void shelf_touch(struct group *group); /* it has to be written anew */
+/* The slot has our list, not another device's. */
+bool shelf_is_ours(const struct group *group);
 void shelf_seen(struct group *group, const struct looking *looking);
+/* The slot before ours is another device's, or nobody's any more. */
+void shelf_seen_before(struct group *group, bool is_taken);
 void shelf_withdraw(struct group *group);
 void shelf_begin(struct group *group); /* after a load */
 void shelf_dispose_own(struct group *group);
@@ -493,7 +507,7 @@ void shelves_sweep(struct group *group, size_t count);
 void shelves_due(struct group *group);
 void shelves_look_at_own(struct group *group);
 void shelves_done(struct group *group, struct looking *looking);
-struct id shelf_key(const struct public_key *member);
+struct id shelf_key(const struct public_key *member, unsigned slot);
 
 /* ---- group_codec.c: integers, runs of bytes and sections of the saved state ---- */
 

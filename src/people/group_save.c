@@ -34,6 +34,7 @@ static void save_basics(const struct group *group, struct buffer *out)
     state_u64(out, group->epoch_begun_unix_s);
     state_u64(out, group->shelf_seq);
     state_u64(out, group->shelf_expiry_unix_s);
+    state_u8(out, group->shelf_slot);
     state_u64(out, group->fork_told_seq);
     section_end(out, at);
 }

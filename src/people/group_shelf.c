@@ -1,15 +1,21 @@
 /* Our own shelf: sealed anew when something is added or taken away, when the epoch is a new one,
- * and before it ends. Its seq is on disk before the world sees it. When the table has one of ours
- * that we did not write (another device, or a keystore put back), we go above it, but not at once:
- * two devices must not chase each other. */
+ * and before it ends. Its seq is on disk before the world sees it.
+ *
+ * Each device of a member has a list of its own in one of a few slots, and readers take all of them
+ * together. The slot is looked at before it is written. What we had written before we were loaded
+ * we go above: the state may be an old one, put back. What another device has there stays, and we
+ * take the next slot; so does who finds that his list was written over. In the last slot devices
+ * write in turn, ever less often. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "people/group_private.h"
 
-struct id shelf_key(const struct public_key *member)
+static const char *const slot_salts[SHELF_SLOTS] = {ITEM_SALT_SHELF, "s1", "s2", "s3"};
+
+struct id shelf_key(const struct public_key *member, unsigned slot)
 {
-    return key_of_item(member->bytes, bytes_of_string(ITEM_SALT_SHELF));
+    return key_of_item(member->bytes, bytes_of_string(slot_salts[slot]));
 }
 
 static struct shelf_entry *find(const struct group *group, const struct id *infohash)
@@ -82,11 +88,12 @@ void shelf_begin(struct group *group)
 static void publish(struct group *group, struct bytes value)
 {
     actions_save(group);
-    group_actions_push(group,
-                       (struct group_action){.type = GROUP_PUBLISH,
-                                             .key = shelf_key(&group->own.public_key),
-                                             .kind = KIND_ITEM},
-                       value);
+    group_actions_push(
+        group,
+        (struct group_action){.type = GROUP_PUBLISH,
+                              .key = shelf_key(&group->own.public_key, group->shelf_slot),
+                              .kind = KIND_ITEM},
+        value);
 }
 
 static bool sign(struct group *group, struct bytes body)
@@ -94,10 +101,11 @@ static bool sign(struct group *group, struct bytes body)
     struct buffer value;
     buffer_init(&value);
     uint64_t expiry = plan_expiry(group, SHELF_LIFE_S, group->shelf_expiry_unix_s);
-    bool ok = item_record_make(group->own.seed, bytes_of_string(ITEM_SALT_SHELF),
+    bool ok = item_record_make(group->own.seed, bytes_of_string(slot_salts[group->shelf_slot]),
                                group->shelf_seq + 1, expiry, body, &value) == STATUS_OK;
     if (ok) {
         group->shelf_seq++;
+        group->shelf_moved = false;
         group->shelf_expiry_unix_s = expiry;
         group->shelf_written_ms = group->now_ms;
         struct bytes all = buffer_bytes(&value);
@@ -135,9 +143,27 @@ static void shelf_write(struct group *group)
     buffer_dispose(&body);
 }
 
+/* A device that offers nothing leaves alone what stands there. */
+static bool offers(const struct group *group)
+{
+    return group->shelf.count > 0 || group->shelf_written_ms != 0;
+}
+
+bool shelf_is_ours(const struct group *group)
+{
+    return group->shelf_seq > 0 && offers(group);
+}
+
 /* Another device of ours may have written the same number at the same time, and won. */
 void shelf_due(struct group *group)
 {
+    if (!offers(group))
+        return;
+    if (!group->shelf_looked && group_is_in(group)) {
+        group_timer_set(group, TIMER_SHELF, RETRY_FIRST_MS); /* unless the look ends before */
+        shelves_look_at_own(group);
+        return;
+    }
     if (!group->shelf_unchecked || group->shelf_dirty) {
         shelf_write(group);
         return;
@@ -167,23 +193,74 @@ static uint64_t quarrel_ms(struct group *group)
     return jittered(group, pause_ms < SHELF_QUARREL_MS ? pause_ms : SHELF_QUARREL_MS, 20);
 }
 
+static void move_to_slot(struct group *group, unsigned slot)
+{
+    struct shelf_list *list = &group->own_shelf.lists[slot];
+    shelf_dispose(&list->shelf);
+    *list = (struct shelf_list){0};
+    group->shelf_slot = (uint8_t)slot;
+    group->shelf_seq = group->shelf_expiry_unix_s = group->shelf_written_ms = 0;
+    group->shelf_misses = 0;
+    group->shelf_looked = group->shelf_unchecked = false;
+    group->shelf_moved = group->shelf_dirty = true;
+    actions_save(group);
+    group_timer_set(group, TIMER_SHELF, 0);
+}
+
+/* It is another device's: we don't keep ours in the table any more. */
+static void move_up(struct group *group)
+{
+    struct group_action action = {.type = GROUP_WITHDRAW,
+                                  .key = shelf_key(&group->own.public_key, group->shelf_slot),
+                                  .kind = KIND_ITEM};
+    if (group->shelf_written_ms != 0)
+        group_actions_push(group, action, (struct bytes){0});
+    move_to_slot(group, group->shelf_slot + 1u);
+}
+
+void shelf_seen_before(struct group *group, bool is_taken)
+{
+    group->shelf_misses = is_taken ? 0 : (uint8_t)(group->shelf_misses + 1);
+    if (group->shelf_misses < SHELF_MISSES)
+        return;
+    shelf_withdraw(group); /* readers stop at a slot that is empty */
+    move_to_slot(group, group->shelf_slot - 1u);
+}
+
+/* Newer than ours, or in its place. */
+static void see_another(struct group *group, const struct item_record *item)
+{
+    bool had_none = group->shelf_seq == 0 || group->shelf_written_ms != 0;
+    if (had_none && item->body.len > 0 && group->shelf_slot + 1u < SHELF_SLOTS) {
+        move_up(group);
+        return;
+    }
+    group->shelf_seq = item->seq;
+    group->shelf_dirty = true;
+    if (item->expiry_unix_s > group->shelf_expiry_unix_s)
+        group->shelf_expiry_unix_s = item->expiry_unix_s; /* nodes refuse one that ends sooner */
+    group_timer_set(group, TIMER_SHELF, group->shelf_written_ms == 0 ? 0 : quarrel_ms(group));
+}
+
 void shelf_seen(struct group *group, const struct looking *looking)
 {
     uint8_t digest[SHA256_BYTES];
     struct bytes best = looking_best(looking);
     struct item_record item;
-    if (!item_record_decode(best, &item) || item.seq < group->shelf_seq)
-        return;
-    if (item.expiry_unix_s > group->shelf_expiry_unix_s)
-        group->shelf_expiry_unix_s = item.expiry_unix_s; /* nodes refuse one that ends sooner */
-    sha256_of_parts(&best, 1, digest);
-    bool ours = looking->best_seq == group->shelf_seq && !looking->forked && !group->shelf_dirty &&
-                memcmp(digest, group->shelf_sha256, sizeof digest) == 0;
-    if (ours)
-        return;
-    group->shelf_seq = looking->best_seq;
-    group->shelf_dirty = true;
-    group_timer_set(group, TIMER_SHELF, group->shelf_written_ms == 0 ? 0 : quarrel_ms(group));
+    bool first = !group->shelf_looked;
+    bool any = item_record_decode(best, &item) && item.seq >= group->shelf_seq;
+    group->shelf_looked = offers(group);
+    if (!group->shelf_looked)
+        return; /* again when there is something to write */
+    if (any) {
+        sha256_of_parts(&best, 1, digest);
+        any =
+            item.seq != group->shelf_seq || memcmp(digest, group->shelf_sha256, sizeof digest) != 0;
+    }
+    if (any)
+        see_another(group, &item);
+    else if (first && group->shelf_dirty)
+        group_timer_set(group, TIMER_SHELF, 0);
 }
 
 /* ---- lists that did not fit into the record ---- */

@@ -8,7 +8,7 @@
 
 #include "people/group_private.h"
 
-/* ---- one for each member but us ---- */
+/* ---- one for each member, with a list of each device ---- */
 
 static struct member_shelf *find_shelf(const struct group *group, const struct public_key *member)
 {
@@ -18,13 +18,27 @@ static struct member_shelf *find_shelf(const struct group *group, const struct p
     return NULL;
 }
 
-void shelves_dispose(struct group *group)
+static void dispose(struct member_shelf *slot)
+{
+    for (size_t i = 0; i < SHELF_SLOTS; i++) {
+        shelf_dispose(&slot->lists[i].shelf);
+        slot->lists[i] = (struct shelf_list){0};
+    }
+}
+
+static void dispose_others(struct group *group)
 {
     for (size_t i = 0; i < group->shelf_count; i++)
-        shelf_dispose(&group->shelves[i].shelf);
+        dispose(&group->shelves[i]);
     free(group->shelves);
     group->shelves = NULL;
     group->shelf_count = group->sweep_next = group->sweep_left = 0;
+}
+
+void shelves_dispose(struct group *group)
+{
+    dispose_others(group);
+    dispose(&group->own_shelf);
 }
 
 void shelves_match_roster(struct group *group)
@@ -42,14 +56,15 @@ void shelves_match_roster(struct group *group)
         shelves[count].member = *member;
         if (before != NULL) {
             shelves[count] = *before;
-            before->shelf = (struct shelf){0};
+            memset(before->lists, 0, sizeof before->lists);
         }
         if (before == NULL && fresh++ == 0)
             first_fresh = count;
         count++;
     }
     bool lost = count - fresh < group->shelf_count;
-    shelves_dispose(group);
+    dispose_others(group);
+    group->own_shelf.member = group->own.public_key;
     group->shelves = shelves;
     group->shelf_count = count;
     if (lost)
@@ -68,12 +83,12 @@ static const struct public_key *member_at(const struct group *group, size_t at)
     return at < group->shelf_count ? &group->shelves[at].member : &group->own.public_key;
 }
 
-static void look_at(struct group *group, const struct public_key *member)
+static void look_at(struct group *group, const struct public_key *member, uint32_t slot)
 {
-    struct id key = shelf_key(member);
+    struct id key = shelf_key(member, slot);
     if (looking_find(group, LOOK_SHELF, &key) != NULL)
         return;
-    struct looking *looking = looking_begin(group, LOOK_SHELF, &key, KIND_ITEM, 0);
+    struct looking *looking = looking_begin(group, LOOK_SHELF, &key, KIND_ITEM, slot);
     if (looking == NULL)
         return;
     looking->member = *member;
@@ -84,12 +99,12 @@ static void look_at_next(struct group *group)
 {
     size_t at = group->sweep_next++ % (group->shelf_count + 1);
     group->sweep_left--;
-    look_at(group, member_at(group, at));
+    look_at(group, member_at(group, at), 0);
 }
 
 void shelves_look_at_own(struct group *group)
 {
-    look_at(group, &group->own.public_key);
+    look_at(group, &group->own.public_key, group->shelf_slot);
 }
 
 static void go_on(struct group *group)
@@ -116,53 +131,65 @@ void shelves_due(struct group *group)
 
 /* ---- what they say ---- */
 
-static size_t count_entries(const struct group *group)
+static size_t count_of(const struct member_shelf *member)
 {
-    size_t count = group->shelf.count;
-    for (size_t i = 0; i < group->shelf_count; i++)
-        count += group->shelves[i].shelf.count;
+    size_t count = 0;
+    for (size_t i = 0; i < SHELF_SLOTS; i++)
+        count += member->lists[i].shelf.count;
     return count;
 }
 
-static void take_shelf(struct group *group, struct member_shelf *slot, struct shelf *shelf,
-                       uint64_t seq)
+static size_t count_entries(const struct group *group)
 {
-    size_t others = count_entries(group) - slot->shelf.count;
-    slot->seq = seq;
-    slot->has_pointer = false;
+    size_t count = group->shelf.count + count_of(&group->own_shelf);
+    for (size_t i = 0; i < group->shelf_count; i++)
+        count += count_of(&group->shelves[i]);
+    return count;
+}
+
+static void take_list(struct group *group, struct shelf_list *list, struct shelf *shelf,
+                      uint64_t seq, const uint8_t digest[SHA256_BYTES])
+{
+    size_t others = count_entries(group) - list->shelf.count;
+    list->seq = seq;
+    memcpy(list->digest, digest, SHA256_BYTES);
+    list->has_pointer = false;
     if (others + shelf->count > GROUP_ENTRIES_MAX) {
         shelf_dispose(shelf);
         return;
     }
-    shelf_dispose(&slot->shelf);
-    slot->shelf = *shelf;
+    shelf_dispose(&list->shelf);
+    list->shelf = *shelf;
     events_tell(group, GROUP_EVENT_FILES);
 }
 
-static void ask_for_list(struct group *group, struct member_shelf *slot,
-                         const struct shelf_pointer *pointer, uint64_t seq, uint32_t epoch)
+static void ask_for_blob(struct group *group, const struct public_key *member,
+                         struct shelf_list *list, const struct shelf_pointer *pointer, uint64_t seq,
+                         uint32_t epoch)
 {
     if (pointer->len == 0 || pointer->len > LIST_BLOB_MAX)
         return;
-    slot->has_pointer = true;
-    slot->pointer = *pointer;
-    slot->pointer_seq = seq;
-    slot->pointer_epoch = epoch;
-    struct group_action action = {.type = GROUP_BLOB, .len = pointer->len, .member = slot->member};
+    list->has_pointer = true;
+    list->pointer = *pointer;
+    list->pointer_seq = seq;
+    list->pointer_epoch = epoch;
+    struct group_action action = {.type = GROUP_BLOB, .len = pointer->len, .member = *member};
     memcpy(action.sha256, pointer->sha256, sizeof action.sha256);
     group_actions_push(group, action, (struct bytes){0});
 }
 
-static void read_shelf(struct group *group, struct member_shelf *slot,
-                       const struct item_record *item)
+static void read_shelf(struct group *group, const struct public_key *member,
+                       struct shelf_list *list, const struct item_record *item)
 {
+    uint8_t digest[SHA256_BYTES];
     struct shelf shelf = {0};
     struct shelf_pointer pointer;
     struct epoch_keys keys;
     uint32_t epoch;
     bool has_pointer = false;
+    item_record_digest(item, digest);
     if (item->body.len == 0) {
-        take_shelf(group, slot, &shelf, item->seq);
+        take_list(group, list, &shelf, item->seq, digest);
         return;
     }
     if (!shelf_epoch(item->body, &epoch))
@@ -172,53 +199,94 @@ static void read_shelf(struct group *group, struct member_shelf *slot,
     if (!secrets_keys(group, epoch, &keys))
         return;
     enum status status =
-        shelf_open(item->body, &group->key, &slot->member, &keys, &shelf, &has_pointer, &pointer);
+        shelf_open(item->body, &group->key, member, &keys, &shelf, &has_pointer, &pointer);
     keys_wipe(&keys, sizeof keys);
-    if (status == STATUS_OK && has_pointer)
-        ask_for_list(group, slot, &pointer, item->seq, epoch);
-    else if (status == STATUS_OK)
-        take_shelf(group, slot, &shelf, item->seq);
+    if (status == STATUS_OK && has_pointer) {
+        memcpy(list->pointer_digest, digest, sizeof digest);
+        ask_for_blob(group, member, list, &pointer, item->seq, epoch);
+    } else if (status == STATUS_OK) {
+        take_list(group, list, &shelf, item->seq, digest);
+    }
+}
+
+/* Somebody's slots are looked at one after the other: of most there is one. Our own are, as far as
+ * one of ours is. */
+static void look_further(struct group *group, const struct looking *looking, bool is_own)
+{
+    bool found = looking->best.len > 0;
+    if ((found || (is_own && looking->number < group->shelf_slot)) &&
+        looking->number + 1 < SHELF_SLOTS)
+        look_at(group, &looking->member, looking->number + 1);
+}
+
+static void see_own(struct group *group, const struct looking *looking)
+{
+    struct item_record item;
+    bool taken = item_record_decode(looking_best(looking), &item) && item.body.len > 0;
+    if (looking->number + 1 == group->shelf_slot)
+        shelf_seen_before(group, taken);
+    else if (looking->number == group->shelf_slot)
+        shelf_seen(group, looking);
+}
+
+static bool is_newer(const struct shelf_list *list, const struct item_record *item)
+{
+    uint8_t digest[SHA256_BYTES];
+    if (item->seq != list->seq)
+        return item->seq > list->seq;
+    item_record_digest(item, digest);
+    return memcmp(digest, list->digest, sizeof digest) < 0;
 }
 
 void shelves_done(struct group *group, struct looking *looking)
 {
     struct item_record item;
+    bool is_own = public_key_equal(&looking->member, &group->own.public_key);
+    struct member_shelf *shelf = is_own ? &group->own_shelf : find_shelf(group, &looking->member);
     if (group->sweep_under_way > 0)
         group->sweep_under_way--;
-    struct member_shelf *slot = find_shelf(group, &looking->member);
-    if (!group_is_in(group))
+    if (!group_is_in(group) || shelf == NULL)
         return;
-    if (public_key_equal(&looking->member, &group->own.public_key))
-        shelf_seen(group, looking);
-    else if (slot != NULL && looking->best.len > 0 && looking->best_seq > slot->seq &&
-             item_record_decode(looking_best(looking), &item))
-        read_shelf(group, slot, &item);
+    struct shelf_list *list = &shelf->lists[looking->number];
+    bool is_ours = is_own && looking->number == group->shelf_slot && shelf_is_ours(group);
+    if (!is_ours && item_record_decode(looking_best(looking), &item) && is_newer(list, &item))
+        read_shelf(group, &looking->member, list, &item);
+    look_further(group, looking, is_own);
+    if (is_own)
+        see_own(group, looking);
     go_on(group);
 }
 
-static void read_list(struct group *group, struct member_shelf *slot, struct bytes blob)
+static void read_blob(struct group *group, const struct public_key *member, struct shelf_list *list,
+                      struct bytes blob)
 {
     struct shelf shelf = {0};
     struct epoch_keys keys;
-    slot->has_pointer = false; /* in vain: asked for again with the next look at the shelf */
-    if (blob.len != slot->pointer.len || !secrets_keys(group, slot->pointer_epoch, &keys))
+    list->has_pointer = false; /* in vain: asked for again with the next look at the shelf */
+    if (blob.len != list->pointer.len || !secrets_keys(group, list->pointer_epoch, &keys))
         return;
-    enum status status =
-        shelf_open_blob(blob, &slot->pointer, &group->key, &slot->member, &keys, &shelf);
+    enum status status = shelf_open_blob(blob, &list->pointer, &group->key, member, &keys, &shelf);
     keys_wipe(&keys, sizeof keys);
     if (status == STATUS_OK)
-        take_shelf(group, slot, &shelf, slot->pointer_seq);
+        take_list(group, list, &shelf, list->pointer_seq, list->pointer_digest);
+}
+
+static void offer_blob(struct group *group, struct member_shelf *shelf,
+                       const uint8_t sha256[SHA256_BYTES], struct bytes blob)
+{
+    for (size_t i = 0; i < SHELF_SLOTS; i++)
+        if (shelf->lists[i].has_pointer &&
+            memcmp(shelf->lists[i].pointer.sha256, sha256, SHA256_BYTES) == 0)
+            read_blob(group, &shelf->member, &shelf->lists[i], blob);
 }
 
 void group_on_blob(struct group *group, const uint8_t sha256[SHA256_BYTES], struct bytes blob,
                    uint64_t now_ms)
 {
     group_begin(group, now_ms);
-    for (size_t i = 0; i < group->shelf_count; i++) {
-        struct member_shelf *slot = &group->shelves[i];
-        if (slot->has_pointer && memcmp(slot->pointer.sha256, sha256, SHA256_BYTES) == 0)
-            read_list(group, slot, blob);
-    }
+    offer_blob(group, &group->own_shelf, sha256, blob);
+    for (size_t i = 0; i < group->shelf_count; i++)
+        offer_blob(group, &group->shelves[i], sha256, blob);
 }
 
 /* ---- all of them together ---- */
@@ -230,6 +298,15 @@ static size_t gather(const struct group *group, const struct public_key *key,
     for (size_t i = 0; owner != NULL && i < shelf->count; i++)
         out[i] = (struct group_file){.entry = &shelf->entries[i], .owner = owner, .shelves = 1};
     return owner != NULL ? shelf->count : 0;
+}
+
+static size_t gather_lists(const struct group *group, const struct member_shelf *member,
+                           struct group_file *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SHELF_SLOTS; i++)
+        count += gather(group, &member->member, &member->lists[i].shelf, out + count);
+    return count;
 }
 
 /* By path, one file's copies side by side, in the order of the roster. */
@@ -262,23 +339,33 @@ struct group_file *group_files(const struct group *group, size_t *count)
     if (files == NULL || !group->has_roster)
         return files;
     used = gather(group, &group->own.public_key, &group->shelf, files);
+    used += gather_lists(group, &group->own_shelf, files + used);
     for (size_t i = 0; i < group->shelf_count; i++)
-        used += gather(group, &group->shelves[i].member, &group->shelves[i].shelf, files + used);
+        used += gather_lists(group, &group->shelves[i], files + used);
     qsort(files, used, sizeof *files, compare);
     for (size_t i = 0; i < used;) {
         struct group_file file = files[i];
         for (i++; i < used && is_same(&file, &files[i]); i++)
-            file.shelves++;
+            file.shelves += files[i].owner != files[i - 1].owner; /* not once for each device */
         files[(*count)++] = file;
     }
     return files;
 }
 
+static bool waits_for_blob(const struct member_shelf *member)
+{
+    for (size_t i = 0; i < SHELF_SLOTS; i++)
+        if (member->lists[i].has_pointer)
+            return true;
+    return false;
+}
+
 bool group_is_looking(const struct group *group)
 {
     for (size_t i = 0; i < group->shelf_count; i++)
-        if (group->shelves[i].has_pointer)
+        if (waits_for_blob(&group->shelves[i]))
             return true;
-    return looking_for(group, LOOK_HEAD) || group->reading.stage != READ_NOTHING ||
-           group->sweep_left > 0 || group->sweep_under_way > 0;
+    return waits_for_blob(&group->own_shelf) || looking_for(group, LOOK_HEAD) ||
+           group->reading.stage != READ_NOTHING || group->sweep_left > 0 ||
+           group->sweep_under_way > 0;
 }

@@ -364,6 +364,9 @@ def a_user_with_two_devices_is_one_member_and_one_owner(net):
     more = net.make_file('more.bin', MIB)
     upload(again, more, 'study')
     same(download(bob, 'study', 'more.bin'), more)
+    bob.wait_until(lambda: ada.call('group.files', group='study') and
+                   set(files(bob, 'study')) == {'notes.bin', 'more.bin'},
+                   what='the lists of both devices', timeout=60)
 
 
 @test(deadline=120.0)

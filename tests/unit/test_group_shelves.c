@@ -162,7 +162,9 @@ static void shelf_of_a_keystore_put_back_goes_above_the_old_one(void **state)
     (void)state;
     struct stage stage = with_owner(&study);
     size_t a = with_member(&stage, "a");
-    size_t restored = world_add_device(stage.world, a); /* has no shelf yet */
+    put(&stage, a, "old", 100);
+    world_run(stage.world, MINUTE);
+    size_t restored = world_add_device(stage.world, a);
     world_stop(stage.world, restored);
     for (uint32_t i = 0; i < 5; i++) {
         put(&stage, a, "old", i);
@@ -178,7 +180,123 @@ static void shelf_of_a_keystore_put_back_goes_above_the_old_one(void **state)
     world_free(stage.world);
 }
 
-static void of_two_devices_that_write_at_once_both_are_heard_soon(void **state)
+/* One by one, in the order of their paths. */
+static void assert_files(const struct stage *stage, size_t person, const char *const paths[],
+                         size_t count)
+{
+    struct group_file files[8];
+    assert_int_equal(files_of(stage, person, files, 8), count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(files[i].entry->path, paths[i]);
+}
+
+/* What each device offers is offered by the member, whoever wrote first, last or at once. */
+static void devices_of_one_member_have_their_lists_side_by_side(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"one", "two"}, *const three[] = {"one", "three", "two"};
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        struct stage stage = with_owner_of(&study, seed);
+        size_t a = with_member(&stage, "a"), b = with_member(&stage, "b");
+        size_t device = world_add_device(stage.world, a);
+        world_run(stage.world, MINUTE);
+        put(&stage, a, "one", 1);
+        world_run(stage.world, seed % 4 * SECOND);
+        put(&stage, device, "two", 2);
+        for (int seconds = 0; seconds < 16; seconds++) { /* whatever it sees meanwhile */
+            group_refresh(group_of(&stage, b), world_now_ms(stage.world));
+            world_run(stage.world, SECOND);
+        }
+        assert_files(&stage, b, two, 2);
+
+        put(&stage, a, "three", 3); /* and nobody's is lost by further ones */
+        world_run(stage.world, 25 * MINUTE);
+        size_t all[] = {stage.owner, b, a, device};
+        for (size_t i = 0; i < 4; i++)
+            assert_files(&stage, all[i], three, 3);
+        world_stop(stage.world, device); /* nor by a restart */
+        world_start(stage.world, device);
+        put(&stage, device, "two", 2);
+        world_run(stage.world, 25 * MINUTE);
+        assert_files(&stage, b, three, 3);
+        world_free(stage.world);
+    }
+}
+
+/* A copy of the first one's state goes above it; the first one, unaware, writes the same seq. */
+static void device_with_a_copied_state_ends_beside_the_first(void **state)
+{
+    (void)state;
+    static const char *const three[] = {"one", "three", "two"};
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        struct stage stage = with_owner_of(&study, seed);
+        size_t a = with_member(&stage, "a"), b = with_member(&stage, "b");
+        put(&stage, a, "one", 1);
+        world_run(stage.world, MINUTE);
+        size_t device = world_add_device(stage.world, a);
+        put(&stage, device, "two", 2);
+        world_run(stage.world, SECOND);
+        group_refresh(group_of(&stage, b), world_now_ms(stage.world));
+        world_run(stage.world, SECOND);
+        put(&stage, a, "three", 3);
+        for (int seconds = 0; seconds < 30; seconds++) {
+            group_refresh(group_of(&stage, b), world_now_ms(stage.world));
+            group_refresh(group_of(&stage, device), world_now_ms(stage.world));
+            world_run(stage.world, SECOND);
+        }
+        assert_files(&stage, b, three, 3);
+        world_free(stage.world);
+    }
+}
+
+static void what_one_device_takes_away_is_gone_and_stays_so(void **state)
+{
+    (void)state;
+    static const char *const left[] = {"one", "two"};
+    struct stage stage = with_owner(&study);
+    size_t a = with_member(&stage, "a");
+    size_t device = world_add_device(stage.world, a);
+    world_run(stage.world, MINUTE);
+    put(&stage, a, "one", 1);
+    put(&stage, a, "both", 3);
+    put(&stage, device, "two", 2);
+    put(&stage, device, "both", 3);
+    world_run(stage.world, 25 * MINUTE);
+    struct group_file files[4];
+    assert_int_equal(files_of(&stage, stage.owner, files, 4), 3);
+    assert_int_equal(files[0].shelves, 1); /* one member */
+    struct shelf_entry both = entry_of("both", 3);
+    group_shelf_remove(group_of(&stage, a), &both.infohash, world_now_ms(stage.world));
+    world_run(stage.world, 25 * MINUTE);
+    assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 3); /* the other device has it */
+    group_shelf_remove(group_of(&stage, device), &both.infohash, world_now_ms(stage.world));
+    world_run(stage.world, 2 * HOUR);
+    assert_files(&stage, stage.owner, left, 2);
+    world_free(stage.world);
+}
+
+/* It has nothing to offer, and what is offered is not its to take away. */
+static void device_without_files_leaves_the_list_of_the_other(void **state)
+{
+    (void)state;
+    static const char *const one[] = {"one"};
+    struct stage stage = with_owner(&study);
+    size_t a = with_member(&stage, "a");
+    put(&stage, a, "one", 1);
+    world_run(stage.world, MINUTE);
+    size_t device = world_add_device(stage.world, a); /* which knows of the shelf */
+    for (int minute = 0; minute < 60; minute++) {
+        world_run(stage.world, MINUTE);
+        group_refresh(group_of(&stage, stage.owner), world_now_ms(stage.world));
+        world_run(stage.world, SECOND);
+        assert_files(&stage, stage.owner, one, 1);
+    }
+    assert_files(&stage, device, one, 1);
+    world_free(stage.world);
+}
+
+/* The first one's list ends when it was not renewed, and the others' would be out of reach. */
+static void list_in_a_later_slot_outlives_the_first_device(void **state)
 {
     (void)state;
     struct stage stage = with_owner(&study);
@@ -186,18 +304,21 @@ static void of_two_devices_that_write_at_once_both_are_heard_soon(void **state)
     size_t device = world_add_device(stage.world, a);
     world_run(stage.world, MINUTE);
     put(&stage, a, "one", 1);
+    world_run(stage.world, MINUTE);
     put(&stage, device, "two", 2);
-    bool one = false, two = false;
-    for (unsigned seconds = 0; seconds < 60; seconds++) {
-        group_refresh(group_of(&stage, stage.owner), world_now_ms(stage.world));
-        world_run(stage.world, SECOND);
-        struct group_file file;
-        if (files_of(&stage, stage.owner, &file, 1) == 0)
-            continue;
-        one = one || strcmp(file.entry->path, "one") == 0;
-        two = two || strcmp(file.entry->path, "two") == 0;
-    }
-    assert_true(one && two);
+    world_run(stage.world, 25 * MINUTE);
+    assert_int_equal(files_of(&stage, stage.owner, NULL, 0), 2);
+    struct id key = key_of_item(group_own_keys(group_of(&stage, a))->public_key.bytes,
+                                bytes_of_string(ITEM_SALT_SHELF));
+    world_stop(stage.world, a);
+    world_lose(stage.world, &key);
+    world_run(stage.world, HOUR);
+    struct item_record item;
+    assert_true(item_record_decode(world_value(stage.world, &key, KIND_ITEM), &item));
+    size_t late = with_member(&stage, "late");
+    world_run(stage.world, MINUTE);
+    static const char *const two[] = {"two"};
+    assert_files(&stage, late, two, 1);
     world_free(stage.world);
 }
 
@@ -249,7 +370,11 @@ int main(void)
         cmocka_unit_test(shelf_is_written_once_for_many_changes),
         cmocka_unit_test(restart_publishes_what_the_caller_has),
         cmocka_unit_test(shelf_of_a_keystore_put_back_goes_above_the_old_one),
-        cmocka_unit_test(of_two_devices_that_write_at_once_both_are_heard_soon),
+        cmocka_unit_test(devices_of_one_member_have_their_lists_side_by_side),
+        cmocka_unit_test(device_with_a_copied_state_ends_beside_the_first),
+        cmocka_unit_test(what_one_device_takes_away_is_gone_and_stays_so),
+        cmocka_unit_test(device_without_files_leaves_the_list_of_the_other),
+        cmocka_unit_test(list_in_a_later_slot_outlives_the_first_device),
         cmocka_unit_test(leaver_offers_nothing),
         cmocka_unit_test(another_digest_for_a_file_does_not_speak_for_the_others),
     };
