@@ -104,6 +104,10 @@ int cli_fail_stream(struct cli *cli, json_t *error);
 
 /* With --json: prints the envelope of `result` (borrowed, may be NULL) and returns true. */
 bool cli_json_result(struct cli *cli, const json_t *result);
+typedef void cli_print_result(struct cli *cli, const json_t *result);
+/* The end of most commands: prints what came of them, as JSON or by `print`. Takes `result`, or,
+ * when that is NULL, `error`; returns the exit status. */
+int cli_finish(struct cli *cli, json_t *result, json_t *error, cli_print_result *print);
 /* Prints one object of a stream. */
 void cli_json_event(struct cli *cli, const char *event, const json_t *fields);
 

@@ -207,6 +207,16 @@ bool cli_json_result(struct cli *cli, const json_t *result)
     return true;
 }
 
+int cli_finish(struct cli *cli, json_t *result, json_t *error, cli_print_result *print)
+{
+    if (result == NULL)
+        return cli_fail(cli, error);
+    if (!cli_json_result(cli, result))
+        print(cli, result);
+    json_decref(result);
+    return EXIT_DONE;
+}
+
 void cli_json_event(struct cli *cli, const char *event, const json_t *fields)
 {
     json_t *line = json_event(event, fields);

@@ -22,7 +22,7 @@ void group_on_event(void *user, const char *event, json_t *params)
         cli_note(cli, "%s", json_text(params, "text", ""));
 }
 
-int group_finish_stream(struct cli *cli, json_t *result, json_t *error, group_print *print)
+int group_finish_stream(struct cli *cli, json_t *result, json_t *error, cli_print_result *print)
 {
     if (result == NULL)
         return cli_fail_stream(cli, error);
@@ -33,16 +33,6 @@ int group_finish_stream(struct cli *cli, json_t *result, json_t *error, group_pr
     } else {
         print(cli, result);
     }
-    json_decref(result);
-    return EXIT_DONE;
-}
-
-int group_finish(struct cli *cli, json_t *result, json_t *error, group_print *print)
-{
-    if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
-        print(cli, result);
     json_decref(result);
     return EXIT_DONE;
 }
@@ -227,7 +217,7 @@ int verb_group_show(struct cli *cli, const struct arguments *arguments)
     request_init(&request, "group.show");
     request_text(&request, "group", arguments->words[0]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print_group);
+    return cli_finish(cli, result, error, print_group);
 }
 
 /* ---- join ---- */
@@ -300,7 +290,7 @@ int verb_group_leave(struct cli *cli, const struct arguments *arguments)
     request_text(&request, "group", arguments->words[0]);
     request_text(&request, "transfer", arguments_text(arguments, "transfer", NULL));
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print_left);
+    return cli_finish(cli, result, error, print_left);
 }
 
 /* ---- files ---- */
@@ -334,5 +324,5 @@ int verb_group_files(struct cli *cli, const struct arguments *arguments)
     request_init(&request, "group.files");
     request_text(&request, "group", arguments->words[0]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print_files);
+    return cli_finish(cli, result, error, print_files);
 }

@@ -5,13 +5,10 @@
 
 #include <jansson.h>
 
-struct cli;
+#include "cli/cli.h"
 
-typedef void group_print(struct cli *cli, const json_t *result);
-
-/* Take `result` and `error`; return the exit status. */
-int group_finish(struct cli *cli, json_t *result, json_t *error, group_print *print);
-int group_finish_stream(struct cli *cli, json_t *result, json_t *error, group_print *print);
+/* cli_finish of a call that streams. */
+int group_finish_stream(struct cli *cli, json_t *result, json_t *error, cli_print_result *print);
 
 /* For cli_ask_stream, with the cli as `user`. */
 void group_on_event(void *user, const char *event, json_t *params);

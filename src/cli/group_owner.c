@@ -40,7 +40,7 @@ int verb_group_requests(struct cli *cli, const struct arguments *arguments)
     request_init(&request, "group.requests");
     request_text(&request, "group", arguments->word_count > 0 ? arguments->words[0] : NULL);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print_requests);
+    return cli_finish(cli, result, error, print_requests);
 }
 
 /* ---- accept, reject ---- */
@@ -70,7 +70,7 @@ static void print_rejected(struct cli *cli, const json_t *result)
     print_decided(cli, result, "rejected");
 }
 
-static int decide(struct cli *cli, const char *method, group_print *print)
+static int decide(struct cli *cli, const char *method, cli_print_result *print)
 {
     const struct arguments *arguments = cli->arguments;
     struct request request;
@@ -86,7 +86,7 @@ static int decide(struct cli *cli, const char *method, group_print *print)
     else
         request_text(&request, "user", arguments->words[1]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print);
+    return cli_finish(cli, result, error, print);
 }
 
 int verb_group_accept(struct cli *cli, const struct arguments *arguments)
@@ -183,5 +183,5 @@ int verb_group_invite(struct cli *cli, const struct arguments *arguments)
     if (arguments_has(arguments, "expires"))
         request_double(&request, "expires", arguments_number(arguments, "expires", 0));
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    return group_finish(cli, result, error, print_invite);
+    return cli_finish(cli, result, error, print_invite);
 }

@@ -92,10 +92,5 @@ int verb_limit(struct cli *cli, const struct arguments *arguments)
     if (arguments->word_count > 0)
         request_text(&request, "id", arguments->words[0]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
-        print_limits(cli, result);
-    json_decref(result);
-    return EXIT_DONE;
+    return cli_finish(cli, result, error, print_limits);
 }

@@ -92,14 +92,9 @@ int verb_login(struct cli *cli, const struct arguments *arguments)
         result = try_login(cli, arguments->words[0], &asked, &error);
         tries++;
     } while (result == NULL && asked && may_ask_again(cli, error, tries));
-    if (result == NULL) {
+    if (result == NULL)
         add_wait(error);
-        return cli_fail(cli, error);
-    }
-    if (!cli_json_result(cli, result))
-        print_login(cli, result);
-    json_decref(result);
-    return EXIT_DONE;
+    return cli_finish(cli, result, error, print_login);
 }
 
 /* ---- logout, whoami ---- */

@@ -8,19 +8,12 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 
-typedef void print_result(struct cli *cli, const json_t *result);
-
 static int show(struct cli *cli, struct request *request, const char *waiting_for,
-                print_result *print)
+                cli_print_result *print)
 {
     json_t *error;
     json_t *result = cli_ask(cli, request, waiting_for, &error);
-    if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
-        print(cli, result);
-    json_decref(result);
-    return EXIT_DONE;
+    return cli_finish(cli, result, error, print);
 }
 
 /* ---- node status ---- */

@@ -254,12 +254,7 @@ int verb_status(struct cli *cli, const struct arguments *arguments)
     (void)arguments;
     json_t *error = cli_connect_running(cli);
     json_t *status = error == NULL ? ask_status(cli, &error) : NULL;
-    if (status == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, status))
-        print_status(cli, status);
-    json_decref(status);
-    return EXIT_DONE;
+    return cli_finish(cli, status, error, print_status);
 }
 
 /* ---- version, help ---- */

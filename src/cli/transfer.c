@@ -12,22 +12,15 @@
 
 #define PIECES_PER_LINE 64
 
-typedef void print_result(struct cli *cli, const json_t *result);
-
 /* Asks `method` of the one transfer that was named. */
-static int show_transfer(struct cli *cli, const char *method, print_result *print)
+static int show_transfer(struct cli *cli, const char *method, cli_print_result *print)
 {
     struct request request;
     json_t *error;
     request_init(&request, method);
     request_text(&request, "id", cli->arguments->words[0]);
     json_t *result = cli_ask(cli, &request, "the daemon", &error);
-    if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
-        print(cli, result);
-    json_decref(result);
-    return EXIT_DONE;
+    return cli_finish(cli, result, error, print);
 }
 
 /* ---- info ---- */

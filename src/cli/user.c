@@ -12,17 +12,6 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 
-static int answer(struct cli *cli, json_t *result, json_t *error,
-                  void (*print)(struct cli *cli, const json_t *result))
-{
-    if (result == NULL)
-        return cli_fail(cli, error);
-    if (!cli_json_result(cli, result))
-        print(cli, result);
-    json_decref(result);
-    return EXIT_DONE;
-}
-
 /* ---- create ---- */
 
 static void print_created(struct cli *cli, const json_t *result)
@@ -63,7 +52,7 @@ int verb_user_create(struct cli *cli, const struct arguments *arguments)
     password_add(&request, "password", &password);
     password_wipe(&password);
     json_t *result = cli_ask(cli, &request, "the keys to be made", &error);
-    return answer(cli, result, error, print_created);
+    return cli_finish(cli, result, error, print_created);
 }
 
 /* ---- ls, show ---- */
@@ -98,7 +87,7 @@ int verb_user_ls(struct cli *cli, const struct arguments *arguments)
     (void)arguments;
     request_init(&request, "user.list");
     json_t *result = cli_ask(cli, &request, "the list of users", &error);
-    return answer(cli, result, error, print_users);
+    return cli_finish(cli, result, error, print_users);
 }
 
 /* Several keys may use one name: each is told by its own. */
@@ -135,7 +124,7 @@ int verb_user_show(struct cli *cli, const struct arguments *arguments)
     request_text(&request, "name", name);
     request_double(&request, "wait", arguments_number(arguments, "wait", PEOPLE_WAIT_S));
     json_t *result = cli_ask(cli, &request, name != NULL ? waiting_for : "the daemon", &error);
-    return answer(cli, result, error, print_shown);
+    return cli_finish(cli, result, error, print_shown);
 }
 
 /* ---- which user ---- */
@@ -218,7 +207,7 @@ int verb_user_passwd(struct cli *cli, const struct arguments *arguments)
         result = cli_ask(cli, &request, "the keystore to be written", &error);
     }
     free(name);
-    return answer(cli, result, error, print_changed);
+    return cli_finish(cli, result, error, print_changed);
 }
 
 /* ---- export, import ---- */
@@ -312,5 +301,5 @@ int verb_user_import(struct cli *cli, const struct arguments *arguments)
         result = cli_ask(cli, &request, "the keystore to be opened", &error);
     }
     buffer_dispose(&file);
-    return answer(cli, result, error, print_imported);
+    return cli_finish(cli, result, error, print_imported);
 }
