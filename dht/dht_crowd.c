@@ -3,12 +3,35 @@
  * When the k nearest that a get or a round of storing has found lie far too close to the key
  * (density.h), k more are asked, and so on until honest nodes are expected among them. Then all of
  * them are read, or given the record. Readers and publishers judge alike, so they meet at the
- * honest ones; those who crowd the key gain nothing but our asking them. */
+ * honest ones; those who crowd the key gain nothing but our asking them. And so do the honest ones:
+ * they do not refuse what they are given, or forget it sooner, because many seem to be nearer. */
 #include "dht/node.h"
 
 static double nodes_there_seem_to_be(const struct dht *dht)
 {
     return density_median(&dht->density, (double)routing_table_network_size(dht->table));
+}
+
+/* Those who crowd a key near us make the network seem far larger from here. */
+static double nodes_beside_a_crowd(const struct dht *dht)
+{
+    double nodes = nodes_there_seem_to_be(dht);
+    double by_buckets = routing_table_size_by_buckets(dht->table);
+    return by_buckets > 0 && nodes > ROUTING_CROWDED * by_buckets ? by_buckets : nodes;
+}
+
+uint64_t dht_crowd_nearer(const struct dht *dht, const struct id *key)
+{
+    struct contact near[DHT_K];
+    size_t count = routing_table_closest(dht->table, key, near, DHT_K), nearer = 0;
+    for (size_t i = 0; i < count; i++)
+        nearer += id_distance_compare(key, &near[i].id, &dht->id) < 0;
+    if (nearer < DHT_K)
+        return nearer;
+    double nodes = nodes_beside_a_crowd(dht);
+    double share = density_share(key, &near[count - 1].id);
+    uint64_t estimate = (uint64_t)(density_share(key, &dht->id) * nodes);
+    return estimate > DHT_K || density_is_crowded(nodes, count, share) ? estimate : DHT_K;
 }
 
 /* What part of the space the nearest found take; 0: fewer were found than looked for. */

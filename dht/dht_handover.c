@@ -13,7 +13,7 @@
 
 static bool is_our_turn(struct dht *dht, const struct id *key)
 {
-    uint64_t nearer = routing_table_nearer(dht->table, key);
+    uint64_t nearer = dht_crowd_nearer(dht, key);
     return nearer == 0 || (nearer < DHT_K && rng_below(&dht->rng, HANDOVER_RARELY) == 0);
 }
 

@@ -129,7 +129,7 @@ static void answer_get(const struct dht *dht, const struct message *query,
 static uint32_t lifetime_cap_s(const struct dht *dht, const struct message_record *record,
                                uint32_t lifetime_s)
 {
-    uint64_t nearer = routing_table_nearer(dht->table, &record->key);
+    uint64_t nearer = dht_crowd_nearer(dht, &record->key);
     if (nearer < DHT_K)
         return UINT32_MAX;
     if (nearer > (uint64_t)STORE_TOO_FAR_FACTOR * DHT_K)

@@ -86,6 +86,7 @@
 #define ROUTING_PER_BUCKET       2   /* contacts of one public /24 or /48 in a bucket */
 #define ROUTING_PER_TABLE        10  /* … and in all, their candidates included */
 #define ROUTING_DIVERSE          (4 * DHT_K) /* contacts of a table that wants but one of each network */
+#define ROUTING_CROWDED          2 /* times denser around us than elsewhere: by somebody's hand */
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 
 #define LOOKUP_NODES_MAX 128 /* of one shortlist: k, those farther, and the silent ones */

@@ -118,9 +118,9 @@ size_t routing_table_closest(const struct routing_table *table, const struct id 
  * too few to tell. */
 uint64_t routing_table_network_size(const struct routing_table *table);
 
-/* How many nodes there seem to be nearer to `key` than we are: counted while they are fewer than k,
- * else estimated. */
-uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key);
+/* … by how many contacts there are in each of the first buckets that have room: less exact and
+ * rather too few, but who crowds a key near us fills one of these alone. 0: can't tell. */
+double routing_table_size_by_buckets(const struct routing_table *table);
 
 /* Is `id`, known or not, among the k nearest to ourselves that we know and that fit their address?
  */

@@ -227,17 +227,24 @@ uint64_t routing_table_network_size(const struct routing_table *table)
     return (uint64_t)density_size(count, share);
 }
 
-uint64_t routing_table_nearer(const struct routing_table *table, const struct id *key)
+#define SIZE_BUCKETS 3
+
+double routing_table_size_by_buckets(const struct routing_table *table)
 {
-    struct contact near[DHT_K];
-    size_t count = routing_table_closest(table, key, near, DHT_K);
-    size_t nearer = 0;
-    for (size_t i = 0; i < count; i++)
-        nearer += id_distance_compare(key, &near[i].id, &table->self) < 0;
-    if (nearer < DHT_K)
-        return nearer;
-    double estimate = density_share(&table->self, key) * (double)routing_table_network_size(table);
-    return estimate > DHT_K ? (uint64_t)estimate : DHT_K;
+    double sizes[SIZE_BUCKETS], share = 1;
+    size_t count = 0;
+    for (size_t b = 0; b < table->bucket_count && count < SIZE_BUCKETS; b++) {
+        size_t contacts = table->buckets[b].count, at = count;
+        share /= bucket_is_last(table, b) ? 1 : 2;
+        if (contacts >= routing_table_capacity(table, b))
+            continue;
+        double size = (double)contacts / share + 1;
+        for (; at > 0 && sizes[at - 1] > size; at--)
+            sizes[at] = sizes[at - 1];
+        sizes[at] = size;
+        count++;
+    }
+    return count == SIZE_BUCKETS ? sizes[SIZE_BUCKETS / 2] : 0;
 }
 
 /* ---- refresh ---- */
