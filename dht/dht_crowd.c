@@ -62,6 +62,7 @@ bool dht_crowd_widens(struct dht *dht, struct walk *walk)
         return false;
     dht->counted.crowded_keys += !wide;
     lookup->config.k += DHT_K;
+    dht_walk_seed_more(dht, walk);
     return true;
 }
 

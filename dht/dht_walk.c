@@ -191,6 +191,15 @@ static void seed(struct dht *dht, struct walk *walk)
         add_contact(dht, walk, &contact);
 }
 
+void dht_walk_seed_more(struct dht *dht, struct walk *walk)
+{
+    struct contact near[ROUTING_CLOSEST_MAX];
+    size_t count =
+        routing_table_closest(dht->table, &walk->lookup.target, near, ROUTING_CLOSEST_MAX);
+    for (size_t i = 0; i < count; i++)
+        add_contact(dht, walk, &near[i]);
+}
+
 void dht_walk_begin(struct dht *dht, struct walk *walk)
 {
     walk->waiting = takes_a_turn(walk) && dht->walks.running >= WALKS_RUNNING_MAX;

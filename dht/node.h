@@ -196,7 +196,9 @@ uint32_t dht_walk_start(struct dht *dht, enum walk_purpose purpose, const struct
 struct walk *dht_walk_new(struct dht *dht, enum walk_purpose purpose, const struct id *target,
                           unsigned kind);
 void dht_walk_begin(struct dht *dht, struct walk *walk); /* the walk may be freed in it */
-void dht_walk_begin_waiting(struct dht *dht);            /* as many as there is room for */
+/* Contacts behind those it began with: they may all belong to who crowds the key. */
+void dht_walk_seed_more(struct dht *dht, struct walk *walk);
+void dht_walk_begin_waiting(struct dht *dht); /* as many as there is room for */
 struct walk *dht_walk_find(const struct dht *dht, uint32_t operation); /* NULL: ended */
 size_t dht_walk_count(const struct dht *dht, enum walk_purpose purpose);
 /* Asks on, and ends the walk when nothing is left: do not touch it afterwards. */

@@ -103,7 +103,8 @@ static size_t add_member(struct gang *gang)
         options.endpoint.addr[0] = (uint8_t)(100 + rng_below(rng, 20));
         id = node_id_of_address(&options.endpoint, rng);
     } while (id_common_bits(&id, &gang->sample.key) < NEAR_BITS ||
-             endpoint_is_local(&options.endpoint));
+             endpoint_is_local(&options.endpoint) ||
+             net_node_at(gang->net, &options.endpoint) != NET_NONE);
     size_t node = net_add_node(gang->net, &options);
     net_set_id(gang->net, node, &id);
     net_act(gang->net, node, &gang->actor);
@@ -198,6 +199,32 @@ static void what_twenty_nearest_hostile_ids_hide_is_found(void **state)
     free(gangs);
 }
 
+/* Honest nodes beside the key keep what they are given as long as others would, and take what is
+ * brought again. */
+static void what_they_hide_is_found_after_renewals(void **state)
+{
+    (void)state;
+    struct net *net = grown_net(test_seed(3), NODES, 0.01);
+    struct gang *gangs = calloc(KEYS, sizeof *gangs);
+    size_t owners[KEYS], found = 0;
+    for (uint32_t i = 0; i < KEYS; i++) {
+        surround(&gangs[i], net, 2 * i); /* peers */
+        owners[i] = publish(&gangs[i]);
+    }
+    for (unsigned visits = 0; visits < 3;
+         visits++) { /* two renewals; the first are past their end */
+        net_run_for(net, 20 * MINUTE);
+        for (size_t i = 0; i < KEYS * GANG; i++)
+            make_itself_known(&gangs[i / GANG], gangs[i / GANG].members[i % GANG]);
+    }
+    for (size_t i = 0; i < KEYS; i++)
+        found += read(&gangs[i], owners[i]);
+    print_message("# %zu of %d found\n", found, KEYS * READERS);
+    assert_true(found * 100 >= KEYS * READERS * 95);
+    net_free(net);
+    free(gangs);
+}
+
 static void honest_networks_have_no_crowded_keys(void **state)
 {
     (void)state;
@@ -217,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_twenty_nearest_hostile_ids_hide_is_found),
+        cmocka_unit_test(what_they_hide_is_found_after_renewals),
         cmocka_unit_test(honest_networks_have_no_crowded_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
