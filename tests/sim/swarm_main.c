@@ -36,7 +36,7 @@ static void usage(FILE *out)
             "  --limit SECONDS    of virtual time (20 times the bound)\n"
             "  --alone            do not compare with a clean run\n"
             "  --json             instead of the table\n"
-            "  --csv FILE, --svg FILE\n");
+            "  --csv FILE, --plot FILE.svg\n");
 }
 
 static bool parse_number(const char *text, double *out)
@@ -105,7 +105,7 @@ static bool set_option(struct options *options, const char *name, const char *va
     uint64_t bytes;
     if (strcmp(name, "--csv") == 0) {
         options->csv = value;
-    } else if (strcmp(name, "--svg") == 0) {
+    } else if (strcmp(name, "--plot") == 0 || strcmp(name, "--svg") == 0) {
         options->svg = value;
     } else if (strcmp(name, "--order") == 0) {
         return parse_order(value, options);
