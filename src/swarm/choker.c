@@ -33,6 +33,8 @@ static bool goes_before(const struct choker *choker, const struct choker_peer *a
             return a->rate_bps > b->rate_bps;
         if (a->unchoked != b->unchoked)
             return a->unchoked;
+        if (a->pieces != b->pieces)
+            return a->pieces < b->pieces;
     }
     return a->joined_ms < b->joined_ms;
 }

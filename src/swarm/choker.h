@@ -2,8 +2,9 @@
  *
  * While we fetch, those who give us most are served, and one more, picked at random and kept for
  * OPTIMISTIC_MS, newcomers three times as likely: so new peers get a start and better ones are
- * found [BEP 3]. A seed gives turns of at least SEED_TURN_MS, to those who have waited longest.
- * Between rounds nobody is put out; a free slot is filled at once. */
+ * found [BEP 3]. Of those who give nothing, who has least goes first: it has nothing to give, and
+ * is the sooner of use to all. A seed gives turns of at least SEED_TURN_MS, to those who have
+ * waited longest. Between rounds nobody is put out; a free slot is filled at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 struct choker_peer {
     uint32_t peer;
     uint64_t rate_bps; /* from it to us */
+    uint32_t pieces;   /* that it has */
     bool interested;   /* others are never served */
     bool unchoked;
     uint64_t joined_ms;

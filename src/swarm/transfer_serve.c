@@ -81,6 +81,7 @@ static void collect(const struct transfer *transfer, struct ballot *ballot)
         ballot->values[ballot->count++] =
             (struct choker_peer){.peer = peer->handle,
                                  .rate_bps = rate_bps(&peer->down, transfer->now_ms),
+                                 .pieces = peer->has.set,
                                  .interested = wants_some(transfer, peer),
                                  .unchoked = !peer->we_choke,
                                  .joined_ms = peer->joined_ms,

@@ -113,6 +113,16 @@ static void newcomers_get_the_chance_three_times_as_often(void **state)
     assert_in_range(newcomer, 2800, 3200);
 }
 
+static void of_those_who_give_nothing_who_has_least_goes_first(void **state)
+{
+    (void)state;
+    struct table table = table_of(4, (int[]){5, 0, 0, 0, 0, 0}, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        table.peers[i].pieces = 10 - i;
+    play_round(&table);
+    assert_true(table.unchoke[0] && table.unchoke[4] && table.unchoke[5]);
+}
+
 static void equals_keep_their_place(void **state)
 {
     (void)state;
@@ -198,6 +208,7 @@ int main(void)
         cmocka_unit_test(one_slot_is_a_chance_for_somebody_else),
         cmocka_unit_test(the_chance_lasts_three_rounds),
         cmocka_unit_test(newcomers_get_the_chance_three_times_as_often),
+        cmocka_unit_test(of_those_who_give_nothing_who_has_least_goes_first),
         cmocka_unit_test(equals_keep_their_place),
         cmocka_unit_test(nobody_is_put_out_right_after_coming_in),
         cmocka_unit_test(a_seed_gives_everybody_a_turn),
