@@ -4,8 +4,20 @@
 
 void upload_slots_init(struct upload_slots *slots, uint64_t worth_bps)
 {
-    *slots = (struct upload_slots){
-        .count = SLOTS_MIN, .worth_bps = worth_bps, .next_try = 1, .rest = SLOTS_REST_ROUNDS};
+    *slots = (struct upload_slots){.count = SLOTS_USUAL,
+                                   .least = SLOTS_USUAL,
+                                   .worth_bps = worth_bps,
+                                   .next_try = 1,
+                                   .rest = SLOTS_REST_ROUNDS};
+}
+
+void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length)
+{
+    uint64_t in_time =
+        slots->worth_bps * SLOTS_PIECE_MS / 1000 / (piece_length > 0 ? piece_length : 1);
+    in_time = in_time < SLOTS_USUAL ? in_time : SLOTS_USUAL;
+    slots->least = in_time > SLOTS_MIN ? (size_t)in_time : SLOTS_MIN;
+    slots->count = slots->least;
 }
 
 bool upload_slots_grow(struct upload_slots *slots, uint64_t rate_bps)
@@ -28,7 +40,7 @@ static void rest(struct upload_slots *slots, int next_try)
 
 static void try(struct upload_slots *slots, int by)
 {
-    if (by > 0 ? slots->count == SLOTS_MAX : slots->count == SLOTS_MIN) {
+    if (by > 0 ? slots->count == SLOTS_MAX : slots->count == slots->least) {
         rest(slots, -by);
         return;
     }

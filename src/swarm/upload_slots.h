@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct upload_slots {
-    size_t count;
+    size_t count, least;
     uint64_t worth_bps; /* a slot gives its peer so much, or there are too many of them */
     int tried;          /* +1, -1: slots more in the last round, to see what comes of it */
     int next_try;       /* the other way round than the last */
@@ -20,6 +20,9 @@ struct upload_slots {
 };
 
 void upload_slots_init(struct upload_slots *slots, uint64_t worth_bps);
+/* Fewer, when pieces are so large that it would take too long until those served have a whole one
+ * each to pass on. */
+void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length);
 /* Once a second: grows as far as the rate has been worth it for some seconds, which is more than
  * the link's buffers filling up. True: there are more now. */
 bool upload_slots_grow(struct upload_slots *slots, uint64_t rate_bps);

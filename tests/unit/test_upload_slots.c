@@ -31,8 +31,8 @@ static void a_slow_link_serves_few(void **state)
     (void)state;
     struct upload_slots slots = slots_of();
     for (unsigned i = 0; i < 60; i++)
-        assert_false(upload_slots_grow(&slots, SLOTS_MIN * WORTH_BPS));
-    assert_true(play(&slots, 100, 2 * WORTH_BPS, WORTH_BPS) < 100 * SLOTS_MIN + 20);
+        assert_false(upload_slots_grow(&slots, SLOTS_USUAL * WORTH_BPS));
+    assert_true(play(&slots, 100, 2 * WORTH_BPS, WORTH_BPS) < 100 * SLOTS_USUAL + 20);
 }
 
 static void a_fast_link_serves_many_within_seconds(void **state)
@@ -70,7 +70,26 @@ static void a_link_that_was_fast_goes_back_to_few(void **state)
         upload_slots_grow(&slots, 1000 * WORTH_BPS);
     assert_int_equal(slots.count, SLOTS_MAX);
     play(&slots, 40, 2 * WORTH_BPS, WORTH_BPS);
-    assert_true(slots.count <= SLOTS_MIN + 1);
+    assert_true(slots.count <= SLOTS_USUAL + 1);
+}
+
+static void large_pieces_are_given_to_fewer_at_a_time(void **state)
+{
+    (void)state;
+    struct upload_slots slots = slots_of();
+    uint32_t usual = (uint32_t)((uint64_t)WORTH_BPS * SLOTS_PIECE_MS / 1000 / SLOTS_USUAL);
+    upload_slots_learn(&slots, usual);
+    assert_int_equal(slots.count, SLOTS_USUAL);
+    upload_slots_learn(&slots, usual + usual / 4);
+    assert_int_equal(slots.count, SLOTS_USUAL - 2);
+    upload_slots_learn(&slots, 64 * usual);
+    assert_int_equal(slots.count, SLOTS_MIN);
+    for (unsigned i = 0; i < 60; i++)
+        assert_false(upload_slots_grow(&slots, SLOTS_MIN * WORTH_BPS));
+    assert_true(play(&slots, 100, 2 * WORTH_BPS, WORTH_BPS) < 100 * SLOTS_MIN + 20);
+    for (unsigned i = 0; i < SLOTS_GROW_SECONDS; i++)
+        upload_slots_grow(&slots, 1000 * WORTH_BPS);
+    assert_int_equal(slots.count, SLOTS_MAX);
 }
 
 static void nothing_is_tried_while_nobody_waits(void **state)
@@ -79,7 +98,7 @@ static void nothing_is_tried_while_nobody_waits(void **state)
     struct upload_slots slots = slots_of();
     for (unsigned i = 0; i < 100; i++)
         upload_slots_round(&slots, i % 7, false);
-    assert_int_equal(slots.count, SLOTS_MIN);
+    assert_int_equal(slots.count, SLOTS_USUAL);
 }
 
 static void bounds_hold_whatever_goes_out(void **state)
@@ -92,7 +111,7 @@ static void bounds_hold_whatever_goes_out(void **state)
         uint64_t bytes = rng_below(&rng, UINT64_C(1) << rng_below(&rng, 63));
         upload_slots_grow(&slots, rng_below(&rng, 20 * WORTH_BPS));
         upload_slots_round(&slots, bytes, rng_below(&rng, 4) > 0);
-        assert_in_range(slots.count, SLOTS_MIN, SLOTS_MAX);
+        assert_in_range(slots.count, SLOTS_USUAL, SLOTS_MAX);
     }
 }
 
@@ -104,6 +123,7 @@ int main(void)
         cmocka_unit_test(what_buffers_take_at_first_is_no_rate),
         cmocka_unit_test(more_are_served_when_each_takes_little),
         cmocka_unit_test(a_link_that_was_fast_goes_back_to_few),
+        cmocka_unit_test(large_pieces_are_given_to_fewer_at_a_time),
         cmocka_unit_test(nothing_is_tried_while_nobody_waits),
         cmocka_unit_test(bounds_hold_whatever_goes_out),
     };
