@@ -33,11 +33,20 @@ static void print_goals(FILE *out, const struct scenario_outcome *outcome,
 {
     struct scenario_goal goals[SCENARIO_GOALS_MAX];
     size_t count = scenario_goals(outcome, clean, goals);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "  %-7s %-12s%-11s%-30s %8.3f, wanted %s %g\n",
-                goals[i].met ? "met" : "MISSED", scenario_names[outcome->scenario.kind],
-                swarm_order_names[outcome->scenario.order], goals[i].text, goals[i].value,
-                goals[i].at_least ? "at least" : "at most", goals[i].limit);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "  %-7s %-12s%-11s%-30s %8.3f, wanted %s %g", goals[i].met ? "met" : "MISSED",
+                scenario_names[outcome->scenario.kind], swarm_order_names[outcome->scenario.order],
+                goals[i].text, goals[i].value, goals[i].at_least ? "at least" : "at most",
+                goals[i].limit);
+        if (goals[i].even > 0)
+            fprintf(out, " (when all get alike: %.2f)", goals[i].even);
+        fprintf(out, "\n");
+    }
+    if (outcome->bound_pieces_s > outcome->bound_s)
+        fprintf(out, "  %-7s %-12s%-11s%-30s %8.3f, the bound being %.1f s then\n", "",
+                scenario_names[outcome->scenario.kind], swarm_order_names[outcome->scenario.order],
+                "last / bound of whole pieces", outcome->last_s / outcome->bound_pieces_s,
+                outcome->bound_pieces_s);
 }
 
 void swarm_report_table(FILE *out, const struct scenario_outcome outcomes[], size_t count)
@@ -72,11 +81,15 @@ static void json_goals(FILE *out, const struct scenario_outcome *outcome,
     struct scenario_goal goals[SCENARIO_GOALS_MAX];
     size_t count = scenario_goals(outcome, clean, goals);
     fprintf(out, "   \"goals\": [");
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s{\"text\": \"%s\", \"value\": %.4f, \"%s\": %g, \"met\": %s}",
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%s{\"text\": \"%s\", \"value\": %.4f, \"%s\": %g, \"met\": %s",
                 i > 0 ? ", " : "", goals[i].text, goals[i].value,
                 goals[i].at_least ? "at_least" : "at_most", goals[i].limit,
                 goals[i].met ? "true" : "false");
+        if (goals[i].even > 0)
+            fprintf(out, ", \"when_all_get_alike\": %.4f", goals[i].even);
+        fprintf(out, "}");
+    }
     fprintf(out, "],\n");
 }
 
@@ -118,18 +131,18 @@ static void json_outcome(FILE *out, const struct scenario_outcome *outcome,
             (unsigned long long)scenario->down_bit_s, (unsigned long long)scenario->latency_ms);
     fprintf(out,
             "   \"complete\": %u, \"first_s\": %.3f, \"median_s\": %.3f, \"last_s\": %.3f, "
-            "\"bound_s\": %.3f, \"free_riders_median_s\": %.3f,\n"
+            "\"bound_s\": %.3f, \"bound_whole_pieces_s\": %.3f, \"free_riders_median_s\": %.3f,\n"
             "   \"uplinks_used\": %.4f, \"seed_copies_all_out\": %.4f, "
             "\"seed_copies_first_complete\": %.4f, \"wasted\": %.5f,\n"
             "   \"bad_peers\": %u, \"bad_banned\": %u, \"honest_banned\": %u, \"packets\": %llu, "
             "\"trace\": \"%016llx\",\n"
             "   \"closed_protocol\": %u, \"closed_timeout\": %u,\n",
             result->complete, outcome->first_s, outcome->median_s, outcome->last_s,
-            outcome->bound_s, outcome->median_free_rider_s, outcome->uplinks_used,
-            outcome->copies_at_out, outcome->copies_at_first, outcome->wasted, outcome->bad_peers,
-            outcome->bad_banned, result->honest_bans, (unsigned long long)result->packets,
-            (unsigned long long)result->trace, result->closed[CLOSE_PROTOCOL],
-            result->closed[CLOSE_TIMEOUT]);
+            outcome->bound_s, outcome->bound_pieces_s, outcome->median_free_rider_s,
+            outcome->uplinks_used, outcome->copies_at_out, outcome->copies_at_first,
+            outcome->wasted, outcome->bad_peers, outcome->bad_banned, result->honest_bans,
+            (unsigned long long)result->packets, (unsigned long long)result->trace,
+            result->closed[CLOSE_PROTOCOL], result->closed[CLOSE_TIMEOUT]);
     json_goals(out, outcome, clean);
     json_peers(out, outcome);
 }
@@ -150,8 +163,8 @@ static void csv_outcome(FILE *out, const struct scenario_outcome *outcome)
 {
     const struct scenario *scenario = &outcome->scenario;
     const struct swarm_result *result = &outcome->result;
-    double pieces = (double)(scenario->total_length + scenario->piece_length - 1) /
-                    scenario->piece_length * result->fetchers;
+    double pieces = (double)((scenario->total_length + scenario->piece_length - 1) /
+                             scenario->piece_length * result->fetchers);
     double whole = (double)(scenario->total_length / scenario->scale);
     for (size_t i = 0; i < result->sample_count; i++) {
         const struct swarm_sample *sample = &outcome->samples[i];

@@ -91,6 +91,27 @@ double scenario_bound_s(const struct scenario *scenario)
     return bound > by_all ? bound : by_all;
 }
 
+double scenario_bound_pieces_s(const struct scenario *scenario)
+{
+    double bound_s = scenario_bound_s(scenario), up = (double)scenario->up_bit_s;
+    if (bound_s <= 0 || scenario->kind == SCENARIO_FREE_RIDERS || scenario->kind == SCENARIO_MIXED)
+        return bound_s;
+    double sum = (double)scenario->seed_up_bit_s, at_s = 0, idle_s = 0;
+    for (unsigned i = 0; i < scenario->peers; i++, sum += up) {
+        at_s += (double)scenario->piece_length * 8 / sum;
+        idle_s += at_s;
+    }
+    double bits = (double)scenario->total_length * 8 * scenario->peers;
+    double by_all = (bits + up * idle_s) / sum;
+    return by_all > bound_s ? by_all : bound_s;
+}
+
+double scenario_even_copies(const struct scenario *scenario)
+{
+    return (double)scenario->seed_up_bit_s * scenario_bound_s(scenario) /
+           ((double)scenario->total_length * 8);
+}
+
 /* When peer `i` comes. */
 static uint64_t join_ms(const struct scenario *scenario, struct rng *rng, unsigned i)
 {
@@ -217,6 +238,7 @@ static void sum_up(struct scenario_outcome *outcome)
         outcome->bad_banned += peer->banned_by > 0;
     }
     outcome->bound_s = scenario_bound_s(scenario);
+    outcome->bound_pieces_s = scenario_bound_pieces_s(scenario);
     outcome->first_s = seconds(result->first_ms);
     outcome->last_s = seconds(result->last_ms);
     outcome->median_s = median_s(outcome, SWARM_LEECHER);
@@ -288,8 +310,10 @@ size_t scenario_goals(const struct scenario_outcome *outcome, const struct scena
         out[count++] = at_least("uplinks used, 10-90 %", outcome->uplinks_used, 0.95);
     if (goes_well || kind == SCENARIO_MIXED || kind == SCENARIO_SEED_LEAVES)
         out[count++] = at_most("seed's copies, all out", outcome->copies_at_out, 1.2);
-    if (kind == SCENARIO_SLOW_SEED)
-        out[count++] = at_most("seed's copies, first done", outcome->copies_at_first, 1.2);
+    if (goes_well) {
+        out[count] = at_most("seed's copies, first done", outcome->copies_at_first, 1.2);
+        out[count++].even = scenario_even_copies(&outcome->scenario);
+    }
     if (kind == SCENARIO_POLLUTERS && clean != NULL)
         out[count++] = at_most("last / clean last", outcome->last_s / clean->last_s, 1.5);
     if (kind == SCENARIO_FREE_RIDERS)

@@ -45,7 +45,8 @@ struct scenario scenario_default(enum swarm_scenario kind);
 struct scenario_outcome {
     struct scenario scenario; /* with everything filled in */
     struct swarm_result result;
-    double bound_s; /* 0: there is none for who comes later */
+    double bound_s;        /* 0: there is none for who comes later */
+    double bound_pieces_s; /* the same where whole pieces alone are passed on */
     double last_s, first_s, median_s;
     double median_free_rider_s;            /* 0: there are none */
     double uplinks_used;                   /* 0 … 1 */
@@ -59,6 +60,15 @@ struct scenario_outcome {
 /* max(F / u_s, F / d_min, N F / (u_s + sum u_i)), in seconds  [Kumar, Ross 2006]. */
 double scenario_bound_s(const struct scenario *scenario);
 
+/* More, where it is known: a peer's up link is of no use before it has a whole piece, and even if
+ * all who have one give all they can to one newcomer after the other, the next is p / (u_s + sum of
+ * their u_i) later. 0: none. */
+double scenario_bound_pieces_s(const struct scenario *scenario);
+/* How often a seed whose up link is in use sends the whole before anybody is complete, when nobody
+ * gets more than others and they are done at the bound: u_s T / F. It can be less if some are
+ * preferred, or the seed rests; 1 at the least, for each byte leaves it once. */
+double scenario_even_copies(const struct scenario *scenario);
+
 /* `progress` is told now and then; NULL is allowed. */
 struct scenario_outcome scenario_run(const struct scenario *scenario,
                                      void (*progress)(const struct swarm_result *result));
@@ -68,6 +78,7 @@ void scenario_outcome_dispose(struct scenario_outcome *outcome);
 struct scenario_goal {
     const char *text;
     double value, limit;
+    double even;   /* what arithmetic gives when all get alike; 0: not worth saying */
     bool at_least; /* else at most */
     bool met;
 };
