@@ -188,6 +188,7 @@ static void epoch_keys_have_their_golden_bytes(void **state)
         [USE_DISC] = "240f4e2174a04a8ed1df8bdaac5b3998a9af95fa324f0da29ad6d8827cee93e2",
         [USE_PSK] = "716eef72ae74d0e389867a1663df85add50ffb2e24d0bb184d4dbb76503a5a96",
         [USE_PSKID] = "a18020cdef7db5596943e25e27bf088f686e509a189cf54a4760227868a06a32",
+        [USE_MARK] = "51c6013ce33b3ddd86f64e41a3053c301d54d3ec4ccdcb178edc5590e523c28b",
     };
     struct hex secret = run_of(0, ROOT_BYTES), sha256 = run_of(0x80, SHA256_BYTES);
     struct public_key group = key_run(0x40);
