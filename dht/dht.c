@@ -126,6 +126,10 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
     }
     dht->counted.surplus_nodes += answer->node_surplus;
     dht_upkeep_answered(dht, &query, answer);
+    bool is_ended =
+        query.silent && (query.purpose >= RPC_WALK_ASK || query.purpose == RPC_PING_HAND);
+    if (is_ended)
+        return; /* it is there, and that is all */
     if (query.purpose == RPC_PING_HAND)
         ping_ended(dht, &query, &answer->id);
     else if (query.purpose >= RPC_WALK_ASK)
@@ -400,7 +404,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
     for (size_t i = 0; i < dht->published.count; i++)
         out->published += !dht->published.sorted[i]->foreign;
     out->operations = dht->walks.count;
-    out->pending = dht->rpc.count + dht->pace.count;
+    out->pending = rpc_waiting(&dht->rpc) + dht->pace.count;
     out->network_size = routing_table_network_size(dht->table);
     out->crowded += routing_table_crowded(dht->table);
     out->limited = throttle_dropped(dht->throttle);

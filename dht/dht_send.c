@@ -95,7 +95,11 @@ void dht_send_again(struct dht *dht, const struct rpc_query *query)
 
 static bool send_first(struct dht *dht, const struct rpc_query *query)
 {
-    const struct rpc_query *added = rpc_add(&dht->rpc, query, &dht->rng, dht->now_ms);
+    struct contact known;
+    struct rpc_query timed = *query;
+    if (routing_table_find(dht->table, &query->id, &known))
+        timed.usual_ms = known.rtt_ms;
+    const struct rpc_query *added = rpc_add(&dht->rpc, &timed, &dht->rng, dht->now_ms);
     if (added == NULL) {
         dht->counted.unsent++;
         return false;

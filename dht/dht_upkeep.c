@@ -22,7 +22,7 @@ static void see(struct dht *dht, const struct rpc_query *query, const struct id 
 {
     uint64_t trip_ms = dht->now_ms - query->sent_ms;
     struct contact oldest, who = {.id = *id, .endpoint = query->to, .seen_ms = dht->now_ms};
-    if (!query->late)
+    if (!query->late || query->silent) /* late, it may be the answer to what was sent again */
         who.rtt_ms = (uint32_t)(trip_ms > 0 ? trip_ms : 1);
     enum seen_result seen = routing_table_seen(dht->table, &who, &oldest);
     dht->counted.impostors += seen == SEEN_ELSEWHERE;

@@ -304,14 +304,11 @@ static void end(struct dht *dht, struct walk *walk)
 static bool ask(struct dht *dht, const struct walk *walk, const struct lookup_node *node)
 {
     bool gets = walk->purpose == WALK_GET || stores(walk);
-    struct contact known;
-    bool in_table = routing_table_find(dht->table, &node->id, &known);
     struct rpc_query query = {.operation = walk->operation,
                               .to = node->endpoint,
                               .id = node->id,
                               .purpose = RPC_WALK_ASK,
-                              .method = gets ? METHOD_GET : METHOD_FIND,
-                              .usual_ms = in_table ? known.rtt_ms : 0};
+                              .method = gets ? METHOD_GET : METHOD_FIND};
     return dht_send_query(dht, &query);
 }
 

@@ -116,6 +116,7 @@
 #define RPC_LATE_MAX_MS   1000 /* silent after twice that */
 #define RPC_LATE_SLACK_MS 20   /* round trips of one node differ */
 #define RPC_SILENT_MIN_MS 250  /* [protocol.md] */
+#define RPC_FORGOTTEN_MS  2000 /* an answer counts up to then; nobody is waited for longer */
 #define RPC_LATE_FIXED_MS 1000 /* where time-outs are not measured */
 #define RPC_SLOW_STEPS    256  /* in so many steps the percentile could come down to nothing */
 

@@ -14,7 +14,7 @@ void rpc_dispose(struct rpc *rpc)
 {
     free(rpc->slots);
     rpc->slots = NULL;
-    rpc->cap = rpc->count = rpc->scan = 0;
+    rpc->cap = rpc->count = rpc->silent = rpc->scan = 0;
     rpc->due_ms = UINT64_MAX;
 }
 
@@ -93,9 +93,10 @@ static uint32_t late_after_ms(const struct rpc *rpc, uint32_t usual_ms)
     return within(usual_ms + usual_ms / 2 + RPC_LATE_SLACK_MS, RPC_LATE_MIN_MS, slow);
 }
 
-static uint32_t silent_after_ms(const struct rpc *rpc)
+static uint32_t silent_after_ms(const struct rpc *rpc, uint32_t usual_ms)
 {
-    return within(2 * slow_ms(rpc), RPC_SILENT_MIN_MS, 2 * RPC_LATE_MAX_MS);
+    uint32_t slow = slow_ms(rpc);
+    return within(2 * (usual_ms > slow ? usual_ms : slow), RPC_SILENT_MIN_MS, 2 * RPC_LATE_MAX_MS);
 }
 
 uint32_t rpc_usual_ms(const struct rpc *rpc)
@@ -132,7 +133,7 @@ static void measure(struct rpc *rpc, uint64_t trip_ms, bool late)
 const struct rpc_query *rpc_add(struct rpc *rpc, const struct rpc_query *query, struct rng *rng,
                                 uint64_t now_ms)
 {
-    if (rpc->count >= RPC_PENDING_MAX || !grow(rpc))
+    if (rpc_waiting(rpc) >= RPC_PENDING_MAX || !grow(rpc))
         return NULL;
     uint32_t txid, at;
     do {
@@ -142,7 +143,7 @@ const struct rpc_query *rpc_add(struct rpc *rpc, const struct rpc_query *query, 
     struct rpc_query *added = &rpc->slots[at];
     *added = *query;
     added->txid = txid;
-    added->late = false;
+    added->late = added->silent = false;
     added->sent_ms = now_ms;
     added->due_ms = now_ms + late_after_ms(rpc, query->usual_ms);
     if (added->due_ms < rpc->due_ms)
@@ -161,23 +162,43 @@ bool rpc_take(struct rpc *rpc, uint32_t txid, const struct endpoint *from, uint6
         return false;
     *out = rpc->slots[at];
     measure(rpc, now_ms - out->sent_ms, out->late);
+    rpc->silent -= out->silent;
     take_out(rpc, at);
     return true;
+}
+
+static bool is_due(const struct rpc_query *query, uint64_t now_ms)
+{
+    return query->txid != 0 && query->due_ms <= now_ms;
+}
+
+static void forget(struct rpc *rpc, uint32_t at)
+{
+    rpc->silent -= rpc->slots[at].silent;
+    take_out(rpc, at);
+}
+
+static enum rpc_due fall_silent(struct rpc *rpc, uint32_t at, uint64_t now_ms)
+{
+    struct rpc_query *query = &rpc->slots[at];
+    query->due_ms = query->sent_ms + RPC_FORGOTTEN_MS;
+    query->silent = true;
+    rpc->silent++;
+    if (query->due_ms <= now_ms || rpc->silent > RPC_PENDING_MAX)
+        forget(rpc, at);
+    return RPC_SILENT;
 }
 
 static enum rpc_due fall_due(struct rpc *rpc, uint32_t at, uint64_t now_ms, struct rpc_query *out)
 {
     struct rpc_query *query = &rpc->slots[at];
-    if (query->late) {
-        *out = *query;
-        take_out(rpc, at);
-        return RPC_SILENT;
-    }
-    query->late = true;
-    query->due_ms = query->sent_ms + silent_after_ms(rpc);
+    *out = *query;
+    if (query->late)
+        return fall_silent(rpc, at, now_ms);
+    out->late = query->late = true;
+    query->due_ms = query->sent_ms + silent_after_ms(rpc, query->usual_ms);
     if (query->due_ms <= now_ms)
         query->due_ms = now_ms + 1; /* we were not woken in time: late still comes first */
-    *out = *query;
     return RPC_LATE;
 }
 
@@ -189,7 +210,9 @@ enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *ou
         return RPC_NOTHING_DUE;
     for (; rpc->scan < rpc->cap; rpc->scan++) {
         const struct rpc_query *query = &rpc->slots[rpc->scan];
-        if (query->txid != 0 && query->due_ms <= now_ms)
+        while (query->silent && is_due(query, now_ms))
+            forget(rpc, rpc->scan); /* another may move there */
+        if (is_due(query, now_ms))
             return fall_due(rpc, rpc->scan, now_ms, out);
     }
     /* Once round: those that wrapped in the taking out are found by the next call. */
@@ -214,12 +237,18 @@ void rpc_disown(struct rpc *rpc, uint32_t operation)
             rpc->slots[i].operation = 0;
 }
 
+uint32_t rpc_waiting(const struct rpc *rpc)
+{
+    return rpc->count - rpc->silent;
+}
+
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint)
 {
     for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {
-        if (rpc->slots[i].txid != 0 && endpoint_equal(&rpc->slots[i].to, endpoint))
+        const struct rpc_query *query = &rpc->slots[i];
+        if (query->txid != 0 && !query->silent && endpoint_equal(&query->to, endpoint))
             return true;
-        seen += rpc->slots[i].txid != 0;
+        seen += query->txid != 0;
     }
     return false;
 }
@@ -228,22 +257,25 @@ size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose)
 {
     size_t count = 0;
     for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {
-        count += rpc->slots[i].txid != 0 && rpc->slots[i].purpose == purpose;
-        seen += rpc->slots[i].txid != 0;
+        const struct rpc_query *query = &rpc->slots[i];
+        count += query->txid != 0 && !query->silent && query->purpose == purpose;
+        seen += query->txid != 0;
     }
     return count;
 }
 
 bool rpc_valid(const struct rpc *rpc)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, silent = 0;
     for (uint32_t i = 0; i < rpc->cap; i++) {
         const struct rpc_query *query = &rpc->slots[i];
         if (query->txid == 0)
             continue;
         count++;
+        silent += query->silent;
         if (slot_of(rpc, query->txid) != i || query->due_ms < rpc->due_ms)
             return false;
     }
-    return count == rpc->count && count <= RPC_PENDING_MAX;
+    return count == rpc->count && silent == rpc->silent && silent <= RPC_PENDING_MAX &&
+           count - silent <= RPC_PENDING_MAX;
 }

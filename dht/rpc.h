@@ -2,8 +2,11 @@
  *
  * A query is first late, then silent. Late comes after the round trip that nineteen of twenty
  * answers stay below, over all nodes; for a node whose own is known half as long again as that, if
- * it is sooner. Silent comes after twice what is late for all. Only the endpoint that was asked can
- * answer. Holds one slot per query under way, grows by doubling up to RPC_PENDING_MAX. */
+ * it is sooner. Silent comes after twice what is late for all, and not before twice the node's own.
+ * Who is silent may yet answer: up to RPC_FORGOTTEN_MS that counts, and is measured. Else those who
+ * have quick neighbours would never learn that others are slower, and hear of nobody else. Only the
+ * endpoint that was asked can answer. Holds one slot per query under way, grows by doubling up to
+ * RPC_PENDING_MAX, and as many of silent ones. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,6 +37,7 @@ struct rpc_query {
     uint8_t purpose;
     uint8_t method;
     bool late;
+    bool silent;           /* given up: nobody waits for it */
     uint16_t first, count; /* RPC_WALK_PUT: which records of the round it carries */
     uint64_t cursor;       /* RPC_WALK_PAGE: where it goes on; 0: from the beginning */
     uint32_t usual_ms;     /* its own round trip; 0: not known */
@@ -43,6 +47,7 @@ struct rpc_query {
 struct rpc {
     struct rpc_query *slots; /* open addressing by txid, which is random; 0: empty */
     uint32_t cap, count;
+    uint32_t silent;  /* of `count`: given up, and not forgotten */
     uint32_t scan;    /* where rpc_next_due goes on */
     uint64_t due_ms;  /* no query is due before; may be too early, never too late */
     uint32_t mean_us; /* smoothed round trip; 0: none measured */
@@ -58,14 +63,14 @@ void rpc_trim(struct rpc *rpc); /* gives memory back when nothing is under way *
 const struct rpc_query *rpc_add(struct rpc *rpc, const struct rpc_query *query, struct rng *rng,
                                 uint64_t now_ms);
 
-/* An answer with this txid came: takes its query out and measures. False: nobody waits for it, or
- * not from there. */
+/* An answer with this txid came: takes its query out and measures. False: it was not asked, it is
+ * forgotten, or asked elsewhere. */
 bool rpc_take(struct rpc *rpc, uint32_t txid, const struct endpoint *from, uint64_t now_ms,
               struct rpc_query *out);
 
 enum rpc_due { RPC_NOTHING_DUE, RPC_LATE, RPC_SILENT };
 
-/* The next query that became late (it stays) or silent (it is taken out). */
+/* The next query that became late, or silent: it stays until it is answered or forgotten. */
 enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *out);
 uint32_t rpc_usual_ms(const struct rpc *rpc); /* the mean round trip, or a guess */
 uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited for */
@@ -73,6 +78,7 @@ uint64_t rpc_deadline(const struct rpc *rpc); /* UINT64_MAX: nothing is waited f
 /* The end of this ping by hand is nobody's from now on. */
 void rpc_disown(struct rpc *rpc, uint32_t operation);
 
+uint32_t rpc_waiting(const struct rpc *rpc); /* queries that are not silent */
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
 

@@ -57,6 +57,10 @@ static void late_comes_before_silent(void **state)
     assert_int_equal(rpc_next_due(&f.rpc, 1000 + RPC_LATE_FIRST_MS, &query), RPC_NOTHING_DUE);
     assert_int_equal(rpc_deadline(&f.rpc), 1000 + 2 * RPC_LATE_FIRST_MS);
     assert_int_equal(rpc_next_due(&f.rpc, 1000 + 2 * RPC_LATE_FIRST_MS, &query), RPC_SILENT);
+    assert_int_equal(rpc_waiting(&f.rpc), 0);
+    assert_int_equal(rpc_next_due(&f.rpc, 2999, &query), RPC_NOTHING_DUE);
+    assert_int_equal(rpc_deadline(&f.rpc), 1000 + RPC_FORGOTTEN_MS);
+    assert_int_equal(rpc_next_due(&f.rpc, 1000 + RPC_FORGOTTEN_MS, &query), RPC_NOTHING_DUE);
     assert_int_equal(f.rpc.count, 0);
     assert_int_equal(rpc_deadline(&f.rpc), UINT64_MAX);
     rpc_dispose(&f.rpc);
@@ -129,6 +133,59 @@ static void node_that_is_quick_is_late_sooner(void **state)
     rpc_dispose(&f.rpc);
 }
 
+/* Lets a query to node 1 fall silent, sent at `now_ms`; returns when it did. */
+static uint64_t silent_after_ms(struct fixture *f, uint32_t usual_ms, uint64_t now_ms,
+                                uint32_t *txid)
+{
+    struct rpc_query query = {.to = endpoint_of(1), .usual_ms = usual_ms};
+    *txid = rpc_add(&f->rpc, &query, &f->rng, now_ms)->txid;
+    uint64_t at_ms = now_ms;
+    while (rpc_next_due(&f->rpc, at_ms, &query) != RPC_SILENT)
+        at_ms++;
+    return at_ms - now_ms;
+}
+
+static void node_known_to_be_slow_is_given_its_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    struct rpc_query query;
+    struct endpoint to = endpoint_of(1);
+    uint32_t txid;
+    for (int i = 0; i < 50; i++)
+        rpc_take(&f.rpc, ask(&f, 1, 0), &to, 20, &query);
+    assert_int_equal(silent_after_ms(&f, 0, 0, &txid), RPC_SILENT_MIN_MS);
+    assert_int_equal(silent_after_ms(&f, 300, 10000, &txid), 600);
+    assert_int_equal(silent_after_ms(&f, 3000, 20000, &txid), 2 * RPC_LATE_MAX_MS);
+    rpc_dispose(&f.rpc);
+}
+
+static void answer_after_the_silence_counts_and_is_learned_from(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    struct rpc_query query;
+    struct endpoint to = endpoint_of(1);
+    for (int i = 0; i < 50; i++)
+        rpc_take(&f.rpc, ask(&f, 1, 0), &to, 20, &query);
+    uint64_t now_ms = 10000;
+    uint32_t txid;
+    assert_int_equal(silent_after_ms(&f, 0, now_ms, &txid), RPC_SILENT_MIN_MS);
+    for (int answers = 0;; answers++, now_ms += 10000) {
+        assert_false(rpc_is_asking(&f.rpc, &to));
+        assert_true(rpc_valid(&f.rpc));
+        assert_true(rpc_take(&f.rpc, txid, &to, now_ms + 400, &query));
+        assert_true(query.silent);
+        assert_int_equal(f.rpc.count, 0);
+        assert_true(answers < 100);
+        if (silent_after_ms(&f, 0, now_ms + 10000, &txid) > 400)
+            break;
+    }
+    rpc_dispose(&f.rpc);
+}
+
 static void queries_under_way_are_bounded(void **state)
 {
     (void)state;
@@ -160,7 +217,7 @@ static void every_query_ends_once(void **state)
         for (uint64_t n = rng_below(&f.rng, 6); n > 0 && asked > 0; n--) {
             size_t who = rng_below(&f.rng, asked);
             struct endpoint from = endpoint_of((uint16_t)who);
-            ends[who] += rpc_take(&f.rpc, txids[who], &from, now_ms, &query);
+            ends[who] += rpc_take(&f.rpc, txids[who], &from, now_ms, &query) && !query.silent;
         }
         for (enum rpc_due due; (due = rpc_next_due(&f.rpc, now_ms, &query)) != RPC_NOTHING_DUE;)
             ends[query.operation] += due == RPC_SILENT;
@@ -180,6 +237,8 @@ int main(void)
         cmocka_unit_test(late_comes_before_silent_even_after_a_long_sleep),
         cmocka_unit_test(patience_follows_the_round_trips),
         cmocka_unit_test(node_that_is_quick_is_late_sooner),
+        cmocka_unit_test(node_known_to_be_slow_is_given_its_time),
+        cmocka_unit_test(answer_after_the_silence_counts_and_is_learned_from),
         cmocka_unit_test(queries_under_way_are_bounded),
         cmocka_unit_test(every_query_ends_once),
     };
