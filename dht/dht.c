@@ -39,7 +39,8 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     dht->rng = config->rng;
     dht->id = id_is_zero(&config->id) ? node_id_random(&dht->rng) : config->id;
     dht->now_ms = now_ms;
-    dht->suspects_ms = dht->join.retry_ms = dht->trim_ms = dht->lost.due_ms = UINT64_MAX;
+    dht->suspects_ms = dht->trim_ms = dht->lost.due_ms = UINT64_MAX;
+    dht->join.retry_ms = dht->join.few_ms = UINT64_MAX;
     dht->refresh_pause_ms = REFRESH_MIN_MS;
     dht->handover_ms = now_ms + HANDOVER_SLOT_MS;
     rpc_init(&dht->rpc, !dht_uses(dht, DHT_MEASURED_TIMEOUTS));

@@ -7,6 +7,10 @@
  *   filled, our own is looked into again, for others may have come with us; and all we publish is
  *   stored anew.
  * - When the last contact is gone we are alone, and it begins again.
+ * - With fewer than k contacts, that may be all there are, or an island: the few who answered when
+ *   others did not. So from time to time some of the endpoints that are no contacts are asked, or
+ *   if there are none, contacts for neighbours of ours; who has become one of many walks to its own
+ *   id once more.
  * - Whoever answers says from where we come. Once VOTES_FOR_ID of them agree on a public address
  *   that our id does not fit [BEP 42], we take an id that does, and walk to that. */
 #include <stdlib.h>
@@ -96,7 +100,7 @@ void dht_add_saved(struct dht *dht, const struct dht_contact contacts[], size_t 
     dht_settle(dht);
 }
 
-void dht_join_run(struct dht *dht)
+static void retry(struct dht *dht)
 {
     struct join *join = &dht->join;
     if (dht->now_ms < join->retry_ms)
@@ -108,11 +112,6 @@ void dht_join_run(struct dht *dht)
              most_ms = alone ? JOIN_RETRY_MAX_MS : JOIN_RETRY_FAR_MS;
     join->pause_ms = doubled_ms < most_ms ? doubled_ms : most_ms;
     join->retry_ms = dht->now_ms + dht_jitter(dht, join->pause_ms, 4);
-}
-
-uint64_t dht_join_deadline(const struct dht *dht)
-{
-    return dht->join.retry_ms;
 }
 
 /* ---- in and out of the network ---- */
@@ -128,6 +127,79 @@ static void walk_to_ourselves(struct dht *dht, const struct contact *by)
         lookup_add(&walk->lookup, &by->id, &by->endpoint, 0);
     dht_walk_begin(dht, walk);
 }
+
+/* ---- few contacts ---- */
+
+static bool is_few(const struct dht *dht)
+{
+    return dht->join.joined && routing_table_count(dht->table) < DHT_K;
+}
+
+static void look_for_more_after(struct dht *dht, uint32_t pause_ms)
+{
+    dht->join.few_pause_ms = pause_ms;
+    dht->join.few_ms = dht->now_ms + dht_jitter(dht, pause_ms, 4);
+}
+
+static void note_few(struct dht *dht)
+{
+    if (is_few(dht) && dht->join.few_ms == UINT64_MAX)
+        look_for_more_after(dht, JOIN_FEW_MIN_MS);
+}
+
+static bool is_contact(const struct dht *dht, const struct endpoint *endpoint)
+{
+    struct contact contact;
+    for (size_t i = 0; routing_table_at(dht->table, i, &contact); i++)
+        if (endpoint_equal(&contact.endpoint, endpoint))
+            return true;
+    return false;
+}
+
+/* When one answers, a walk begins with it, as with one that was lost. False: there are none. */
+static bool ask_outsiders(struct dht *dht)
+{
+    const struct join *join = &dht->join;
+    size_t asked = 0, first = join->count > 0 ? rng_below(&dht->rng, join->count) : 0;
+    for (size_t i = 0; i < join->count && asked < JOIN_FEW_ASKED; i++) {
+        const struct endpoint *endpoint = &join->candidates[(first + i) % join->count];
+        if (is_contact(dht, endpoint) || rpc_is_asking(&dht->rpc, endpoint))
+            continue;
+        dht_send_ping(dht, RPC_PING_LOST, endpoint, NULL, 0);
+        asked++;
+    }
+    return asked > 0;
+}
+
+static void look_for_more(struct dht *dht)
+{
+    struct join *join = &dht->join;
+    if (dht->now_ms < join->few_ms)
+        return;
+    join->few_ms = UINT64_MAX;
+    if (is_few(dht)) {
+        if (!ask_outsiders(dht))
+            dht_walk_start(dht, WALK_REFRESH, &dht->id, 0);
+        uint32_t doubled_ms = 2 * join->few_pause_ms;
+        look_for_more_after(dht, doubled_ms < JOIN_FEW_MAX_MS ? doubled_ms : JOIN_FEW_MAX_MS);
+    } else if (join->joined && join->walk == 0) {
+        walk_to_ourselves(dht, NULL);
+    }
+}
+
+void dht_join_run(struct dht *dht)
+{
+    retry(dht);
+    look_for_more(dht);
+}
+
+uint64_t dht_join_deadline(const struct dht *dht)
+{
+    const struct join *join = &dht->join;
+    return join->retry_ms < join->few_ms ? join->retry_ms : join->few_ms;
+}
+
+/* ---- what became of it ---- */
 
 void dht_join_answered(struct dht *dht, const struct rpc_query *query, const struct message *answer)
 {
@@ -165,12 +237,14 @@ void dht_join_walk_done(struct dht *dht, uint32_t operation)
     if (dht->join.joined)
         return;
     dht->join.joined = true;
+    note_few(dht);
     dht_emit(dht, &(struct dht_event){.type = DHT_EVENT_JOINED, .id = dht->id});
     dht_publish_all_now(dht);
 }
 
 void dht_join_lost(struct dht *dht)
 {
+    note_few(dht);
     if (routing_table_count(dht->table) > 0)
         return;
     if (dht->join.joined)

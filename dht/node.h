@@ -100,6 +100,8 @@ struct join {
     uint32_t walk;     /* operation of the walk to our own id; 0: none */
     uint64_t retry_ms; /* ask all candidates again; UINT64_MAX: not once one was reached */
     uint32_t pause_ms;
+    uint64_t few_ms; /* few contacts: look for more; UINT64_MAX: they are enough, or none */
+    uint32_t few_pause_ms;
 };
 
 /* Contacts that were lost. */

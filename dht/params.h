@@ -156,7 +156,10 @@
 #define JOIN_RETRY_MIN_MS   1000
 #define JOIN_RETRY_MAX_MS   (60 * 1000)
 #define JOIN_RETRY_FAR_MS   (16 * 60 * 1000) /* by others, while none of those has answered */
-#define SAVED_MAX           512              /* saved nodes pinged at a start */
+#define JOIN_FEW_MIN_MS     (2 * 60 * 1000) /* fewer than k contacts: is there more? Doubling … */
+#define JOIN_FEW_MAX_MS     (16 * 60 * 1000)
+#define JOIN_FEW_ASKED      4   /* … and so many at a time */
+#define SAVED_MAX           512 /* saved nodes pinged at a start */
 
 /* Contacts that were lost. A network that fell apart is one again within minutes: each node asks
  * ten or so of those it lost in that time, and one that is back is enough. */

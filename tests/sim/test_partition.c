@@ -1,5 +1,6 @@
 /* Half of a busy network is cut off for an hour, long enough for all to forget those on the other
- * side; minutes after the cut is mended it is one network again. So are two that begin apart. */
+ * side; minutes after the cut is mended it is one network again. So are two that begin apart, and
+ * an island of a few nodes with the rest. */
 #include "support/unit.h"
 
 #include "sim/grown_net.h"
@@ -131,11 +132,101 @@ static void who_joins_by_a_node_that_is_not_in_yet_is_in_with_it(void **state)
     net_free(net);
 }
 
+/* ---- islands ---- */
+
+#define MAIN   40 /* nodes of the network; those after it are the island */
+#define ISLAND 7
+
+/* All of the island have as many contacts as there are to have of the network. */
+static void assert_no_island(struct net *net)
+{
+    for (size_t node = MAIN; node < MAIN + ISLAND; node++)
+        assert_true(net_stats(net, node).contacts >= DHT_K);
+    struct sample samples[ISLAND];
+    size_t outcomes[ISLAND];
+    for (uint32_t i = 0; i < ISLAND; i++) {
+        samples[i] = sample_part(i);
+        net_publish(net, MAIN + i, &samples[i]);
+    }
+    net_run_for(net, MINUTE);
+    for (size_t i = 0; i < ISLAND; i++)
+        outcomes[i] = net_get(net, i, &samples[i].key, samples[i].kind, sample_value(&samples[i]));
+    net_run_for(net, MINUTE);
+    for (size_t i = 0; i < ISLAND; i++)
+        assert_true(net_outcome(net, outcomes[i])->found);
+}
+
+static bool is_between(const struct net_packet *packet)
+{
+    return (packet->from < MAIN) != (packet->to < MAIN);
+}
+
+static bool far_from_the_island(void *state, struct net_packet *packet)
+{
+    (void)state;
+    packet->delay_ms += is_between(packet) ? 150 : 0;
+    return true;
+}
+
+/* Neighbours a few milliseconds away come to it before its bootstrap node, three hundred away, has
+ * answered: by their measure that one is silent for ever. */
+static void quick_neighbours_do_not_hide_a_slow_network(void **state)
+{
+    (void)state;
+    struct net_config config = {.seed = test_seed(33), .family = ENDPOINT_IPV4};
+    struct net *net = net_new(&config);
+    net_add_delay(net, 1, 5);
+    net_add_part(net, &(struct net_part){.pass = far_from_the_island});
+    net_grow(net, MAIN);
+    net_run_for(net, MINUTE);
+    for (size_t i = 0; i < ISLAND; i++) {
+        net_start(net, net_add_node(net, NULL), i == 0 ? 0 : MAIN);
+        net_run_for(net, 20);
+    }
+    net_run_for(net, MINUTE);
+    assert_true(net_stats(net, MAIN).contacts >= DHT_K);
+    net_run_for(net, 20 * MINUTE);
+    assert_no_island(net);
+    net_free(net);
+}
+
+static bool cut_off_the_island(void *state, struct net_packet *packet)
+{
+    return !*(bool *)state || !is_between(packet);
+}
+
+/* It knows another endpoint beside its bootstrap node's, and only that one answers. */
+static void who_reached_but_a_few_asks_the_others_again(void **state)
+{
+    (void)state;
+    struct net_config config = {.seed = test_seed(34), .family = ENDPOINT_IPV4};
+    struct net *net = net_new(&config);
+    bool apart = true;
+    net_add_delay(net, 10, 100);
+    net_add_part(net, &(struct net_part){.state = &apart, .pass = cut_off_the_island});
+    net_grow(net, MAIN);
+    for (size_t i = 0; i < ISLAND; i++) {
+        net_start(net, net_add_node(net, NULL), i == 0 ? NET_NONE : MAIN);
+        net_run_for(net, 100);
+    }
+    struct endpoint bootstrap = net_endpoint(net, 0);
+    dht_bootstrap(net_dht(net, MAIN + 1), &bootstrap, 1, net_now_ms(net));
+    net_touched(net, MAIN + 1);
+    net_run_for(net, MINUTE);
+    assert_int_equal(net_stats(net, MAIN + 1).contacts, ISLAND - 1);
+    apart = false;
+    net_run_for(net, 60 * MINUTE);
+    assert_no_island(net);
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_that_fell_apart_is_one_again),
         cmocka_unit_test(who_joins_by_a_node_that_is_not_in_yet_is_in_with_it),
+        cmocka_unit_test(quick_neighbours_do_not_hide_a_slow_network),
+        cmocka_unit_test(who_reached_but_a_few_asks_the_others_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

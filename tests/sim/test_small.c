@@ -395,6 +395,29 @@ static void lost_answers_do_not_make_the_network_small(void **state)
     net_free(net);
 }
 
+/* All they know are there, but one that never was. */
+static void few_nodes_look_for_more_seldom(void **state)
+{
+    (void)state;
+    struct net *net = new_net(ENDPOINT_IPV4, NET_PUBLIC);
+    start_all(net, 7);
+    size_t nobody = net_add_node(net, NULL);
+    struct endpoint endpoint = net_endpoint(net, nobody);
+    net_run_for(net, 10000);
+    for (size_t i = 0; i < 7; i++) {
+        dht_bootstrap(net_dht(net, i), &endpoint, 1, net_now_ms(net));
+        net_touched(net, i);
+    }
+    struct net_traffic before = net_traffic(net);
+    net_run_for(net, 3600 * 1000);
+    struct net_traffic after = net_traffic(net);
+    double a_minute =
+        (double)(after.datagrams - before.datagrams) * 60000 / (double)(after.up_ms - before.up_ms);
+    print_message("# %.2f datagrams a minute of one node\n", a_minute);
+    assert_true(a_minute < 3);
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +438,7 @@ int main(void)
         cmocka_unit_test(one_walk_renews_all_records_of_a_small_network),
         cmocka_unit_test(lost_datagrams_are_made_up_for),
         cmocka_unit_test(lost_answers_do_not_make_the_network_small),
+        cmocka_unit_test(few_nodes_look_for_more_seldom),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
