@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ static enum status read_all(int fd, size_t most, struct buffer *out)
         ssize_t got = read(fd, out->data + out->len, 65536);
         if (got == 0)
             return STATUS_OK;
-        if (got < 0 && errno != EINTR)
+        if (got < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+        else if (got < 0 && errno != EINTR)
             return status_of_errno(errno);
         out->len += got > 0 ? (size_t)got : 0;
         if (out->len > most)
@@ -32,7 +35,8 @@ enum status file_read(const char *path, size_t most, struct buffer *out)
 {
     if (strcmp(path, "-") == 0)
         return read_all(STDIN_FILENO, most, out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A pipe that nobody writes to is empty, not a reason to wait. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return status_of_errno(errno);
     enum status status = read_all(fd, most, out);

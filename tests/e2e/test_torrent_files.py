@@ -182,3 +182,12 @@ def what_is_known_to_trackers_alone_is_not_found_and_says_so(net):
         result = peer.cli('get', word, '--wait', '1')
         assert result.exit == 3 and said in result.err, result
         assert 'trackers are not asked' in result.err and '--from' in result.err, result
+
+
+@test
+def a_pipe_that_nobody_writes_to_is_no_torrent_file(net):
+    peer = net.daemon('peer')
+    pipe = net.path('pipe.torrent')
+    os.mkfifo(pipe)
+    refused = peer.cli('get', pipe)
+    assert refused.exit == 12 and refused.err.startswith('kadpeer: '), refused
