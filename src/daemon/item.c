@@ -264,12 +264,21 @@ bool item_save_have(struct item *item)
 
 /* ---- wishes and trouble ---- */
 
+enum status item_keep_wish(struct item *item, enum catalog_wish wish)
+{
+    if (item->row.wish == wish)
+        return STATUS_OK;
+    enum status status = catalog_set_wish(item->engine->daemon->catalog, item->row.id, wish);
+    tell_unsaved(item, status);
+    if (status == STATUS_OK)
+        item->row.wish = wish;
+    return status;
+}
+
 void item_set_wish(struct item *item, enum catalog_wish wish)
 {
-    if (item->row.wish != wish) {
-        item->row.wish = wish;
-        catalog_set_wish(item->engine->daemon->catalog, item->row.id, wish);
-    }
+    item_keep_wish(item, wish);
+    item->row.wish = wish;
     if (wish == WISH_RUN) {
         item_clear_trouble(item);
         if (item->metainfo != NULL && item->options.choice != NULL)

@@ -201,7 +201,10 @@ bool item_save_have(struct item *item);   /* false: it could not, and is in trou
 void item_save_files(struct item *item);  /* how they look: `expected` */
 void item_save_peers(struct item *item);  /* the addresses that proved useful, for the next run */
 
-void item_set_wish(struct item *item, enum catalog_wish wish); /* RUN also forgets trouble */
+/* On disk, or nothing has changed; what somebody said goes through this first. */
+enum status item_keep_wish(struct item *item, enum catalog_wish wish);
+/* It holds even if it can't be kept. RUN also forgets trouble. */
+void item_set_wish(struct item *item, enum catalog_wish wish);
 /* DISK: "cannot WHAT NAME: REASON", of a file or of all. */
 void item_cannot(struct item *item, const char *what, enum status status,
                  const struct storage_error *error);

@@ -48,47 +48,84 @@ static bool ended_on_purpose(const struct item *item)
     return item->row.complete && item->row.wish == WISH_STOP;
 }
 
-static bool change(struct item *item, bool resume, bool all)
+/* OK: it is, and stays so over a restart. BUSY: it was already, or there is nothing to change. */
+static enum status pause_one(struct item *item)
 {
-    if (item->removing || (all && resume && ended_on_purpose(item)))
-        return false;
-    if (!resume) {
-        if (item->row.wish != WISH_RUN)
-            return false;
+    if (item->row.wish != WISH_RUN)
+        return STATUS_BUSY;
+    enum status status = item_keep_wish(item, WISH_PAUSE);
+    if (status == STATUS_OK)
         item_set_wish(item, WISH_PAUSE);
-        return true;
-    }
+    return status;
+}
+
+static enum status resume_one(struct item *item)
+{
     if (item->row.wish == WISH_RUN && item->trouble == TROUBLE_NONE) {
         finder_again(&item->finder);
-        return false;
+        return STATUS_BUSY;
     }
     if (item->trouble == TROUBLE_NONE && !item->options.reselects && seeding_was_enough(item)) {
         if (item->row.wish == WISH_PAUSE) /* it would end at once */
             item_set_wish(item, WISH_STOP);
-        return false;
+        return STATUS_BUSY;
     }
+    enum status status = item_keep_wish(item, WISH_RUN);
+    if (status != STATUS_OK)
+        return status;
     item_begin_again(item);
     item->options.one_file = false;
     item_set_wish(item, WISH_RUN);
     item_save(item);
-    return true;
+    return STATUS_OK;
+}
+
+/* `one`, or all of them with NULL. The first that cannot be kept ends it and is told in `failed`.
+ */
+static enum status change(struct engine *engine, const struct item *one, bool resume,
+                          struct pack *changed, const struct item **failed)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    {
+        if (item->removing || (one != NULL && item != one) ||
+            (one == NULL && resume && ended_on_purpose(item)))
+            continue;
+        enum status status = resume ? resume_one(item) : pause_one(item);
+        *failed = item;
+        if (status == STATUS_OK)
+            pack_i64(changed, NULL, item->row.id);
+        else if (status != STATUS_BUSY)
+            return status;
+    }
+    return STATUS_OK;
 }
 
 static void pause_or_resume(struct daemon *daemon, struct call *call, bool resume)
 {
     bool all = call_bool(call, "all", false);
-    struct item *one = all ? NULL : target_of(daemon, call), *item;
+    struct item *one = all ? NULL : target_of(daemon, call);
+    const struct item *failed = one;
+    struct pack changed;
     if (!all && one == NULL)
         return;
-    bool changed = one != NULL && change(one, resume, false);
-    struct pack *pack = call_result(call);
-    pack_begin_array(pack, "changed");
-    DL_FOREACH(daemon->engine->items, item)
-    if (all ? change(item, resume, true) : item == one && changed)
-        pack_i64(pack, NULL, item->row.id);
-    pack_end(pack);
-    pack_text(pack, "state", one != NULL ? item_state_name(item_state(one)) : NULL);
-    call_finish(call);
+    pack_init(&changed);
+    pack_begin_map(&changed, NULL);
+    pack_begin_array(&changed, "changed");
+    enum status status = change(daemon->engine, one, resume, &changed, &failed);
+    pack_end(&changed);
+    pack_text(&changed, "state", one != NULL ? item_state_name(item_state(one)) : NULL);
+    pack_end(&changed);
+    if (status == STATUS_OK && changed.out.failed)
+        status = STATUS_NO_MEMORY;
+    if (status != STATUS_OK) {
+        call_fail(call, status_name(status), 9, NULL, "%s: cannot write the database: %s",
+                  failed != NULL ? failed->row.name : "transfers", status_text(status));
+    } else {
+        pack_fields(call_result(call), buffer_bytes(&changed.out));
+        call_finish(call);
+    }
+    pack_dispose(&changed);
 }
 
 static void pause_transfers(struct daemon *daemon, struct call *call)

@@ -23,6 +23,7 @@ struct remover {
     char *path; /* what was deleted */
     enum status status;
     struct storage_error error;
+    enum status kept; /* of the catalog without it */
 };
 
 static void on_cancel(void *user)
@@ -54,6 +55,12 @@ static void answer(struct remover *remover)
                   "%s was removed, but not all of its files: %s", item->row.name, text);
         return;
     }
+    if (remover->kept != STATUS_OK) {
+        call_fail(remover->call, status_name(remover->kept), 9, NULL,
+                  "%s is back, not running, when the daemon starts: cannot write the database: %s",
+                  item->row.name, status_text(remover->kept));
+        return;
+    }
     struct pack *pack = call_result(remover->call);
     pack_i64(pack, "id", item->row.id);
     pack_id(pack, "hash", &item->row.infohash);
@@ -68,10 +75,10 @@ static void answer(struct remover *remover)
 static void finish(struct remover *remover)
 {
     struct item *item = remover->item;
-    enum status status = catalog_remove_transfer(item->engine->daemon->catalog, item->row.id);
-    if (status != STATUS_OK)
+    remover->kept = catalog_remove_transfer(item->engine->daemon->catalog, item->row.id);
+    if (remover->kept != STATUS_OK)
         log_error("engine", "transfer %lld: cannot write the database: %s", (long long)item->row.id,
-                  status_text(status));
+                  status_text(remover->kept));
     info_drop(item->engine, &item->row.infohash, item->row.info.len);
     answer(remover);
     tell_removed(item);
@@ -113,12 +120,28 @@ void remover_go_on(struct item *item)
     work_start(&remover->work, item->engine->daemon->loop, run_delete, delete_done, remover);
 }
 
+/* On disk before anything ends, so that what was taken back is never offered again. With its data
+ * it goes on without: the deleting may be what makes room. False: the call has been failed. */
+static bool keep_it_stopped(struct item *item, bool with_data, struct call *call)
+{
+    enum status status = item_keep_wish(item, item->row.complete ? WISH_STOP : WISH_PAUSE);
+    if (status == STATUS_OK || with_data)
+        return true;
+    call_fail(call, status_name(status), 9, NULL, "%s: cannot write the database: %s",
+              item->row.name, status_text(status));
+    return false;
+}
+
 void remover_start(struct item *item, bool with_data, struct call *call)
 {
     struct remover *remover = calloc(1, sizeof *remover);
     if (remover == NULL) {
         if (call != NULL)
             call_fail(call, "no_memory", 1, NULL, "out of memory");
+        return;
+    }
+    if (call != NULL && !keep_it_stopped(item, with_data, call)) {
+        free(remover);
         return;
     }
     remover->item = item;

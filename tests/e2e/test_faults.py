@@ -338,6 +338,44 @@ def start_that_fails_says_why_and_the_next_one_works(net):
 # ---- one call in one place ----
 
 @test
+def what_cannot_be_kept_is_said_and_not_done(net):
+    faults = Faults(net)
+    one = net.daemon('one', faults=faults)
+    path = net.make_file('notes.bin', 4 * PIECE)
+    ident = one.share(path, wait_announce=0)['transfer']['id']
+    faults.arm('sqlite', 'write', errno.ENOSPC)
+    for words in (('pause', '1'), ('unshare', 'notes.bin'), ('rm', '1', '-y'), ('pause', '--all')):
+        refused = one.cli(*words)
+        assert refused.exit == 9 and 'database: no space left' in refused.err, (words, refused)
+        assert one.transfer(ident)['state'] == 'sharing', words
+    faults.cure()
+    one.ok('pause', '1')
+    faults.arm('sqlite', 'write', errno.ENOSPC)
+    refused = one.cli('resume', '1')
+    assert refused.exit == 9 and one.transfer(ident)['state'] == 'paused', refused
+    faults.cure()
+    one.ok('resume', '1')
+    one.ok('unshare', 'notes.bin')
+    one.stop()
+    one.start()
+    assert not one.transfers() and os.path.exists(path)
+
+
+@test
+def data_that_is_removed_makes_room_even_if_it_is_not_forgotten(net):
+    sweep = Sweep(net)
+    path = sweep.peer.follow(sweep.begin())['path']
+    sweep.faults.arm('sqlite', 'write', errno.ENOSPC)
+    refused = sweep.peer.cli('rm', '1', '--data', '-y')
+    assert refused.exit == 9 and 'is back, not running' in refused.err, refused
+    assert not os.path.exists(path)
+    sweep.faults.cure()
+    sweep.peer.stop()
+    sweep.peer.start()
+    assert [each['state'] for each in sweep.peer.transfers()] == ['missing_files']
+
+
+@test
 def failed_sync_makes_what_was_not_synced_doubtful(net):
     """The system may have thrown away what it could not write, and says so only once."""
     sweep = Sweep(net)
