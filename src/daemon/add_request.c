@@ -291,6 +291,10 @@ static enum attached attach(struct add_request *request, struct item *item)
         reselect(item, &request->options);
     give_peers(request, item);
     item_begin_again(item);
+    if (item->row.complete && !request->paused) { /* its files may be gone, or altered, since */
+        item->look = LOOK_ASKED;
+        item->look_forces = item->look_forces || request->force;
+    }
     item_save(item);
     bool rests = item->row.complete && item->row.no_seed && !item->options.reselects;
     if (rests && request->no_seed && item->row.origin == ORIGIN_FETCH)
@@ -300,6 +304,7 @@ static enum attached attach(struct add_request *request, struct item *item)
         (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
     finder_again(&item->finder);
+    item_mark(item);
     return is_new ? ATTACHED_NEW : moved ? ATTACHED_ELSEWHERE : ATTACHED;
 }
 

@@ -185,7 +185,8 @@ static void fail_without_source(struct follower *follower)
 static bool is_done(const struct item *item)
 {
     return item->row.complete && item->trouble == TROUBLE_NONE && item->to_verify == NULL &&
-           !item->options.reselects && (item->placed || item->row.wish != WISH_RUN);
+           !item_is_looked_into(item) && !item->options.reselects &&
+           (item->placed || item->row.wish != WISH_RUN);
 }
 
 /* True: it has ended and is gone. */
@@ -200,7 +201,7 @@ static bool end_if_over(struct follower *follower)
         finish(follower);
         return true;
     }
-    if (item->trouble != TROUBLE_NONE && item->verifier == NULL) {
+    if (item->trouble != TROUBLE_NONE && item->verifier == NULL && !item_begins_again(item)) {
         follow_fail(item, follower->call);
         forget(follower);
         return true;

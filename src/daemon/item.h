@@ -71,6 +71,9 @@ enum item_state {
 
 #define ITEM_REASON_SIZE 512
 
+/* Until it is known whether its files are still right. */
+enum item_look { LOOK_NONE, LOOK_ASKED, LOOK_UNDER_WAY };
+
 struct item {
     struct item *prev, *next; /* engine->items */
     struct item *next_dirty;
@@ -97,6 +100,8 @@ struct item {
     struct storage_stat *finished; /* `expected` of a complete one that wants more: reselect.h */
     bool reselecting;              /* the disk is about to follow the new selection */
     bool placed;
+    enum item_look look;   /* of a complete one: for whoever asks for it again */
+    bool look_forces;      /* … with --force: what was altered is fetched anew */
     bool final_is_other;   /* what has the final name was verified: it is something else */
     bool look_at_final;    /* it came there while we fetched */
     uint8_t *reopen_have;  /* … but these pieces of it are right, and it may be used up */

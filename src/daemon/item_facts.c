@@ -39,6 +39,19 @@ bool item_is_fetching(const struct item *item)
            item->trouble == TROUBLE_NONE;
 }
 
+bool item_is_looked_into(const struct item *item)
+{
+    return item->look != LOOK_NONE && item->row.complete && item->metainfo != NULL &&
+           !item->removing && !item->engine->stopping;
+}
+
+bool item_begins_again(const struct item *item)
+{
+    bool lost = item->trouble == TROUBLE_MISSING_FILES ||
+                (item->trouble == TROUBLE_CHANGED && item->look_forces);
+    return lost && item_is_looked_into(item) && item->row.origin == ORIGIN_FETCH;
+}
+
 bool item_is_private(const struct item *item)
 {
     return item->metainfo != NULL && item->metainfo->is_private;

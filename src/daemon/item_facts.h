@@ -20,6 +20,9 @@ void item_describe_change(const struct item *item, const char *path, char *out, 
 void item_describe_search(const struct item *item, char *out, size_t size);
 
 /* It looked for peers in vain, and nobody is connected or being dialled: a slot is of no use. */
+bool item_is_looked_into(const struct item *item); /* a look was asked for, and is not over */
+/* That look has found it lost, and it is fetched anew. */
+bool item_begins_again(const struct item *item);
 bool item_is_alone(const struct item *item);
 
 /* "1.5 GiB" */

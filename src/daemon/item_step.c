@@ -22,6 +22,7 @@ enum goal {
     GOAL_RESHARE,
     GOAL_ADOPT,
     GOAL_MOVE,
+    GOAL_AGAIN, /* it is gone, and wanted: fetched anew */
     GOAL_RESELECT,
     GOAL_METADATA,
     GOAL_PLACE,
@@ -212,6 +213,24 @@ static bool is_time_to_look(const struct item *item)
            item->recheck_ms <= engine_now(item->engine);
 }
 
+/* It is right, or wrong for good, or not complete any more. */
+static void end_look(struct item *item)
+{
+    bool looks = item->look == LOOK_ASKED || item->place != NULL;
+    bool verifies = item->trouble == TROUBLE_NONE && item->to_verify != NULL;
+    if (!item_is_looked_into(item) ||
+        (!looks && !verifies && item->verifier == NULL && !item_begins_again(item)))
+        item->look = LOOK_NONE;
+    item->look_forces = item->look_forces && item->look != LOOK_NONE;
+}
+
+static enum goal goal_of_look(const struct item *item)
+{
+    if (item_begins_again(item))
+        return GOAL_AGAIN;
+    return item->look == LOOK_ASKED || item->place != NULL ? GOAL_PLACE : GOAL_VERIFY;
+}
+
 /* Without room for more, what is there is served; but not when it may be wrong. */
 static enum goal goal_of_unplaced(const struct item *item)
 {
@@ -231,6 +250,8 @@ static enum goal goal_of(const struct item *item)
     if (item->options.reselects && !item->reselecting && item->metainfo != NULL &&
         !item->removing && !item->engine->stopping)
         return GOAL_RESELECT;
+    if (item_is_looked_into(item))
+        return goal_of_look(item);
     if (is_time_to_look(item))
         return GOAL_PLACE;
     if (is_asked_to_verify(item))
@@ -274,6 +295,8 @@ static void start_placing(struct item *item)
     if (was_renamed && item_open_storage(item, true) != STATUS_OK)
         return;
     item->recheck_ms = UINT64_MAX;
+    if (item->look == LOOK_ASKED)
+        item->look = LOOK_UNDER_WAY;
     place_start(item);
 }
 
@@ -348,6 +371,7 @@ static void run(struct item *item)
 
 void item_step(struct item *item)
 {
+    end_look(item);
     enum goal goal = goal_of(item);
     if (goal != GOAL_VERIFY && item->verifier != NULL)
         verifier_cancel(item);
@@ -371,6 +395,13 @@ void item_step(struct item *item)
         item_halt(item);
         if (item->transfer == NULL && item_is_idle(item))
             mover_start(item);
+        break;
+    case GOAL_AGAIN:
+        item_halt(item);
+        if (item->transfer == NULL && item_is_idle(item)) {
+            item_begin_again(item);
+            item_set_wish(item, WISH_RUN);
+        }
         break;
     case GOAL_RESELECT:
         finisher_cancel(item);

@@ -454,6 +454,8 @@ static void place_done(void *user, bool cancelled)
     bool stale = place->storage != item->storage || place->complete != item->row.complete;
     if (!cancelled && !stale && !item->removing)
         take_up(item, place);
+    else if (item->look == LOOK_UNDER_WAY)
+        item->look = LOOK_ASKED;
     item_mark(item);
     engine_job_ends(item->engine);
     free_place(place);

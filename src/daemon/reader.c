@@ -81,7 +81,8 @@ static bool is_readable(const struct item *item)
 {
     bool compares = item->row.has_expected_sha1 || item->row.has_sha256;
     return item->placed && !item->changed && item->to_verify == NULL && item->mover == NULL &&
-           item->storage != NULL && !item->options.reselects && (item->row.complete || !compares);
+           !item_is_looked_into(item) && item->storage != NULL && !item->options.reselects &&
+           (item->row.complete || !compares);
 }
 
 static bool has_piece(const struct item *item, uint32_t piece)
@@ -127,7 +128,7 @@ static void turn(struct reader *reader)
 {
     struct item *item = reader->item;
     uint64_t now_ms = engine_now(item->engine);
-    if (item->trouble != TROUBLE_NONE && item->verifier == NULL) {
+    if (item->trouble != TROUBLE_NONE && item->verifier == NULL && !item_begins_again(item)) {
         follow_fail(item, reader->call);
         forget(reader);
         return;

@@ -388,6 +388,47 @@ def verify_finds_what_rotted_and_force_mends_it(net):
 
 
 @test
+def what_was_deleted_a_moment_ago_is_fetched_anew(net):
+    _, _, peer, path, shared = pair(net)
+    for flags in (), ('--no-seed',):
+        done = get(peer, shared['link'], *flags)
+        again = peer.cli('get', shared['link'])
+        assert again.exit == 0 and 'was there already' in again.out, again
+        os.unlink(done['path'])
+        again = peer.cli('get', shared['link'])
+        assert again.exit == 0 and 'was there already' not in again.out, again
+        same_file(done['path'], path)
+    os.unlink(done['path'])
+    assert peer.cli('get', shared['link'], '-o', '-', text=False).out == open(path, 'rb').read()
+    same_file(done['path'], path)
+
+
+@test
+def what_was_altered_a_moment_ago_is_noticed_and_force_mends_it(net):
+    _, seed, peer, path, shared = pair(net)
+    done = get(peer, shared['link'])
+    os.utime(done['path'])  # right all the same
+    again = peer.cli('get', shared['link'])
+    assert again.exit == 0 and 'was there already, verified' in again.out, again
+    for flags in (), ('--no-seed',):
+        with open(done['path'], 'r+b') as out:
+            out.seek(MIB + 5)
+            out.write(b'rot')
+        again = peer.cli('get', shared['link'], *flags)
+        assert again.exit == 10 and 'done' not in again.out, again
+        get(peer, shared['link'], '--force', *flags)
+        same_file(done['path'], path)
+        peer.ok('pause', done['id'])
+    with open(path, 'r+b') as out:  # what is shared from here is fetched from nobody
+        out.write(b'rot')
+    again = seed.cli('get', shared['link'])
+    assert again.exit == 10, again
+    os.unlink(path)
+    again = seed.cli('get', shared['link'])
+    assert again.exit == 9 and 'not there any more' in again.err, again
+
+
+@test
 def unshared_file_stays_and_is_not_served(net):
     _, seed, peer, path, shared = pair(net)
     seed.ok('unshare', shared['transfer']['id'])
