@@ -25,6 +25,7 @@ struct fetch {
     enum stage stage;
     uint32_t msgid;
     bool fetched; /* it was seen to want something */
+    bool paused;  /* by somebody else, since it is followed */
     bool figures; /* its progress is told, which has the reason when nothing comes */
 };
 
@@ -32,6 +33,7 @@ struct get {
     struct cli *cli;
     struct fetch *fetches;
     size_t count;
+    enum progress_style style;
     struct progress *progress;
     struct outcome outcome;
     struct get_stream *stream; /* -o -; NULL: none */
@@ -168,13 +170,25 @@ static size_t start_some(struct get *get)
     return under_way;
 }
 
-/* What is said while nothing moves. */
-static char *waiting_text(const struct fetch *fetch, const char *event, const json_t *params)
+static const char *paused_text(const struct get *get, const struct fetch *fetch,
+                               char out[COMMAND_TEXT_SIZE + TEXT_SIZE])
 {
-    char *text = NULL, elapsed[TEXT_SIZE];
+    char resume[COMMAND_TEXT_SIZE];
+    snprintf(out, COMMAND_TEXT_SIZE + TEXT_SIZE, "paused; '%s' goes on",
+             cli_command_text(get->cli, resume, "resume %s", fetch->wanted.id));
+    return out;
+}
+
+/* What is said while nothing moves. */
+static char *waiting_text(const struct get *get, const struct fetch *fetch, const char *event,
+                          const json_t *params)
+{
+    char *text = NULL, elapsed[TEXT_SIZE], paused[COMMAND_TEXT_SIZE + TEXT_SIZE];
     const char *said = json_text(params, "text", NULL);
     int len = 0;
-    if (strcmp(event, "metadata") == 0)
+    if (fetch->paused)
+        len = asprintf(&text, "%s", paused_text(get, fetch, paused));
+    else if (strcmp(event, "metadata") == 0)
         len = asprintf(&text, "fetching the list of pieces: %lld of %lld parts, %lld peers",
                        (long long)json_whole(params, "have", 0),
                        (long long)json_whole(params, "total", 0),
@@ -192,12 +206,25 @@ static char *waiting_text(const struct fetch *fetch, const char *event, const js
                        (long long)json_whole(params, "answered", 0),
                        (long long)json_whole(params, "sources", 0),
                        text_duration(elapsed, json_decimal(params, "elapsed", 0)));
-    (void)fetch;
     if (len < 0)
         out_of_memory();
     char *safe = text_printable(text);
     free(text);
     return safe;
+}
+
+/* By a wish, that is: what waits for its group says so itself. */
+static void note_pause(struct get *get, struct fetch *fetch, const json_t *params)
+{
+    bool paused = strcmp(json_text(params, "state", ""), "paused") == 0 &&
+                  json_text(params, "reason", NULL) == NULL;
+    bool is_new = paused && !fetch->paused;
+    char text[COMMAND_TEXT_SIZE + TEXT_SIZE];
+    fetch->paused = paused;
+    if (is_new && get->style == PROGRESS_BAR)
+        progress_hide(get->progress); /* the next is drawn at once */
+    else if (is_new)
+        cli_note(get->cli, "%s: %s", fetch->wanted.label, paused_text(get, fetch, text));
 }
 
 static void show_progress(struct get *get, struct fetch *fetch, const char *event,
@@ -214,12 +241,15 @@ static void show_progress(struct get *get, struct fetch *fetch, const char *even
         .peers = json_whole(params, "peers", -1),
         .sending = json_whole(params, "sending", 0),
     };
-    char *text = strcmp(event, "progress") == 0 ? NULL : waiting_text(fetch, event, params);
+    char *text = strcmp(event, "progress") == 0 ? NULL : waiting_text(get, fetch, event, params);
     facts.text = text;
     char *reason = text == NULL && json_text(params, "reason", NULL) != NULL
                        ? text_printable(json_text(params, "reason", ""))
                        : NULL;
     facts.reason = reason;
+    char paused[COMMAND_TEXT_SIZE + TEXT_SIZE];
+    if (fetch->paused)
+        facts.reason = paused_text(get, fetch, paused);
     if (text != NULL)
         facts.size = -1;
     progress_update(get->progress, (size_t)(fetch - get->fetches), &facts, client_now_ms());
@@ -264,8 +294,11 @@ static void on_notification(struct get *get, struct fetch *fetch, const struct m
         free(fetch->wanted.label);
         fetch->wanted.label = text_printable(json_text(message->body, "name", ""));
     }
+    if (strcmp(message->event, "state") == 0)
+        note_pause(get, fetch, message->body);
     fetch->figures = fetch->figures || strcmp(message->event, "progress") == 0;
-    if (!is_dull(fetch, message->event, message->body))
+    bool told = fetch->paused && get->style == PROGRESS_LINES;
+    if (!told && !is_dull(fetch, message->event, message->body))
         show_progress(get, fetch, message->event, message->body);
 }
 
@@ -476,13 +509,12 @@ static int get_attached(struct cli *cli, const struct arguments *arguments)
         .cli = cli,
         .fetches = calloc(count, sizeof get.fetches[0]),
         .count = count,
-        .progress =
-            progress_new(cli_progress_style(cli, arguments_text(arguments, "progress", "auto")),
-                         cli->err, count),
+        .style = cli_progress_style(cli, arguments_text(arguments, "progress", "auto")),
         .interrupt = -1,
     };
     if (get.fetches == NULL)
         out_of_memory();
+    get.progress = progress_new(get.style, cli->err, count);
     for (size_t i = 0; i < get.count; i++) {
         json_t *error = add(cli, group, words[i], &get.fetches[i].wanted);
         if (error != NULL)

@@ -10,6 +10,8 @@ import time
 
 from harness import test
 from kadnet import sha1_file
+from terminal import Terminal
+from test_changed import Gate
 
 ANY_PORT = {'KADPEER_PORT': '0'}  # of daemons that start by themselves
 NOBODY = 'f' * 40
@@ -141,6 +143,35 @@ def ctrl_c_pauses_and_says_how_to_go_on(net):
     transfer = peer.transfer(NOBODY)
     assert last['error']['hint'] == f"kadpeer resume {transfer['id']}", last
     assert transfer['state'] == 'paused', transfer
+
+
+@test
+def who_waits_is_told_that_somebody_else_paused_it(net):
+    path = net.make_file('notes.bin', 1 << 20)
+    _, peer = net.star('peer')
+    with Gate(net, path, 20) as gate:
+        args = 'get', gate.seed.hash, '--from', gate.seed.endpoint
+        child = peer.cli_start(*args, stderr=subprocess.STDOUT)
+        told = iter(child.stdout.readline, b'')
+        for _ in range(2):
+            peer.wait_until(lambda: peer.transfers() and peer.transfers()[0]['done'] > 0)
+            peer.ok('pause', 1)
+            assert any(b"notes.bin: paused; 'kadpeer resume 1' goes on" in line for line in told)
+            peer.ok('resume', 1)
+            peer.wait_state(1, 'downloading')
+        peer.ok('pause', 1)
+        assert any(b"paused; 'kadpeer resume 1' goes on" in line for line in told)
+        with Terminal(peer, *args, columns=120) as person:  # which resumes it
+            person.expect('notes.bin')
+            peer.wait_state(1, 'downloading')
+            peer.ok('pause', 1)
+            person.expect("paused; 'kadpeer resume 1' goes on")
+            gate.let_go()
+            peer.ok('resume', 1)
+            person.expect('done  ')
+        rest = child.stdout.read()
+        assert child.wait(30 * net.slow) == 0 and b'done  ' in rest, rest
+        assert rest.count(b'paused') == 1, rest
 
 
 @test
