@@ -18,9 +18,9 @@ struct follower {
     struct item *item;
     struct call *call;
     uint64_t started_ms, wait_ms;
-    uint64_t told_ms; /* last progress or search */
-    bool metadata;    /* that is all it waits for */
-    bool had_source;
+    uint64_t told_ms;      /* last progress or search */
+    bool metadata;         /* that is all it waits for */
+    uint64_t source_ms;    /* it had one last, or did not look for any */
     enum item_state state; /* told last; ITEM_STATES: none yet */
     char reason[ITEM_REASON_SIZE];
     uint32_t metadata_have, metadata_total;
@@ -161,7 +161,11 @@ static void fail_without_source(struct follower *follower)
     snprintf(hint, sizeof hint,
              "is the sharing node running? it stays listed; kadpeer resume %lld tries again",
              (long long)item->row.id);
-    if (known > 0 && peer_list_count_hung_up(item->peers) == known)
+    if (item->by_peer != NULL)
+        call_fail(follower->call, "no_source", 3, hint,
+                  "no source for what is missing of %.4s...%s in %us: no connected peer has it",
+                  hash, hash + 36, seconds);
+    else if (known > 0 && peer_list_count_hung_up(item->peers) == known)
         fail_hung_up(follower, known, hash, seconds);
     else if (known > 0)
         call_fail(follower->call, "timed_out", 4, hint,
@@ -189,6 +193,18 @@ static bool is_done(const struct item *item)
            (item->placed || item->row.wish != WISH_RUN);
 }
 
+/* Somebody connected has some of what we lack, or may yet tell what there is; or all has come and
+ * is being checked. */
+static bool has_source(const struct item *item)
+{
+    struct transfer_stats stats;
+    if (item->transfer == NULL || !item->transfer_has_metainfo)
+        return item->by_peer != NULL;
+    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    return stats.pieces_wanted_missing == 0 ||
+           (item->by_peer != NULL && stats.pieces_unavailable < stats.pieces_wanted_missing);
+}
+
 /* True: it has ended and is gone. */
 static bool end_if_over(struct follower *follower)
 {
@@ -206,10 +222,11 @@ static bool end_if_over(struct follower *follower)
         forget(follower);
         return true;
     }
-    follower->had_source = follower->had_source || item->by_peer != NULL || item->past_sources > 0;
-    bool searches = (item_is_fetching(item) || follower->metadata) && !follower->had_source;
-    if (!searches || follower->wait_ms == 0 ||
-        engine_now(item->engine) < follower->started_ms + follower->wait_ms)
+    uint64_t now_ms = engine_now(item->engine);
+    bool searches = item_is_fetching(item) || (follower->metadata && item->metainfo == NULL);
+    if (!searches || has_source(item))
+        follower->source_ms = now_ms;
+    if (follower->wait_ms == 0 || now_ms < follower->source_ms + follower->wait_ms)
         return false;
     fail_without_source(follower);
     forget(follower);
@@ -345,7 +362,7 @@ static void start(struct item *item, struct call *call, uint64_t wait_ms, bool m
     }
     follower->item = item;
     follower->call = call;
-    follower->started_ms = engine_now(item->engine);
+    follower->started_ms = follower->source_ms = engine_now(item->engine);
     follower->wait_ms = wait_ms;
     follower->metadata = metadata;
     follower->state = ITEM_STATES;

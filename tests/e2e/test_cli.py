@@ -175,6 +175,19 @@ def who_waits_is_told_that_somebody_else_paused_it(net):
 
 
 @test
+def waiting_ends_when_the_last_source_is_gone_for_long(net):
+    path = net.make_file('notes.bin', 1 << 20)
+    _, peer = net.star('peer')
+    with Gate(net, path, 20) as gate:
+        child = peer.cli_start('get', gate.seed.hash, '--from', gate.seed.endpoint, '--wait', '6s')
+        peer.wait_until(lambda: peer.transfers() and peer.transfers()[0]['done'] > 0)
+        gate.seed.close()
+        _, err = child.communicate(timeout=60 * net.slow)
+        assert child.returncode == 4 and b'none of them answers, in 6s' in err, err
+        assert peer.transfers()[0]['done'] > 0
+
+
+@test
 def the_timeout_of_a_command_leaves_the_transfer_alone(net):
     _, peer = net.star('peer')
     check_failure(peer.cli('--timeout', '1', 'get', NOBODY), 4, 'the daemon goes on with it')
