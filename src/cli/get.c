@@ -69,11 +69,24 @@ static char *short_path(const char *path)
     return text_printable(path);
 }
 
+/* Of what came while we waited: others may have begun it. */
+static void print_rate(FILE *out, const json_t *result, double size)
+{
+    char part[TEXT_SIZE], elapsed[TEXT_SIZE], rate[TEXT_SIZE];
+    double seconds = json_decimal(result, "seconds", 0);
+    double received = json_decimal(result, "received", size);
+    if (seconds <= 0 || received <= 0)
+        return;
+    if (received < GET_WHOLE_PART * size)
+        fprintf(out, ", %s of it", text_bytes(part, received));
+    fprintf(out, " in %s (%s)", text_elapsed(elapsed, seconds),
+            text_rate(rate, received / seconds));
+}
+
 static void print_done(struct cli *cli, FILE *out, const struct fetch *fetch, const json_t *result)
 {
-    char size_text[TEXT_SIZE], seconds_text[TEXT_SIZE], rate[TEXT_SIZE], unshare[COMMAND_TEXT_SIZE];
+    char size_text[TEXT_SIZE], unshare[COMMAND_TEXT_SIZE];
     double size = json_decimal(result, "transfer.size", 0);
-    double seconds = json_decimal(result, "seconds", 0);
     char *path = short_path(
         json_text(result, "path", json_text(result, "transfer.path", fetch->wanted.label)));
     bool shared = strcmp(json_text(result, "transfer.state", ""), "sharing") == 0;
@@ -81,9 +94,8 @@ static void print_done(struct cli *cli, FILE *out, const struct fetch *fetch, co
     fprintf(out, "done  %s  %s", path, text_bytes(size_text, size));
     if (!fetched)
         fprintf(out, ", was there already");
-    else if (seconds > 0)
-        fprintf(out, " in %s (%s)", text_elapsed(seconds_text, seconds),
-                text_rate(rate, size / seconds));
+    else
+        print_rate(out, result, size);
     fprintf(out, ", verified");
     if (shared)
         fprintf(out, ", now sharing it ('%s' stops)",

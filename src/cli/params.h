@@ -31,7 +31,8 @@
 /* Calls on one connection are limited to 16 by the daemon (docs/control.md): one is kept free for
  * pausing. */
 #define GET_FOLLOW_MAX 15
-#define GET_WAIT_S     60 /* without a first source [cli-design 1.4] */
+#define GET_WAIT_S     60  /* without a first source [cli-design 1.4] */
+#define GET_WHOLE_PART 0.9 /* of it: a little comes between asking and following */
 #define SEARCH_WAIT_S  10
 #define JOIN_WAIT_S    10
 #define FIND_WAIT_S    30

@@ -18,6 +18,8 @@ struct follower {
     struct item *item;
     struct call *call;
     uint64_t started_ms, wait_ms;
+    uint64_t received;     /* bytes, by the items it followed before */
+    uint64_t base;         /* what this one had received by then */
     uint64_t told_ms;      /* last progress or search */
     bool metadata;         /* that is all it waits for */
     uint64_t source_ms;    /* it had one last, or did not look for any */
@@ -39,6 +41,14 @@ static void on_cancel(void *user)
     forget(follower);
 }
 
+static uint64_t received_by(const struct item *item)
+{
+    struct transfer_stats stats = {.peers = 0};
+    if (item->transfer != NULL)
+        transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    return item->row.downloaded + stats.bytes_down - item->saved_down;
+}
+
 /* ---- how it ends ---- */
 
 static void finish(struct follower *follower)
@@ -49,6 +59,7 @@ static void finish(struct follower *follower)
     transfer_map_pack(pack, "transfer", item);
     pack_double(pack, "seconds",
                 (double)(engine_now(item->engine) - follower->started_ms) / 1000.0);
+    pack_u64(pack, "received", follower->received + received_by(item) - follower->base);
     pack_u64(pack, "sources", item_source_count(item));
     pack_text(pack, "path", path);
     free(path);
@@ -363,6 +374,7 @@ static void start(struct item *item, struct call *call, uint64_t wait_ms, bool m
     follower->item = item;
     follower->call = call;
     follower->started_ms = follower->source_ms = engine_now(item->engine);
+    follower->base = received_by(item);
     follower->wait_ms = wait_ms;
     follower->metadata = metadata;
     follower->state = ITEM_STATES;
@@ -393,6 +405,8 @@ void followers_move(struct item *from, struct item *to)
     DL_FOREACH_SAFE(from->followers, follower, next)
     {
         DL_DELETE(from->followers, follower);
+        follower->received += received_by(from) - follower->base;
+        follower->base = received_by(to);
         follower->item = to;
         follower->state = ITEM_STATES;
         follower->metadata_have = follower->metadata_total = 0;

@@ -188,6 +188,26 @@ def waiting_ends_when_the_last_source_is_gone_for_long(net):
 
 
 @test
+def the_rate_is_of_what_came_while_it_was_waited_for(net):
+    path = net.make_file('notes.bin', 1 << 20)
+    _, peer = net.star('peer')
+    with Gate(net, path, 48) as gate:  # of 64 blocks
+        args = 'get', gate.seed.hash, '--from', gate.seed.endpoint
+        peer.ok(*args, '-d')
+        peer.wait_until(lambda: peer.transfers()[0]['downloaded'] >= 512 << 10)
+        child = peer.cli_start(*args)
+        for line in iter(child.stderr.readline, b''):
+            if b'%' in line:
+                break  # it follows
+        gate.let_go()
+        out, _ = child.communicate(timeout=60 * net.slow)
+        done = re.search(r'1\.0 MiB, (\d+(?:\.\d+)?) KiB of it in .*s \(', out.decode())
+        assert child.returncode == 0 and done and 0 < float(done[1]) <= 512, out
+    _, lines = peer.json(*args)
+    assert lines[-1]['received'] == 0, lines
+
+
+@test
 def the_timeout_of_a_command_leaves_the_transfer_alone(net):
     _, peer = net.star('peer')
     check_failure(peer.cli('--timeout', '1', 'get', NOBODY), 4, 'the daemon goes on with it')
