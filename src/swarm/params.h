@@ -96,6 +96,7 @@
 #define SLOTS_USUAL        8            /* served at a time on a slow link … */
 #define SLOTS_MIN          4            /* … with pieces so large that they come too late … */
 #define SLOTS_PIECE_MS     16000        /* … where all slots at SLOT_WORTH_BPS take longer … */
+#define SLOTS_PIECES_MANY  256          /* … unless one of them is little of the whole … */
 #define SLOTS_MAX          14           /* … and on a fast one: a small group on a LAN at once */
 #define SLOT_WORTH_BPS     (512u << 10) /* to each of them at least, when there are more */
 #define SLOTS_GROW_SECONDS 4            /* longer than rate_recent_bps remembers */

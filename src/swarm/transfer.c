@@ -33,7 +33,7 @@ static enum status learn_pieces(struct transfer *transfer, const struct metainfo
     pieces_init(&transfer->pieces,
                 whole < metainfo->piece_length ? (uint32_t)whole : metainfo->piece_length,
                 transfer->config.memory_bytes, transfer->config.budget);
-    upload_slots_learn(&transfer->slots, transfer->pieces.piece_length);
+    upload_slots_learn(&transfer->slots, transfer->pieces.piece_length, count);
     transfer->choker.slots = limits_most_slots(transfer);
     transfer->metainfo = metainfo;
     availability_set_picker(transfer->availability, transfer->picker, count);

@@ -11,11 +11,12 @@ void upload_slots_init(struct upload_slots *slots, uint64_t worth_bps)
                                    .rest = SLOTS_REST_ROUNDS};
 }
 
-void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length)
+void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length, uint32_t piece_count)
 {
     uint64_t in_time =
         slots->worth_bps * SLOTS_PIECE_MS / 1000 / (piece_length > 0 ? piece_length : 1);
-    in_time = in_time < SLOTS_USUAL ? in_time : SLOTS_USUAL;
+    if (in_time > SLOTS_USUAL || piece_count >= SLOTS_PIECES_MANY)
+        in_time = SLOTS_USUAL;
     slots->least = in_time > SLOTS_MIN ? (size_t)in_time : SLOTS_MIN;
     slots->count = slots->least;
 }

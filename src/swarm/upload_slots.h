@@ -20,9 +20,9 @@ struct upload_slots {
 };
 
 void upload_slots_init(struct upload_slots *slots, uint64_t worth_bps);
-/* Fewer, when pieces are so large that it would take too long until those served have a whole one
- * each to pass on. */
-void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length);
+/* Fewer, when pieces are so large, and so few, that it would take too much of the whole time until
+ * those served have a whole one each to pass on. */
+void upload_slots_learn(struct upload_slots *slots, uint32_t piece_length, uint32_t piece_count);
 /* Once a second: grows as far as the rate has been worth it for some seconds, which is more than
  * the link's buffers filling up. True: there are more now. */
 bool upload_slots_grow(struct upload_slots *slots, uint64_t rate_bps);

@@ -4,7 +4,7 @@
 #include "swarm/params.h"
 #include "swarm/upload_slots.h"
 
-enum { WORTH_BPS = 100000, ROUND_S = CHOKER_ROUND_MS / 1000 };
+enum { WORTH_BPS = 100000, ROUND_S = CHOKER_ROUND_MS / 1000, FEW = SLOTS_PIECES_MANY - 1 };
 
 static struct upload_slots slots_of(void)
 {
@@ -73,16 +73,18 @@ static void a_link_that_was_fast_goes_back_to_few(void **state)
     assert_true(slots.count <= SLOTS_USUAL + 1);
 }
 
-static void large_pieces_are_given_to_fewer_at_a_time(void **state)
+static void few_large_pieces_are_given_to_fewer_at_a_time(void **state)
 {
     (void)state;
     struct upload_slots slots = slots_of();
     uint32_t usual = (uint32_t)((uint64_t)WORTH_BPS * SLOTS_PIECE_MS / 1000 / SLOTS_USUAL);
-    upload_slots_learn(&slots, usual);
+    upload_slots_learn(&slots, usual, FEW);
     assert_int_equal(slots.count, SLOTS_USUAL);
-    upload_slots_learn(&slots, usual + usual / 4);
+    upload_slots_learn(&slots, usual + usual / 4, FEW);
     assert_int_equal(slots.count, SLOTS_USUAL - 2);
-    upload_slots_learn(&slots, 64 * usual);
+    upload_slots_learn(&slots, 64 * usual, SLOTS_PIECES_MANY);
+    assert_int_equal(slots.count, SLOTS_USUAL);
+    upload_slots_learn(&slots, 64 * usual, FEW);
     assert_int_equal(slots.count, SLOTS_MIN);
     for (unsigned i = 0; i < 60; i++)
         assert_false(upload_slots_grow(&slots, SLOTS_MIN * WORTH_BPS));
@@ -123,7 +125,7 @@ int main(void)
         cmocka_unit_test(what_buffers_take_at_first_is_no_rate),
         cmocka_unit_test(more_are_served_when_each_takes_little),
         cmocka_unit_test(a_link_that_was_fast_goes_back_to_few),
-        cmocka_unit_test(large_pieces_are_given_to_fewer_at_a_time),
+        cmocka_unit_test(few_large_pieces_are_given_to_fewer_at_a_time),
         cmocka_unit_test(nothing_is_tried_while_nobody_waits),
         cmocka_unit_test(bounds_hold_whatever_goes_out),
     };
