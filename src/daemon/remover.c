@@ -57,7 +57,7 @@ static void answer(struct remover *remover)
     }
     if (remover->kept != STATUS_OK) {
         call_fail(remover->call, status_name(remover->kept), 9, NULL,
-                  "%s is back, not running, when the daemon starts: cannot write the database: %s",
+                  "%s is listed again when the daemon starts: cannot write the database: %s",
                   item->row.name, status_text(remover->kept));
         return;
     }

@@ -367,12 +367,12 @@ def data_that_is_removed_makes_room_even_if_it_is_not_forgotten(net):
     path = sweep.peer.follow(sweep.begin())['path']
     sweep.faults.arm('sqlite', 'write', errno.ENOSPC)
     refused = sweep.peer.cli('rm', '1', '--data', '-y')
-    assert refused.exit == 9 and 'is back, not running' in refused.err, refused
+    assert refused.exit == 9 and 'is listed again' in refused.err, refused
     assert not os.path.exists(path)
     sweep.faults.cure()
     sweep.peer.stop()
     sweep.peer.start()
-    assert [each['state'] for each in sweep.peer.transfers()] == ['missing_files']
+    sweep.peer.wait_state(1, 'missing_files')
 
 
 @test
