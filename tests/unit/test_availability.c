@@ -74,13 +74,26 @@ static void bytes_of_their_bitfields_have_a_bound(void **state)
     availability_free(availability);
 }
 
+/* `rng` is the picker's for good. */
+static struct picker *huge_picker(struct rng *rng)
+{
+    rng_init_seed(rng, 1);
+    return picker_new(HUGE, rng);
+}
+
+static void free_both(struct availability *availability, struct picker *picker)
+{
+    availability_free(availability);
+    assert_true(picker_valid(picker));
+    picker_free(picker);
+}
+
 static void who_says_more_and_more_stays_within_the_bound(void **state)
 {
     (void)state;
     unsigned most = HOLDERS_BYTES_MAX / HUGE_BYTES;
     struct rng rng;
-    rng_init_seed(&rng, 1);
-    struct picker *picker = picker_new(HUGE, &rng);
+    struct picker *picker = huge_picker(&rng);
     struct availability *availability = availability_new();
     availability_set_picker(availability, picker, HUGE);
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
@@ -90,9 +103,7 @@ static void who_says_more_and_more_stays_within_the_bound(void **state)
         set(availability, i, HUGE - 8);
     assert_in_range(picker_holders(picker, HUGE - 8), most / 2, most);
     assert_int_equal(picker_holders(picker, 0), HOLDERS_MAX);
-    availability_free(availability);
-    assert_true(picker_valid(picker));
-    picker_free(picker);
+    free_both(availability, picker);
 }
 
 static void what_came_before_the_metadata_stays_within_the_bound(void **state)
@@ -100,16 +111,13 @@ static void what_came_before_the_metadata_stays_within_the_bound(void **state)
     (void)state;
     unsigned most = HOLDERS_BYTES_MAX / HUGE_BYTES;
     struct rng rng;
-    rng_init_seed(&rng, 1);
-    struct picker *picker = picker_new(HUGE, &rng);
+    struct picker *picker = huge_picker(&rng);
     struct availability *availability = availability_new();
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
         set(availability, i, 0);
     availability_set_picker(availability, picker, HUGE);
     assert_in_range(picker_holders(picker, 0), most / 2, most);
-    availability_free(availability);
-    assert_true(picker_valid(picker));
-    picker_free(picker);
+    free_both(availability, picker);
 }
 
 int main(void)
