@@ -497,6 +497,5 @@ void add_request_do(struct add_request *request, struct call *call)
     else if (item != NULL)
         answer(request, call, item, attached);
     else
-        call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
-                  status_text(status));
+        call_fail_unsaved(call, NULL, status);
 }

@@ -64,6 +64,8 @@ void call_fail(struct call *call, const char *code, int exit, const char *hint, 
                ...) __attribute__((format(printf, 5, 6)));
 struct pack *call_fail_begin(struct call *call, const char *code, int exit, const char *hint,
                              const char *message);
+/* What was asked for cannot be kept, and was not done. `of`: a transfer's name, or NULL. */
+void call_fail_unsaved(struct call *call, const char *of, enum status status);
 
 /* A notification of a streaming call: its params map is open (msgid and v are in it already); then
  * call_notify_end sends. A client that does not read is cut off at 4 MiB of backlog. */

@@ -193,6 +193,12 @@ void call_fail(struct call *call, const char *code, int exit, const char *hint, 
     call_finish(call);
 }
 
+void call_fail_unsaved(struct call *call, const char *of, enum status status)
+{
+    call_fail(call, status_name(status), 9, NULL, "%s%scannot write the database: %s",
+              of != NULL ? of : "", of != NULL ? ": " : "", status_text(status));
+}
+
 void call_stop(struct call *call)
 {
     if (call->cancelled != NULL)

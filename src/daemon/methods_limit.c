@@ -80,8 +80,7 @@ static void limit(struct daemon *daemon, struct call *call)
         status = item != NULL ? engine_limits_set_item(item, &limits)
                               : engine_limits_set(engine, &limits, local);
     if (status != STATUS_OK)
-        call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
-                  status_text(status));
+        call_fail_unsaved(call, NULL, status);
     else if (item != NULL)
         answer_one(item, call);
     else

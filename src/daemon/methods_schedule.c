@@ -56,12 +56,6 @@ static bool read_entry(struct call *call, struct schedule_entry *entry)
     return false;
 }
 
-static void fail_unsaved(struct call *call, enum status status)
-{
-    call_fail(call, status_name(status), 9, NULL, "cannot write the database: %s",
-              status_text(status));
-}
-
 static void add(struct daemon *daemon, struct call *call)
 {
     struct engine *engine = daemon->engine;
@@ -76,7 +70,7 @@ static void add(struct daemon *daemon, struct call *call)
     }
     enum status status = engine_limits_set_schedule(engine, &schedule);
     if (status != STATUS_OK) {
-        fail_unsaved(call, status);
+        call_fail_unsaved(call, NULL, status);
         return;
     }
     pack_entry(call_result(call), &entry);
@@ -111,7 +105,7 @@ static void rm(struct daemon *daemon, struct call *call)
     }
     enum status status = engine_limits_set_schedule(engine, &schedule);
     if (status != STATUS_OK) {
-        fail_unsaved(call, status);
+        call_fail_unsaved(call, NULL, status);
         return;
     }
     pack_i64(call_result(call), "number", number);

@@ -119,8 +119,7 @@ static void pause_or_resume(struct daemon *daemon, struct call *call, bool resum
     if (status == STATUS_OK && changed.out.failed)
         status = STATUS_NO_MEMORY;
     if (status != STATUS_OK) {
-        call_fail(call, status_name(status), 9, NULL, "%s: cannot write the database: %s",
-                  failed != NULL ? failed->row.name : "transfers", status_text(status));
+        call_fail_unsaved(call, failed != NULL ? failed->row.name : "transfers", status);
     } else {
         pack_fields(call_result(call), buffer_bytes(&changed.out));
         call_finish(call);

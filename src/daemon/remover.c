@@ -127,8 +127,7 @@ static bool keep_it_stopped(struct item *item, bool with_data, struct call *call
     enum status status = item_keep_wish(item, item->row.complete ? WISH_STOP : WISH_PAUSE);
     if (status == STATUS_OK || with_data)
         return true;
-    call_fail(call, status_name(status), 9, NULL, "%s: cannot write the database: %s",
-              item->row.name, status_text(status));
+    call_fail_unsaved(call, item->row.name, status);
     return false;
 }
 
