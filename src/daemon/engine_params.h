@@ -90,5 +90,9 @@
 #define PROGRESS_EVERY_MS 500   /* notifications of one stream [control.md] */
 #define WAITING_EVERY_MS  3000  /* of one that has nothing new to tell */
 #define TRAFFIC_SAVE_MS   60000 /* uploaded and downloaded to the catalog */
-#define LONELY_MS         60000 /* a share's transfer is kept after its last peer has left */
-#define STALLED_MS        60000 /* without a byte: makes way for a queued download */
+/* Where a ratio ends sharing, what was sent is saved as often as these say, too: a kill makes it
+ * forget so much at most. */
+#define TRAFFIC_SAVE_BYTES (4 * 1024 * 1024)
+#define TRAFFIC_SAVE_PART  16    /* … and at least this part of the whole */
+#define LONELY_MS          60000 /* a share's transfer is kept after its last peer has left */
+#define STALLED_MS         60000 /* without a byte: makes way for a queued download */

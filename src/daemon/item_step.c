@@ -103,7 +103,6 @@ void item_save_traffic(struct item *item)
         return;
     transfer_stats(item->transfer, engine_now(item->engine), &stats);
     uint64_t up = stats.bytes_up - item->saved_up, down = stats.bytes_down - item->saved_down;
-    item->traffic_due_ms = engine_now(item->engine) + TRAFFIC_SAVE_MS;
     if (up == 0 && down == 0)
         return;
     item->saved_up = stats.bytes_up;

@@ -184,6 +184,7 @@ void item_turn(struct item *item)
         return;
     }
     if (item->transfer != NULL && item->traffic_due_ms <= now_ms) {
+        item->traffic_due_ms = now_ms + TRAFFIC_SAVE_MS;
         item_save_traffic(item);
         item_save_peers(item);
     }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "daemon/item.h"
+#include "daemon/item_step.h"
 
 double seeding_ratio(const struct item *item)
 {
@@ -13,13 +14,20 @@ double seeding_ratio(const struct item *item)
                                    : config_ratio(item->engine->daemon->config, "transfer.ratio");
 }
 
+/* Sent, and not in the catalog yet. */
+static uint64_t unsaved_bytes(const struct item *item)
+{
+    struct transfer_stats stats;
+    if (item->transfer == NULL)
+        return 0;
+    transfer_stats(item->transfer, engine_now(item->engine), &stats);
+    return stats.bytes_up - item->saved_up;
+}
+
 static bool was_sent_enough(const struct item *item)
 {
     double ratio = seeding_ratio(item);
-    struct transfer_stats stats = {.peers = 0};
-    if (item->transfer != NULL)
-        transfer_stats(item->transfer, engine_now(item->engine), &stats);
-    uint64_t sent = item->row.uploaded + stats.bytes_up - item->saved_up;
+    uint64_t sent = item->row.uploaded + unsaved_bytes(item);
     return ratio > 0 && item->row.size > 0 && (double)sent >= ratio * (double)item->row.size;
 }
 
@@ -70,10 +78,20 @@ bool seeding_was_enough(const struct item *item)
     return may_be_enough(item) && (was_sent_enough(item) || seconds_left(item) <= 0);
 }
 
+/* What is killed again and again must not begin to count anew each time. */
+static void save_traffic(struct item *item)
+{
+    uint64_t unsaved = unsaved_bytes(item);
+    if (unsaved >= TRAFFIC_SAVE_BYTES && unsaved >= item->row.size / TRAFFIC_SAVE_PART &&
+        seeding_ratio(item) > 0)
+        item_save_traffic(item);
+}
+
 uint64_t seeding_turn(struct item *item)
 {
     if (!may_be_enough(item) || item->row.wish != WISH_RUN)
         return UINT64_MAX;
+    save_traffic(item);
     int64_t left_s = seconds_left(item);
     if (was_sent_enough(item) || left_s <= 0)
         return stop(item);

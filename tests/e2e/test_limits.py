@@ -239,3 +239,20 @@ def downloads_share_the_memory_for_their_pieces(net):
     status = peer.status()
     assert 16 * MIB < status['piece_memory_most'] <= 40 * MIB, status['piece_memory_most']
     assert status['piece_memory'] == 0, status['piece_memory']
+
+
+@test
+def what_was_sent_counts_for_the_ratio_after_a_kill(net):
+    """But for the last 4 MiB, or the sixteenth part of the whole."""
+    seed = net.daemon('seed')
+    shared = seed.share(net.make_file('notes.bin', 12 * MIB), wait_announce=0)
+    middle = net.daemon('middle')
+    middle.fetch(shared['link'])
+    seed.stop()
+    peer = net.daemon('peer')
+    ident = peer.add(shared['transfer']['hash'], **{'from': [middle.endpoint]})
+    peer.wait_state(ident, 'sharing')
+    middle.kill9()
+    middle.start()
+    counted = middle.transfers()[0]['uploaded']
+    assert 8 * MIB <= counted <= 12 * MIB, counted
