@@ -195,8 +195,12 @@ void call_fail(struct call *call, const char *code, int exit, const char *hint, 
 
 void call_fail_unsaved(struct call *call, const char *of, enum status status)
 {
-    call_fail(call, status_name(status), 9, NULL, "%s%scannot write the database: %s",
-              of != NULL ? of : "", of != NULL ? ": " : "", status_text(status));
+    const char *before = of != NULL ? of : "", *colon = of != NULL ? ": " : "";
+    if (status == STATUS_NO_MEMORY) /* it may be ours, before anything was written */
+        call_fail(call, "no_memory", 1, NULL, "%s%sout of memory", before, colon);
+    else
+        call_fail(call, status_name(status), 9, NULL, "%s%scannot write the database: %s", before,
+                  colon, status_text(status));
 }
 
 void call_stop(struct call *call)

@@ -62,7 +62,9 @@ static enum status pause_one(struct item *item)
 static enum status resume_one(struct item *item)
 {
     if (item->row.wish == WISH_RUN && item->trouble == TROUBLE_NONE) {
+        peer_list_forget_failures(item->peers, engine_now(item->engine));
         finder_again(&item->finder);
+        item_mark(item);
         return STATUS_BUSY;
     }
     if (item->trouble == TROUBLE_NONE && !item->options.reselects && seeding_was_enough(item)) {
@@ -116,10 +118,12 @@ static void pause_or_resume(struct daemon *daemon, struct call *call, bool resum
     pack_end(&changed);
     pack_text(&changed, "state", one != NULL ? item_state_name(item_state(one)) : NULL);
     pack_end(&changed);
-    if (status == STATUS_OK && changed.out.failed)
-        status = STATUS_NO_MEMORY;
     if (status != STATUS_OK) {
         call_fail_unsaved(call, failed != NULL ? failed->row.name : "transfers", status);
+    } else if (changed.out.failed) {
+        call_fail(call, "no_memory", 1, "kadpeer ls",
+                  "it was done, but there is no memory to tell which transfers were %s",
+                  resume ? "resumed" : "paused");
     } else {
         pack_fields(call_result(call), buffer_bytes(&changed.out));
         call_finish(call);

@@ -168,3 +168,28 @@ def limit_that_had_no_memory_is_as_it_was_or_as_it_was_told(net):
         server.seed.call('limit', id=server.ident, up=0)
 
     server.sweep(limit, check)
+
+
+@test
+def what_was_paused_and_cannot_be_told_is_not_called_unsaved(net):
+    """Memory for the answer that it has no more."""
+    faults = Faults(net)
+    one = net.daemon('one', faults=faults)
+    ident = one.share(net.make_file('notes.bin', PIECE), wait_announce=0)['transfer']['id']
+    faults.cure()
+    one.call('transfer.pause', all=True)
+    truly = 0
+    for first in range(1, faults.calls('us', 'allocate') + 1):
+        one.call('transfer.resume', all=True)
+        faults.arm('us', 'allocate', errno.ENOMEM, first, first)
+        try:
+            one.call('transfer.pause', all=True)
+        except ControlError as error:
+            assert 'database' not in error.message, error
+            if 'it was done' in error.message:
+                assert one.transfer(ident)['state'] == 'paused' and error.exit == 1, error
+                truly += 1
+        except BROKEN:
+            one.reconnect()
+        faults.cure()
+    assert truly
