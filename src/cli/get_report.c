@@ -33,12 +33,13 @@ static void print_rate(FILE *out, const json_t *result, double size)
     char part[TEXT_SIZE], elapsed[TEXT_SIZE], rate[TEXT_SIZE];
     double seconds = json_decimal(result, "seconds", 0);
     double received = json_decimal(result, "received", size);
-    if (seconds <= 0 || received <= 0)
+    if (seconds <= 0)
         return;
-    if (received < GET_WHOLE_PART * size)
+    if (received > 0 && received < GET_WHOLE_PART * size)
         fprintf(out, ", %s of it", text_bytes(part, received));
-    fprintf(out, " in %s (%s)", text_elapsed(elapsed, seconds),
-            text_rate(rate, received / seconds));
+    fprintf(out, " in %s", text_elapsed(elapsed, seconds));
+    if (received > 0) /* else it was quicker than our question */
+        fprintf(out, " (%s)", text_rate(rate, received / seconds));
 }
 
 static void print_done(struct cli *cli, FILE *out, const struct fetch *fetch, const json_t *result)

@@ -214,7 +214,7 @@ static void note_known(struct cli *cli, const json_t *result)
     if (idle > 0)
         cli_note(cli, "%zu more known, not connected", idle);
     if (hung_up > 0)
-        cli_note(cli, "%zu of them hung up on us: without it, or encrypted connections only",
+        cli_note(cli, "%zu of them hung up on us: full, without it, or encrypted connections only",
                  hung_up);
 }
 

@@ -303,6 +303,7 @@ static enum attached attach(struct add_request *request, struct item *item)
     if (!request->paused && !rests && !refused &&
         (item->row.wish != WISH_RUN || item->trouble != TROUBLE_NONE))
         item_set_wish(item, WISH_RUN);
+    peer_list_forget_failures(item->peers, engine_now(item->engine));
     finder_again(&item->finder);
     item_mark(item);
     return is_new ? ATTACHED_NEW : moved ? ATTACHED_ELSEWHERE : ATTACHED;
@@ -385,6 +386,7 @@ static struct item *add_new(struct add_request *request, enum status *status)
         item_set_metainfo(item, request->metainfo);
         request->metainfo = NULL;
     }
+    item->is_fresh = true;
     item_enter(item);
     give_peers(request, item);
     item_save(item);
@@ -468,6 +470,17 @@ static struct item *find_here(const struct add_request *request)
     return NULL;
 }
 
+/* A .torrent says so at once, and then nothing is begun. */
+static bool is_one_file(const struct add_request *request, struct call *call)
+{
+    if (!request->options.one_file || request->metainfo == NULL ||
+        !selection_has_several(&request->options, request->metainfo))
+        return true;
+    call_fail(call, "several_files", 2, "--select N; kadpeer torrent show lists them",
+              "%s has several files", request->metainfo->name);
+    return false;
+}
+
 void add_request_do(struct add_request *request, struct call *call)
 {
     struct item *item = find_here(request);
@@ -484,7 +497,7 @@ void add_request_do(struct add_request *request, struct call *call)
                   item->row.name, (long long)item->row.id);
         return;
     }
-    if (!resolve_selection(request, item, call))
+    if (!resolve_selection(request, item, call) || (item == NULL && !is_one_file(request, call)))
         return;
     if (item == NULL)
         item = add_new(request, &status);

@@ -155,8 +155,8 @@ static void fail_hung_up(struct follower *follower, size_t known, const char *ha
                          unsigned seconds)
 {
     call_fail(follower->call, "timed_out", 4,
-              "does it still share this? kadpeer makes no encrypted connections: other programs "
-              "must not require them",
+              "has it room for another peer (max_connections), and does it still share this? "
+              "kadpeer makes no encrypted connections: other programs must not require them",
               "%zu peer%s known for %.4s...%s, hung up on us, in %us", known, known == 1 ? "" : "s",
               hash, hash + 36, seconds);
 }
@@ -350,12 +350,27 @@ static void drop_if_unwanted(struct item *item)
     remover_start(item, false, NULL);
 }
 
+/* Something was in its way before anything was made, and whoever asked for it has been told: it
+ * leaves no trace. Nobody has been told of what nobody waits for, which stays to be read in `ls`;
+ * so does what may go on by itself, and what was asked for before. */
+static void drop_if_refused(struct item *item)
+{
+    bool refused = item->trouble == TROUBLE_CONFLICT ||
+                   (item->trouble == TROUBLE_DISK && !item_trouble_passes(item));
+    bool made = item->options.prepared || item->row.complete;
+    if (refused && item->is_fresh && !made && !item->removing && !item->engine->stopping)
+        remover_start(item, false, NULL);
+}
+
 void followers_turn(struct item *item)
 {
     struct follower *follower, *next;
+    bool followed = item->followers != NULL;
     DL_FOREACH_SAFE(item->followers, follower, next)
     if (!end_if_over(follower))
         tell(follower);
+    if (followed && item->followers == NULL)
+        drop_if_refused(item);
     drop_if_unwanted(item);
 }
 

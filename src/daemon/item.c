@@ -395,6 +395,7 @@ void item_complete(struct item *item, struct storage_stat *stats)
     free(item->expected);
     item->expected = stats;
     item->row.complete = true;
+    item->row.force = false; /* it was said of what was there then */
     item->changed = item->mends = false;
     item->unsynced_bytes = 0;
     if (!was_complete)

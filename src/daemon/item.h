@@ -80,6 +80,7 @@ struct item {
     UT_hash_handle hh, hh_id;
     struct engine *engine;
     bool is_dirty, removing;
+    bool is_fresh;   /* asked for in this run; see drop_if_refused */
     unsigned jobs;   /* in the pool, of any kind: storage and metainfo must live */
     unsigned checks; /* of these, on bytes of the transfer: it must live, too */
 
@@ -222,7 +223,8 @@ void item_becomes(struct item *item, const struct id *infohash);
 /* It does not have that SHA-1, and is gone from the disk: what else has it is looked for. False:
  * that cannot be, and it stays what it is. */
 bool item_rejects(struct item *item);
-/* A fetched one whose copy vanished or was changed: to be fetched anew. Others are left alone. */
+/* A fetched one whose copy vanished, or was changed and may be replaced: to be fetched anew. Others
+ * are left alone. */
 void item_begin_again(struct item *item);
 void item_verify(struct item *item); /* all of it, anew */
 /* A partial file is not as we left it, says `error` (NULL: any of them). */

@@ -145,18 +145,11 @@ static void resolve_choice(struct item *item)
                          item->options.choice, error);
 }
 
-static bool has_several_files(const struct item *item)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < item->metainfo->file_count && count < 2; i++)
-        count += !item->metainfo->files[i].padding && item_options_selects(&item->options, i);
-    return count > 1;
-}
-
 void item_apply_selection(struct item *item)
 {
     resolve_choice(item);
-    if (item->options.one_file && item->trouble == TROUBLE_NONE && has_several_files(item))
+    if (item->options.one_file && item->trouble == TROUBLE_NONE &&
+        selection_has_several(&item->options, item->metainfo))
         item_set_trouble(item, TROUBLE_SELECTION, STATUS_FULL, "%s has several files",
                          item->row.name);
     free(item->wanted);

@@ -362,7 +362,8 @@ void item_verify(struct item *item)
 
 void item_begin_again(struct item *item)
 {
-    bool lost = item->trouble == TROUBLE_MISSING_FILES || item->trouble == TROUBLE_CHANGED;
+    bool lost = item->trouble == TROUBLE_MISSING_FILES ||
+                (item->trouble == TROUBLE_CHANGED && item->row.force);
     if (!lost || item->row.origin != ORIGIN_FETCH || !item_is_idle(item))
         return;
     item->row.complete = false;

@@ -64,8 +64,8 @@ void item_describe_search(const struct item *item, char *out, size_t size)
     if (known > 0 && item->dialling > 0)
         snprintf(out, size, "connecting: %zu peer%s known", known, known == 1 ? "" : "s");
     else if (known > 0 && peer_list_count_hung_up(item->peers) == known)
-        snprintf(out, size, "%zu peer%s known, hung up on us: without it, or encrypted only", known,
-                 known == 1 ? "" : "s");
+        snprintf(out, size, "%zu peer%s known, hung up on us: full, without it, or encrypted only",
+                 known, known == 1 ? "" : "s");
     else if (known > 0)
         snprintf(out, size, "%zu peer%s known, none can be reached now", known,
                  known == 1 ? "" : "s");

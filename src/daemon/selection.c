@@ -109,6 +109,14 @@ static enum status keep(const struct resolving *resolving, struct item_options *
     return STATUS_OK;
 }
 
+bool selection_has_several(const struct item_options *options, const struct metainfo *metainfo)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < metainfo->file_count && count < 2; i++)
+        count += !metainfo->files[i].padding && item_options_selects(options, i);
+    return count > 1;
+}
+
 bool selection_is_blind(const struct metainfo *metainfo)
 {
     uint32_t files = 0;

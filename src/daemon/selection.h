@@ -18,6 +18,9 @@ bool selection_is_blind(const struct metainfo *metainfo);
 #define SELECTION_BLIND                                                                            \
     "the SHA-1 asked for is of one of its files, and which one shows when all of them are here"
 
+/* Whether more than one file is wanted; padding is none. */
+bool selection_has_several(const struct item_options *options, const struct metainfo *metainfo);
+
 /* Fills in options->selected (none: all of them) and forgets options->choice. NOT_FOUND: a number
  * or glob fits no file, and nothing is changed; `error` says which. */
 enum status selection_resolve(struct item_options *options, const struct metainfo *metainfo,

@@ -26,7 +26,7 @@ enum peer_outcome {
     PEER_LOST,       /* was connected: again soon */
     PEER_HALTED,     /* we hung up, for the transfer stopped: called back when it goes on */
     PEER_LOST_EARLY, /* closed right after the handshake: it may not have the file */
-    PEER_HUNG_UP,    /* it closed before its handshake: it has not the file, or wants encryption */
+    PEER_HUNG_UP,    /* it closed before its handshake: full, without the file, or for encryption */
     PEER_CROWDED,    /* the same, while it shook hands with us for another transfer, too: some
                         programs shake one hand of an address at a time [interop 1.6] */
     PEER_BOTH_SEEDS, /* no use to each other now */

@@ -411,7 +411,8 @@ def a_transfer_that_never_began_can_be_verified(net):
     link = one.share(net.make_file('f.bin', 600_000))['link']
     with open(os.path.join(other.downloads, 'f.bin'), 'w', encoding='utf-8') as out:
         out.write('mine')
-    check_failure(other.cli('get', link), 8, 'f.bin exists and is not this file')
+    other.ok('get', '-d', link)
+    assert 'f.bin exists and is not this file' in other.wait_state(1, 'error')['reason']
     assert other.ok('verify', '1') == '1: 0 pieces good, 3 missing\n'
     assert other.transfers()[0]['state'] == 'error'
 
