@@ -196,6 +196,7 @@ static bool pull(struct peer_connection *connection)
                 item_mark(item); /* it is closing, for want of memory */
             return true;
         }
+        connection->pulled = true;
         bool added;
         if (output.bytes.len > 0) {
             added = outbox_add_text(outbox, output.bytes);
@@ -227,25 +228,41 @@ static size_t backlog_of(const struct peer_connection *connection)
 static void tell_backlog(struct peer_connection *connection)
 {
     size_t bytes = backlog_of(connection), told = connection->told_backlog;
-    if (connection->peer == 0 || bytes == told)
+    if (connection->peer == 0 || (bytes == told && !connection->pulled))
         return;
     connection->has_output = connection->has_output || bytes < told;
     connection->told_backlog = bytes;
+    connection->pulled = false;
     transfer_set_backlog(connection->item->transfer, connection->peer, bytes,
                          engine_now(connection->engine));
+}
+
+/* More is to follow a write of which nobody will be told that it is over. */
+static bool goes_on(const struct peer_connection *connection)
+{
+    return connection->has_output || connection->ending || connection->outbox.count > 0 ||
+           (connection->peer != 0 && transfer_has_action(connection->item->transfer));
 }
 
 static void write_some(struct peer_connection *connection)
 {
     struct bytes runs[TCP_RUNS_MAX];
     bool failed;
-    if (tcp_is_writing(connection->tcp))
+    if (tcp_is_writing(connection->tcp)) {
+        tell_backlog(connection);
         return;
+    }
     size_t count = outbox_begin(&connection->outbox, runs, TCP_RUNS_MAX, &failed);
-    if (count > 0)
-        tcp_write(connection->tcp, runs, count);
-    else if (failed || (connection->ending && connection->outbox.count == 0))
+    if (count == 0 && (failed || (connection->ending && connection->outbox.count == 0))) {
         peer_connection_close(connection, PEER_LOST, failed ? "its block cannot be read" : "ended");
+        return;
+    }
+    bool gone = count > 0 && tcp_write(connection->tcp, runs, count);
+    if (gone)
+        outbox_sent(&connection->outbox, connection->engine);
+    tell_backlog(connection);
+    if (gone && goes_on(connection))
+        item_mark(connection->item);
 }
 
 void peer_connection_flush(struct peer_connection *connection)
@@ -253,10 +270,8 @@ void peer_connection_flush(struct peer_connection *connection)
     if (!connection->open)
         return;
     tell_backlog(connection);
-    if (connection->peer != 0 && connection->has_output && !pull(connection))
-        return;
-    tell_backlog(connection);
-    write_some(connection);
+    if (connection->peer == 0 || !connection->has_output || pull(connection))
+        write_some(connection);
 }
 
 static void on_sent(void *user)

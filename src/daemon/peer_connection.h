@@ -35,6 +35,7 @@ struct peer_connection {
     bool incoming, dialling, open, ending;
     bool unshaken;        /* accepted, and its handshake is not here yet */
     bool has_output;      /* transfer_next_output has something */
+    bool pulled;          /* it gave something since it heard of the backlog */
     uint32_t peer;        /* handle in item->transfer; 0: none */
     uint64_t since_ms;    /* accepted or connected, then: open since */
     size_t told_backlog;  /* what the transfer knows of the outbox */

@@ -11,6 +11,7 @@
 #include "io/tcp_private.h"
 
 #define LISTEN_BACKLOG 128 /* connections the system accepts ahead of us; its own usual bound */
+#define AT_ONCE_BYTES  (16 * 1024) /* a write that is likely to find room with the system */
 
 /* ---- listening ---- */
 
@@ -317,18 +318,48 @@ void tcp_send(struct tcp *tcp, const uv_buf_t bufs[], unsigned count)
         tcp_fail_soon(tcp, code);
 }
 
-void tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count)
+/* Bytes that went at once. uv_write tells of each write from the loop, and asks the system anew
+ * what to watch for: twice the work for a few requests. Errors are for uv_write to find. */
+static size_t write_at_once(struct tcp *tcp, const uv_buf_t bufs[], size_t count, size_t len)
+{
+    if (!tcp->connected || tcp->failed || len > AT_ONCE_BYTES)
+        return 0;
+    int code = uv_try_write((uv_stream_t *)&tcp->handle, bufs, (unsigned)count);
+    return code > 0 ? (size_t)code : 0;
+}
+
+/* What is left of `bufs` behind the first `len` bytes; returns the index of the first. */
+static size_t skip(uv_buf_t bufs[], size_t len)
+{
+    size_t first = 0;
+    while (len >= bufs[first].len)
+        len -= bufs[first++].len;
+    bufs[first].base += len;
+    bufs[first].len -= len;
+    return first;
+}
+
+bool tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count)
 {
     assert(!tcp->writing && !tcp->closing && count > 0 && count <= TCP_RUNS_MAX);
-    tcp->writing = true;
     if (tcp->tls != NULL) {
+        tcp->writing = true;
         tcp_tls_write(tcp, runs, count);
-        return;
+        return false;
     }
     uv_buf_t bufs[TCP_RUNS_MAX];
-    for (size_t i = 0; i < count; i++)
+    size_t len = 0, first = 0;
+    for (size_t i = 0; i < count; i++) {
         bufs[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].len);
-    tcp_send(tcp, bufs, (unsigned)count);
+        len += runs[i].len;
+    }
+    size_t gone = write_at_once(tcp, bufs, count, len);
+    if (gone == len)
+        return true;
+    first = skip(bufs, gone);
+    tcp->writing = true;
+    tcp_send(tcp, bufs + first, (unsigned)(count - first));
+    return false;
 }
 
 bool tcp_is_writing(const struct tcp *tcp)

@@ -43,7 +43,8 @@ struct tcp_owner {
     /* May be NULL. The same for several runs that one read fills in order; returns how many. */
     size_t (*spaces)(void *user, struct space out[TCP_SPACES_MAX]);
     void (*received)(void *user, size_t len);
-    void (*sent)(void *user); /* all runs of the last tcp_write are the system's now */
+    /* All runs of the last tcp_write are the system's now, which was not so when it returned. */
+    void (*sent)(void *user);
     /* The other side closed (CLOSED), it can't be reached (UNREACHABLE, TIMED_OUT) or the
      * connection broke (IO). Nothing follows; call tcp_close. */
     void (*failed)(void *user, enum status why);
@@ -61,8 +62,9 @@ void tcp_set_owner(struct tcp *tcp, const struct tcp_owner *owner, void *user);
 void tcp_pause(struct tcp *tcp, bool paused); /* stops reading: the sender will feel it */
 
 /* One at a time: the runs' bytes are borrowed until `sent` or tcp_close. At most TCP_RUNS_MAX, none
- * of no length; the array itself is not kept. */
-void tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count);
+ * of no length; the array itself is not kept. True: it was little, and all of it is the system's
+ * already; then there is no `sent`. */
+bool tcp_write(struct tcp *tcp, const struct bytes runs[], size_t count);
 bool tcp_is_writing(const struct tcp *tcp);
 size_t tcp_backlog(const struct tcp *tcp); /* bytes of the write under way that still wait */
 

@@ -41,6 +41,7 @@
 #define UNFINISHED_MS       120000      /* for one message, or STEADY_BYTES of it: closed */
 #define STEADY_BYTES        4096        /* less of it at a time is no progress */
 #define IDLE_SLOT_MS        60000       /* unchoked, interested, and asks for nothing */
+#define HAVES_WAIT_BYTES    1024        /* protocol bytes that wait for company at most */
 #define OUT_BYTES_MAX       (2u << 20)  /* protocol bytes waiting: the peer does not read */
 #define BACKLOG_FATAL_BYTES (32u << 20) /* in the owner's queue: the same */
 #define PAST_PEERS_MAX      512         /* addresses of peers that left, for a late verdict */

@@ -172,7 +172,19 @@ void blocks_complete(struct transfer *transfer)
         return;
     pieces_trim(&transfer->pieces);
     holdings_drop_interest(transfer); /* their slots are for others now */
+    peers_say_what_waits(transfer);   /* seeds have no use for each other */
     actions_push(transfer, (struct transfer_action){.type = ACTION_COMPLETE});
+}
+
+/* Who has the piece itself hears of it with whatever is said next, or at the next beat: two hundred
+ * seeds need no packet each for every piece. */
+static void tell_have(struct transfer *transfer, uint32_t index)
+{
+    FOR_EACH_PEER (transfer, i, peer) {
+        wire_put_piece_number(&peer->out, WIRE_HAVE, index);
+        if (!peer_has(peer, index) || peer->out.len >= HAVES_WAIT_BYTES)
+            actions_output(transfer, peer);
+    }
 }
 
 static void piece_is_right(struct transfer *transfer, struct piece *piece)
@@ -184,10 +196,7 @@ static void piece_is_right(struct transfer *transfer, struct piece *piece)
     if (bitfield_clear(&transfer->needed, index))
         holdings_piece_changed(transfer, index);
     requests_set_candidate(transfer, index);
-    FOR_EACH_PEER (transfer, i, peer) {
-        wire_put_piece_number(&peer->out, WIRE_HAVE, index);
-        actions_output(transfer, peer);
-    }
+    tell_have(transfer, index);
     for (size_t i = 0; i < count; i++)
         peers_ban(transfer, liars[i]);
     blocks_complete(transfer);

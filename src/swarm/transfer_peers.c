@@ -124,6 +124,13 @@ void peers_tell_have(struct transfer *transfer, struct peer *peer)
     actions_output(transfer, peer);
 }
 
+void peers_say_what_waits(struct transfer *transfer)
+{
+    FOR_EACH_PEER (transfer, i, peer)
+        if (peer->out.len > 0 || peer->out.failed)
+            actions_output(transfer, peer);
+}
+
 void peers_greet(struct transfer *transfer, struct peer *peer)
 {
     if (peer->theirs.extension)

@@ -101,6 +101,7 @@ void peers_ban(struct transfer *transfer, uint32_t handle); /* also one that has
 /* What a connection opens with: extension handshake, what we have. */
 void peers_greet(struct transfer *transfer, struct peer *peer);
 void peers_tell_have(struct transfer *transfer, struct peer *peer);
+void peers_say_what_waits(struct transfer *transfer); /* to be said with something else */
 
 /* ---- transfer_offences.c ---- */
 

@@ -107,6 +107,7 @@ static void tick(struct transfer *transfer)
     transfer->tick_ms = transfer->now_ms;
     FOR_EACH_PEER (transfer, i, peer)
         watch(transfer, peer);
+    peers_say_what_waits(transfer);
     if (transfer->now_ms - transfer->round_ms >= CHOKER_ROUND_MS) {
         transfer->round_ms = transfer->now_ms;
         serve_round(transfer);

@@ -130,3 +130,9 @@ static inline void tcp_pair_dial(struct tcp_pair *pair)
     while (!pair->near.connected || pair->far.tcp == NULL)
         uv_run(&pair->loop, UV_RUN_ONCE);
 }
+
+/* Both ways in which it ends count. */
+static inline void tcp_pair_write(struct tcp_pair *pair, const struct bytes runs[], size_t count)
+{
+    pair->near.sent += tcp_write(pair->near.tcp, runs, count);
+}

@@ -396,6 +396,42 @@ static void a_new_piece_is_told_to_all(void **state)
     assert_string_equal(foreign_hears(b), "have 0\n");
 }
 
+/* A bit for each peer to whom something is to be sent now; all that is to be checked is right. */
+static unsigned who_is_spoken_to(struct stage *stage)
+{
+    struct transfer_action action;
+    unsigned bits = 0;
+    while (transfer_next_action(stage->transfer, &action)) {
+        if (action.type == ACTION_CHECK)
+            transfer_piece_checked(stage->transfer, action.piece, STATUS_OK, stage->now_ms);
+        for (unsigned i = 0; i < stage->peer_count; i++)
+            if (action.type == ACTION_OUTPUT && action.peer == stage->peers[i]->peer)
+                bits |= 1u << i;
+    }
+    return bits;
+}
+
+static void who_has_a_new_piece_hears_of_it_at_the_next_beat(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin(stage, "0011111111");
+    struct foreign *giver = stage_meet_seed(stage, true);
+    struct foreign *seed = stage_meet(stage), *leecher = stage_meet(stage);
+    foreign_say(seed, WIRE_HAVE_ALL);
+    foreign_hears(seed);
+    foreign_hears(leecher);
+    uint32_t piece = foreign_counts(giver, "request 0") > 0 ? 0 : 1;
+    stage_give_piece(giver, piece);
+    assert_int_equal(who_is_spoken_to(stage) & 6, 4);
+    assert_int_equal(foreign_counts(leecher, "have"), 1);
+    stage_pass(stage, TICK_BUSY_MS);
+    assert_int_equal(who_is_spoken_to(stage) & 6, 2);
+    assert_int_equal(foreign_counts(seed, "have"), 1);
+    stage_give_piece(giver, 1 - piece); /* the last one */
+    assert_int_equal(who_is_spoken_to(stage) & 6, 6);
+    assert_int_equal(foreign_counts(seed, "have"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +456,7 @@ int main(void)
         stage_test(a_block_that_crossed_our_cancel_is_no_offence),
         stage_test(two_may_send_one_block_at_once),
         stage_test(a_new_piece_is_told_to_all),
+        stage_test(who_has_a_new_piece_hears_of_it_at_the_next_beat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/tcp_private.h"
 #include "io/work.h"
 #include "support/tcp_pair.h"
 #include "support/unit.h"
@@ -17,7 +18,7 @@ static void runs_arrive_in_order_where_the_owner_wants_them(void **state)
     for (size_t i = 0; i < sizeof block; i++)
         block[i] = (uint8_t)(i * 7 + i / 251);
     struct bytes runs[] = {bytes_of("head", 4), bytes_of(block, sizeof block), bytes_of("tail", 4)};
-    tcp_write(pair->near.tcp, runs, 3);
+    tcp_pair_write(pair, runs, 3);
     assert_true(tcp_is_writing(pair->near.tcp));
     while (pair->far.got < sizeof block + 8 || pair->near.sent == 0)
         uv_run(&pair->loop, UV_RUN_ONCE);
@@ -34,7 +35,7 @@ static void a_paused_end_reads_nothing_until_it_goes_on(void **state)
     tcp_pair_dial(pair);
     tcp_pause(pair->far.tcp, true);
     struct bytes run = bytes_of("hello", 5);
-    tcp_write(pair->near.tcp, &run, 1);
+    tcp_pair_write(pair, &run, 1);
     while (pair->near.sent == 0)
         uv_run(&pair->loop, UV_RUN_ONCE);
     for (int i = 0; i < 20; i++)
@@ -51,7 +52,7 @@ static void an_end_without_room_reads_on_when_it_has_some(void **state)
     tcp_pair_dial(pair);
     struct bytes run = bytes_of("hello", 5);
     pair->far.space_len = 3;
-    tcp_write(pair->near.tcp, &run, 1);
+    tcp_pair_write(pair, &run, 1);
     while (pair->near.sent == 0 || pair->far.got < 3)
         uv_run(&pair->loop, UV_RUN_ONCE);
     for (int i = 0; i < 20; i++)
@@ -62,6 +63,35 @@ static void an_end_without_room_reads_on_when_it_has_some(void **state)
     while (pair->far.got < 5)
         uv_run(&pair->loop, UV_RUN_ONCE);
     assert_memory_equal(pair->in, "hello", 5);
+}
+
+/* The rest of a write that found no room for all of it comes in its place. */
+static void little_goes_at_once_while_there_is_room(void **state)
+{
+    enum { RUN = 9000 };
+    struct tcp_pair *pair = *state;
+    int size = 4096;
+    static uint8_t block[sizeof pair->in];
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = (uint8_t)(i * 7 + i / 251);
+    tcp_pair_dial(pair);
+    uv_send_buffer_size((uv_handle_t *)&pair->near.tcp->handle, &size);
+    uv_recv_buffer_size((uv_handle_t *)&pair->far.tcp->handle, &size);
+    tcp_pause(pair->far.tcp, true);
+    size_t at = 0;
+    bool gone = true;
+    for (; gone && at + RUN <= sizeof block; at += RUN) {
+        struct bytes runs[] = {bytes_of(block + at, 1000), bytes_of(block + at + 1000, RUN - 1000)};
+        gone = tcp_write(pair->near.tcp, runs, 2);
+        assert_int_equal(tcp_is_writing(pair->near.tcp), !gone);
+    }
+    assert_true(at > RUN && !gone);
+    assert_int_equal(pair->near.sent, 0);
+    tcp_pause(pair->far.tcp, false);
+    while (pair->far.got < at || pair->near.sent == 0)
+        uv_run(&pair->loop, UV_RUN_ONCE);
+    assert_memory_equal(pair->in, block, at);
+    assert_int_equal(pair->near.sent, 1);
 }
 
 static void a_closed_end_is_told_once(void **state)
@@ -198,6 +228,7 @@ int main(void)
         TEST(runs_arrive_in_order_where_the_owner_wants_them),
         TEST(a_paused_end_reads_nothing_until_it_goes_on),
         TEST(an_end_without_room_reads_on_when_it_has_some),
+        TEST(little_goes_at_once_while_there_is_room),
         TEST(a_closed_end_is_told_once),
         TEST(nobody_there_is_unreachable),
         TEST(who_never_answers_is_given_up),
