@@ -106,10 +106,11 @@ enum status catalog_set_wish(struct catalog *catalog, int64_t id, enum catalog_w
 enum status catalog_add_traffic(struct catalog *catalog, int64_t id, uint64_t uploaded,
                                 uint64_t downloaded);
 
-/* Size and time of each file when its bytes were last known to be right; tells a changed file. */
+/* Size and times of each file when its bytes were last known to be right; tells a changed file. */
 struct catalog_file {
     uint32_t index; /* in metainfo.files */
     int64_t mtime_ns;
+    int64_t ctime_ns; /* 0: not known */
     uint64_t size;
     uint64_t inode;
 };

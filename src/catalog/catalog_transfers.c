@@ -282,6 +282,7 @@ static enum status add_file(struct catalog *catalog, int64_t id, const struct ca
     query_bind_int(&query, id);
     query_bind_int(&query, file->index);
     query_bind_int(&query, file->mtime_ns);
+    query_bind_int(&query, file->ctime_ns);
     query_bind_count(&query, file->size);
     query_bind_int(&query, (int64_t)file->inode); /* any 64 bits; the sign is of no meaning */
     return query_run(&query);
@@ -315,8 +316,9 @@ enum status catalog_load_files(struct catalog *catalog, int64_t id, struct catal
             rows[used++] = (struct catalog_file){
                 .index = (uint32_t)query_int(&query, 0),
                 .mtime_ns = query_int(&query, 1),
-                .size = query_count(&query, 2),
-                .inode = (uint64_t)query_int(&query, 3),
+                .ctime_ns = query_int(&query, 2),
+                .size = query_count(&query, 3),
+                .inode = (uint64_t)query_int(&query, 4),
             };
     }
     enum status ended = query_end(&query);

@@ -55,8 +55,10 @@
     X(PROGRESS_TRAFFIC, "UPDATE progress SET uploaded = uploaded + ?,"                             \
                         " downloaded = downloaded + ? WHERE id = ?")                               \
     X(FILES_CLEAR, "DELETE FROM files WHERE id = ?")                                               \
-    X(FILES_ADD, "INSERT INTO files (id, number, mtime_ns, size, inode) VALUES (?, ?, ?, ?, ?)")   \
-    X(FILES_LOAD, "SELECT number, mtime_ns, size, inode FROM files WHERE id = ? ORDER BY number")  \
+    X(FILES_ADD,                                                                                   \
+      "INSERT INTO files (id, number, mtime_ns, ctime_ns, size, inode) VALUES (?, ?, ?, ?, ?, ?)") \
+    X(FILES_LOAD,                                                                                  \
+      "SELECT number, mtime_ns, ctime_ns, size, inode FROM files WHERE id = ? ORDER BY number")    \
     X(NODES_CLEAR, "DELETE FROM nodes WHERE family = ?")                                           \
     X(NODES_ADD, "INSERT INTO nodes (family, node, address, rtt_ms, failures)"                     \
                  " VALUES (?, ?, ?, ?, ?)")                                                        \

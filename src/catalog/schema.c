@@ -84,6 +84,8 @@ static const char *const steps[SCHEMA_VERSION] = {
      " id INTEGER PRIMARY KEY NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,"
      " around BLOB NOT NULL"
      ") STRICT;"),
+    /* The time of a file's last change of any kind; 0: not known, as in rows from before. */
+    "ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int run_steps(sqlite3 *db, int from, int to)

@@ -6,7 +6,7 @@
 #include "kadpeer/status.h"
 
 #define SCHEMA_APPLICATION_ID 0x6b616470 /* "kadp" in bytes 68 to 71 of the file: it is ours */
-#define SCHEMA_VERSION        5          /* PRAGMA user_version of a database of this program */
+#define SCHEMA_VERSION        6          /* PRAGMA user_version of a database of this program */
 
 /* Takes a database of version `from` to `to` (at most SCHEMA_VERSION) in one transaction: all
  * steps or none. Returns an SQLite result code. */

@@ -135,8 +135,11 @@ struct storage_stat {
     bool exists; /* as a regular file */
     uint64_t size;
     int64_t mtime_ns;
+    int64_t ctime_ns; /* of its last change of any kind, which nobody can set; 0: not known */
     uint64_t inode;
 };
+/* Whether nobody has touched it; without ctime_ns where one of them has none. */
+bool storage_stat_same(const struct storage_stat *then, const struct storage_stat *now);
 /* `out` holds file_count; of padding files: exists, size right, the rest 0. Missing files are no
  * error. Also lets go of open files, so that one that was replaced is opened anew. */
 enum status storage_stat_files(struct storage *storage, struct storage_stat out[],
@@ -149,8 +152,9 @@ enum status storage_stat_file(struct storage *storage, uint32_t file, struct sto
 /* ---- partial files that somebody else changes ---- */
 
 /* What we know of a partial file is how it looked behind our last write. Size, time of the last
- * write and inode must be the same before the next one, when it is synced and when it is renamed.
- * (Not the time of the last change, which chmod and a new link set, too.) Bytes that somebody
+ * write, time of the last change and inode must be the same before the next one, when it is synced
+ * and when it is renamed. The time of the last change also tells of a write whose time somebody put
+ * back; chmod and a new link set it, too, after which the file is read once. Bytes that somebody
  * writes over others in the very moment of a write of ours are not noticed. */
 
 /* OK while the files with these bytes are as we left them, else CHANGED. One that is being written
@@ -164,6 +168,9 @@ enum status storage_look_anew(struct storage *storage, struct storage_stat out[]
                               struct storage_error *error);
 /* As they were left; `out` holds file_count, and stays as it is for those not known. */
 void storage_as_left(struct storage *storage, struct storage_stat out[]);
+/* As they were left in an earlier run; those that do not exist in `left` are not known. NO_MEMORY.
+ */
+enum status storage_set_left(struct storage *storage, const struct storage_stat left[]);
 /* This file system's times and inodes mean nothing: only sizes are compared from now on. */
 void storage_distrust_stamps(struct storage *storage);
 

@@ -7,12 +7,19 @@
 
 #include "content/storage_private.h"
 
+bool storage_stat_same(const struct storage_stat *then, const struct storage_stat *now)
+{
+    return then->exists == now->exists && then->size == now->size &&
+           then->mtime_ns == now->mtime_ns && then->inode == now->inode &&
+           (then->ctime_ns == now->ctime_ns || then->ctime_ns == 0 || now->ctime_ns == 0);
+}
+
 static bool is_same(const struct storage *storage, const struct storage_stat *a,
                     const struct storage_stat *b)
 {
-    if (a->exists != b->exists || a->size != b->size)
-        return false;
-    return storage->stamps_lie || (a->mtime_ns == b->mtime_ns && a->inode == b->inode);
+    if (storage->stamps_lie)
+        return a->exists == b->exists && a->size == b->size;
+    return storage_stat_same(a, b);
 }
 
 bool storage_is_as_left(const struct storage *storage, uint32_t file, int fd, bool made)
@@ -59,6 +66,19 @@ bool storage_has_size(struct storage *storage, uint32_t file, uint64_t size)
         return true;
     looks->stat.size = size;
     return false;
+}
+
+void storage_looks_renamed(struct storage *storage, struct beneath *walk)
+{
+    struct storage_stat now;
+    for (uint32_t i = 0; i < storage->metainfo->file_count && storage->looks != NULL; i++) {
+        struct storage_stat *left = &storage->looks[i].stat;
+        if (!storage->looks[i].known || !left->exists ||
+            storage_look_at_file(storage, walk, i, &now, NULL) != STATUS_OK)
+            continue;
+        if (now.inode == left->inode && now.mtime_ns == left->mtime_ns)
+            left->ctime_ns = now.ctime_ns;
+    }
 }
 
 void storage_forget_looks(struct storage *storage)
@@ -191,6 +211,17 @@ void storage_as_left(struct storage *storage, struct storage_stat out[])
         if (storage->looks[i].known && storage->looks[i].stat.exists)
             out[i] = storage->looks[i].stat;
     pthread_mutex_unlock(&storage->looks_lock);
+}
+
+enum status storage_set_left(struct storage *storage, const struct storage_stat left[])
+{
+    if (!storage_have_marks(storage))
+        return STATUS_NO_MEMORY;
+    pthread_mutex_lock(&storage->looks_lock);
+    for (uint32_t i = 0; i < storage->metainfo->file_count; i++)
+        storage->looks[i] = (struct storage_looks){left[i].exists, left[i]};
+    pthread_mutex_unlock(&storage->looks_lock);
+    return STATUS_OK;
 }
 
 void storage_distrust_stamps(struct storage *storage)

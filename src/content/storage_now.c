@@ -27,8 +27,7 @@ static bool is_as_expected(int fd, const struct storage_stat *expected)
     if (fstat(fd, &stat) != 0 || stat.st_nlink == 0)
         return false;
     struct storage_stat now = storage_stat_of(&stat);
-    return now.size == expected->size && now.mtime_ns == expected->mtime_ns &&
-           now.inode == expected->inode;
+    return storage_stat_same(expected, &now);
 }
 
 /* Whoever writes just now looks at it himself. */

@@ -96,6 +96,8 @@ bool storage_has_size(struct storage *storage, uint32_t file, uint64_t size);
 /* Every file that we know, by its name: CHANGED when one is not as we left it. */
 enum status storage_check_looks(const struct storage *storage, struct beneath *walk,
                                 struct storage_error *error);
+/* They have their final names: a rename of ours is no change by somebody else. */
+void storage_looks_renamed(struct storage *storage, struct beneath *walk);
 void storage_forget_looks(struct storage *storage);
 
 /* By name, as nothing follows a link; not there or no regular file: `exists` is false. */

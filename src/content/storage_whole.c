@@ -89,11 +89,12 @@ static bool stat_file(const struct storage *storage, struct beneath *walk, uint3
 
 struct storage_stat storage_stat_of(const struct stat *stat)
 {
-    return (struct storage_stat){.exists = true,
-                                 .size = (uint64_t)stat->st_size,
-                                 .mtime_ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 +
-                                             stat->st_mtim.tv_nsec,
-                                 .inode = stat->st_ino};
+    return (struct storage_stat){
+        .exists = true,
+        .size = (uint64_t)stat->st_size,
+        .mtime_ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)stat->st_ctim.tv_sec * 1000000000 + stat->st_ctim.tv_nsec,
+        .inode = stat->st_ino};
 }
 
 enum status storage_look_at_file(const struct storage *storage, struct beneath *walk, uint32_t file,
@@ -485,9 +486,10 @@ enum status storage_finish(struct storage *storage, bool force, struct storage_e
         status = storage_check_looks(storage, &walk, error);
     if (status == STATUS_OK && storage->partial)
         status = take_final_name(storage, &walk, force, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && storage->partial) {
         storage->partial = false;
         storage_let_go(storage);
+        storage_looks_renamed(storage, &walk);
     }
     if (status == STATUS_OK)
         status = sync_dir(storage, &walk, error);

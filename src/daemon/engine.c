@@ -250,27 +250,55 @@ void engine_free(struct engine *engine)
 
 /* ---- start ---- */
 
-static void load_expected(struct item *item)
+/* NULL: not known. */
+static struct storage_stat *load_files(const struct item *item)
 {
     struct catalog_file *files;
+    struct storage_stat *stats = NULL;
     size_t count;
-    if (!item->row.complete || item->metainfo == NULL ||
-        catalog_load_files(item->engine->daemon->catalog, item->row.id, &files, &count) !=
-            STATUS_OK)
-        return;
+    if (catalog_load_files(item->engine->daemon->catalog, item->row.id, &files, &count) !=
+        STATUS_OK)
+        return NULL;
     if (count == item->metainfo->file_count)
-        item->expected = calloc(count, sizeof *item->expected);
-    for (size_t i = 0; i < count && item->expected != NULL; i++) {
-        if (files[i].index >= item->metainfo->file_count)
+        stats = calloc(count, sizeof *stats);
+    for (size_t i = 0; i < count && stats != NULL; i++) {
+        const struct catalog_file *file = &files[i];
+        if (file->index >= item->metainfo->file_count)
             continue;
-        item->expected[files[i].index] =
-            (struct storage_stat){.exists = files[i].inode != 0 || files[i].mtime_ns != 0 ||
-                                            item->metainfo->files[files[i].index].padding,
-                                  .size = files[i].size,
-                                  .mtime_ns = files[i].mtime_ns,
-                                  .inode = files[i].inode};
+        stats[file->index] = (struct storage_stat){
+            .exists = file->inode != 0 || file->mtime_ns != 0 ||
+                      item->metainfo->files[file->index].padding,
+            .size = file->size,
+            .mtime_ns = file->mtime_ns,
+            .ctime_ns = file->ctime_ns,
+            .inode = file->inode,
+        };
     }
     free(files);
+    return stats;
+}
+
+/* From now on we write to them: it counts once, lest a crash make it lie. */
+static void take_left(struct item *item)
+{
+    struct storage_stat *left = load_files(item);
+    for (uint32_t i = 0; i < item->metainfo->file_count && left != NULL; i++)
+        left[i].exists = left[i].exists && !item->metainfo->files[i].padding;
+    if (left != NULL && item->storage != NULL)
+        storage_set_left(item->storage, left);
+    free(left);
+    item->options.left = false;
+    item_save(item);
+}
+
+static void load_looks(struct item *item)
+{
+    if (item->metainfo == NULL)
+        return;
+    if (item->row.complete)
+        item->expected = load_files(item);
+    else if (item->options.left)
+        take_left(item);
 }
 
 enum status engine_start(struct engine *engine)
@@ -286,7 +314,7 @@ enum status engine_start(struct engine *engine)
             status = STATUS_NO_MEMORY;
             break;
         }
-        load_expected(item);
+        load_looks(item);
         item_enter(item);
     }
     catalog_free_transfers(rows, count);
@@ -302,6 +330,13 @@ static void stop_if_done(struct engine *engine)
     timer_set(engine->stop_timer, engine_now(engine)); /* from the loop, not from inside */
 }
 
+static void save_left(struct engine *engine)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    item_save_left(item);
+}
+
 static void on_stopped(void *user)
 {
     struct engine *engine = user;
@@ -315,6 +350,8 @@ static void on_stopped(void *user)
     engine->stopped = NULL;
     if (engine->jobs > 0)
         log_warn("engine", "stopped with %u jobs unfinished", engine->jobs);
+    else
+        save_left(engine);
     stopped(engine->stopped_user);
 }
 

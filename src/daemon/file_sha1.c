@@ -81,8 +81,7 @@ static bool is_wanted(const struct item *item)
 
 static bool is_same(const struct storage_stat *a, const struct storage_stat *b)
 {
-    return a->exists && b->exists && a->size == b->size && a->mtime_ns == b->mtime_ns &&
-           a->inode == b->inode;
+    return a->exists && storage_stat_same(a, b);
 }
 
 static void tell(const struct item *item)

@@ -360,19 +360,42 @@ void item_clear_trouble(struct item *item)
 
 /* ---- completion ---- */
 
-void item_save_files(struct item *item)
+static bool save_files(struct item *item, const struct storage_stat stats[])
 {
     uint32_t count = item->metainfo->file_count;
     struct catalog_file *files = malloc(count * sizeof *files);
     if (files == NULL)
-        return;
+        return false;
     for (uint32_t i = 0; i < count; i++)
         files[i] = (struct catalog_file){.index = i,
-                                         .mtime_ns = item->expected[i].mtime_ns,
-                                         .size = item->expected[i].size,
-                                         .inode = item->expected[i].inode};
-    catalog_set_files(item->engine->daemon->catalog, item->row.id, files, count);
+                                         .mtime_ns = stats[i].mtime_ns,
+                                         .ctime_ns = stats[i].ctime_ns,
+                                         .size = stats[i].size,
+                                         .inode = stats[i].inode};
+    enum status status =
+        catalog_set_files(item->engine->daemon->catalog, item->row.id, files, count);
     free(files);
+    return status == STATUS_OK;
+}
+
+void item_save_files(struct item *item)
+{
+    save_files(item, item->expected);
+}
+
+void item_save_left(struct item *item)
+{
+    if (item->metainfo == NULL || item->row.complete || !item->options.prepared ||
+        item->storage == NULL || !storage_is_partial(item->storage) || item->changed)
+        return;
+    struct storage_stat *left = calloc(item->metainfo->file_count, sizeof *left);
+    if (left == NULL)
+        return;
+    storage_as_left(item->storage, left);
+    item->options.left = save_files(item, left);
+    free(left);
+    if (item->options.left)
+        item_save(item);
 }
 
 static void tell_done(struct item *item)

@@ -205,6 +205,7 @@ bool item_wants(const struct item *item, uint32_t piece);
 enum status item_save(struct item *item); /* the whole row; not the info dictionary */
 bool item_save_have(struct item *item);   /* false: it could not, and is in trouble */
 void item_save_files(struct item *item);  /* how they look: `expected` */
+void item_save_left(struct item *item);   /* how a partial one was left, for the next run */
 void item_save_peers(struct item *item);  /* the addresses that proved useful, for the next run */
 
 /* On disk, or nothing has changed; what somebody said goes through this first. */

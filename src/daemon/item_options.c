@@ -12,6 +12,7 @@ static const struct {
     {"one_file", offsetof(struct item_options, one_file)},
     {"quiet", offsetof(struct item_options, quiet)},
     {"prepared", offsetof(struct item_options, prepared)},
+    {"left", offsetof(struct item_options, left)},
     {"sha1_too", offsetof(struct item_options, sha1_too)},
     {"metadata_only", offsetof(struct item_options, metadata_only)},
     {"reselects", offsetof(struct item_options, reselects)},

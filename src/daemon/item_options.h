@@ -16,6 +16,7 @@ struct item_options {
     bool one_file;       /* it is for stdout: of several files nothing is fetched */
     bool quiet;          /* never announced */
     bool prepared;       /* what has the partial name is ours */
+    bool left;           /* the catalog knows how the last run left its partial files */
     bool sha1_too;       /* what we look for may be a file's SHA-1 instead of an infohash */
     bool metadata_only;  /* lives as long as somebody asks for its metadata: get --verify-only */
     struct id *rejected; /* infohashes that do not have the SHA-1 asked for */

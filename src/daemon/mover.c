@@ -235,10 +235,20 @@ static char *describe_left(const struct mover *mover)
     return len < 0 ? NULL : text;
 }
 
+/* Our rename was its last change: the next look learns when that was. */
+static void forget_ctime(struct item *item)
+{
+    if (item->expected == NULL || !item->metainfo->single_file)
+        return;
+    item->expected[0].ctime_ns = 0;
+    item_save_files(item);
+}
+
 static void arrive(struct mover *mover)
 {
     struct item *item = mover->item;
     char *left = mover->left_over ? describe_left(mover) : NULL;
+    forget_ctime(item);
     forget_word(&item->options.moved_from);
     item_save(item);
     log_info("engine", "transfer %lld (%s) is in %s now", (long long)item->row.id, item->row.name,

@@ -114,19 +114,13 @@ static void run_place(void *user)
 
 /* ---- complete ones ---- */
 
-static bool is_same(const struct storage_stat *a, const struct storage_stat *b)
-{
-    return a->exists == b->exists && a->size == b->size && a->mtime_ns == b->mtime_ns &&
-           a->inode == b->inode;
-}
-
 static bool are_same(const struct item *item, const struct storage_stat *a,
                      const struct storage_stat *b)
 {
     if (a == NULL || b == NULL)
         return false;
     for (uint32_t i = 0; i < item->metainfo->file_count; i++)
-        if (!is_same(&a[i], &b[i]))
+        if (!storage_stat_same(&a[i], &b[i]))
             return false;
     return true;
 }
@@ -174,6 +168,18 @@ static void verify_everything(struct item *item)
         memset(item->to_verify, 0xff, len);
 }
 
+/* Rows of older databases, and what we renamed ourselves, have none. */
+static void learn_ctimes(struct item *item, struct place *place)
+{
+    bool learns = false;
+    for (uint32_t i = 0; i < item->metainfo->file_count; i++)
+        learns = learns || (item->expected[i].ctime_ns == 0 && place->stats[i].ctime_ns != 0);
+    if (!learns)
+        return;
+    take_stats(&item->expected, place);
+    item_save_files(item);
+}
+
 /* All shares at the same moment, so that an idle daemon wakes once; large ones less often. */
 static uint64_t next_patrol(const struct item *item)
 {
@@ -200,6 +206,7 @@ static void on_complete_look(struct item *item, struct place *place)
     bool verify_all = item->verify_all;
     item->verify_all = false;
     if (!verify_all && are_same(item, place->stats, item->expected)) {
+        learn_ctimes(item, place);
         item_clear_trouble(item);
         item->recheck_ms = next_patrol(item);
         item->placed = true;

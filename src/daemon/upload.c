@@ -38,8 +38,7 @@ static bool is_as_expected(struct storage *storage, uint32_t file,
 {
     struct storage_stat now;
     return storage_stat_file(storage, file, &now, NULL) == STATUS_OK &&
-           now.exists == expected->exists && now.size == expected->size &&
-           now.mtime_ns == expected->mtime_ns && now.inode == expected->inode;
+           storage_stat_same(expected, &now);
 }
 
 /* After the reading: what was read before a change is still right, so nothing wrong gets out. */

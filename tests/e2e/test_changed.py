@@ -91,6 +91,13 @@ def overwrite(path, offset, data):
         out.write(data)
 
 
+def unseen(path, change):
+    """Its time is put back."""
+    stamp = os.stat(path)
+    change()
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
 def ask_for(peer, hash_hex, pieces):
     """The first block of each piece, as a stranger gets it until the daemon hangs up."""
     got = {}
@@ -245,6 +252,40 @@ def change_while_paused_is_noticed_when_it_goes_on(net):
         peer.ok('resume', ident)
         finish_right(peer, ident, path)
         wait_changed(peer, ident)
+
+
+@test
+def change_whose_time_was_put_back_is_noticed_when_it_goes_on(net):
+    """While it is paused, and while nobody of ours runs."""
+    path = net.make_file('notes.bin', 4 * MIB)
+    with Gate(net, path, 120) as gate:
+        peer, ident, partial = start(net, gate)
+        peer.ok('pause', ident)
+        peer.wait_state(ident, 'paused')
+        first, second = sorted(peer.pieces(ident))[:2]
+        unseen(partial, lambda: overwrite(partial, first * PIECE, bytes(PIECE)))
+        gate.let(240)
+        peer.ok('resume', ident)
+        wait_changed(peer, ident)
+        wait_pieces(peer, ident, 12)
+        peer.stop()
+        unseen(partial, lambda: overwrite(partial, second * PIECE, bytes(PIECE)))
+        peer.start()
+        gate.let_go()
+        finish_right(peer, ident, path)
+        wait_changed(peer, ident)
+
+
+@test
+def complete_file_whose_time_was_put_back_is_told_changed(net):
+    seed, peer = net.daemon('seed'), net.daemon('peer')
+    link = seed.share(net.make_file('notes.bin', MIB), wait_announce=0)['link']
+    done = peer.fetch(link)['transfer']
+    unseen(done['path'], lambda: overwrite(done['path'], 5, b'scribble'))
+    assert peer.cli('get', link).exit == 10
+    peer.stop()
+    peer.start()
+    assert '1 of 4 pieces' in peer.wait_state(done['id'], 'error')['reason']
 
 
 @test

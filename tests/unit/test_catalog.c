@@ -237,7 +237,7 @@ static void files_come_back_and_go_with_their_transfer(void **state)
     struct fixture *f = *state;
     int64_t id = add(f->catalog, 1);
     struct catalog_file files[] = {
-        {.index = 0, .mtime_ns = -1, .size = 0, .inode = UINT64_MAX},
+        {.index = 0, .mtime_ns = -1, .ctime_ns = 3, .size = 0, .inode = UINT64_MAX},
         {.index = 7, .mtime_ns = INT64_MAX, .size = (uint64_t)1 << 40, .inode = 12},
     };
     struct catalog_file *rows;
@@ -249,6 +249,7 @@ static void files_come_back_and_go_with_their_transfer(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(rows[i].index, files[i].index);
         assert_int_equal(rows[i].mtime_ns, files[i].mtime_ns);
+        assert_int_equal(rows[i].ctime_ns, files[i].ctime_ns);
         assert_int_equal(rows[i].size, files[i].size);
         assert_int_equal(rows[i].inode, files[i].inode);
     }

@@ -137,6 +137,59 @@ static void bytes_written_at_once_after_ours_are_noticed(void **state)
     }
 }
 
+/* And the clock of stamps has gone on meanwhile: nobody can set the time of the last change. */
+static void scribble_unseen(const char *path, off_t at)
+{
+    struct stat before, after;
+    assert_int_equal(stat(path, &before), 0);
+    const struct timespec times[2] = {before.st_atim, before.st_mtim};
+    scribble(path, at);
+    do {
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+        assert_int_equal(stat(path, &after), 0);
+    } while (after.st_ctim.tv_sec == before.st_ctim.tv_sec &&
+             after.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+    assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+}
+
+static void a_write_whose_time_was_put_back_is_noticed(void **state)
+{
+    struct fixture *f = begin_written(state);
+    scribble_unseen(path_of(f, "root.part/a"), 5);
+    assert_first_changed(f);
+}
+
+static void what_was_left_in_an_earlier_run_is_told_from_what_is_there(void **state)
+{
+    struct fixture *f = begin_written(state);
+    struct storage_stat left[2] = {{.exists = false}};
+    storage_as_left(f->storage, left);
+    scribble_unseen(path_of(f, "root.part/a"), 5);
+    struct storage *again;
+    assert_int_equal(
+        storage_new(storage_metainfo(f->storage), f->dir, "root", true, f->cache, &again),
+        STATUS_OK);
+    assert_int_equal(storage_set_left(again, left), STATUS_OK);
+    assert_int_equal(storage_look_anew(again, stats, changed, &f->error), STATUS_OK);
+    assert_true(changed[0]);
+    assert_false(changed[1]);
+    storage_free(again);
+}
+
+/* Its rename is the last change of a file that is no folder. */
+static void a_file_that_we_gave_its_name_is_as_we_left_it(void **state)
+{
+    struct fixture *f = begin(state, "one:40000");
+    assert_int_equal(storage_prepare(f->storage, &f->error), STATUS_OK);
+    assert_int_equal(write_all(f), STATUS_OK);
+    assert_int_equal(finish(f), STATUS_OK);
+    struct storage_stat left = {.exists = false};
+    storage_as_left(f->storage, &left);
+    assert_int_equal(storage_stat_files(f->storage, stats, &f->error), STATUS_OK);
+    assert_true(left.exists && left.ctime_ns != 0);
+    assert_true(storage_stat_same(&left, &stats[0]));
+}
+
 static void a_longer_file_is_not_cut_and_called_right(void **state)
 {
     struct fixture *f = begin_written(state);
@@ -203,6 +256,9 @@ int main(void)
         storage_test(two_that_make_a_file_at_once_do_not_alarm_each_other),
         storage_test(a_cut_file_is_not_written_to),
         storage_test(bytes_written_at_once_after_ours_are_noticed),
+        storage_test(a_write_whose_time_was_put_back_is_noticed),
+        storage_test(what_was_left_in_an_earlier_run_is_told_from_what_is_there),
+        storage_test(a_file_that_we_gave_its_name_is_as_we_left_it),
         storage_test(a_longer_file_is_not_cut_and_called_right),
         storage_test(a_deleted_file_is_noticed_though_it_is_open),
         storage_test(a_file_moved_away_is_noticed_when_synced),
