@@ -225,8 +225,16 @@ static void on_complete_look(struct item *item, struct place *place)
 
 /* ---- downloads ---- */
 
+/* Another look follows, and finds out anew. */
+static void forget_want(struct item *item)
+{
+    if (item_trouble_passes(item))
+        item_clear_trouble(item);
+}
+
 static void on_final(struct item *item, struct place *place)
 {
+    forget_want(item);
     item->look_at_final = false;
     take_stats(&item->seen, place);
     item->probe = place->probe;
@@ -245,6 +253,7 @@ static uint64_t total_size(const struct item *item, const struct storage_stat *s
 
 static void on_leftover(struct item *item, struct place *place)
 {
+    forget_want(item);
     if (total_size(item, place->stats) == 0) {
         item->options.prepared = true;
         item_save(item);
@@ -393,8 +402,7 @@ static void on_ready(struct item *item, struct place *place)
         item_save(item);
     }
     note_boot(item);
-    if (item_trouble_passes(item))
-        item_clear_trouble(item);
+    forget_want(item);
     item->placed = !item->changed;
     if (place->reselects)
         reselect_done(item);
