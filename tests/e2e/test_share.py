@@ -1,4 +1,6 @@
-"""Shares that do not go the easy way: stopped, cut, repeated, huge, or no files at all."""
+"""Shares that do not go the easy way: stopped, cut, repeated, huge, or no files at all.
+
+KADPEER_SPARSE_MIB=N is how long a sparse file is that is shared as a whole."""
 
 import contextlib
 import os
@@ -8,6 +10,11 @@ from kadnet import ControlError, sha1_file
 
 MIB = 1 << 20
 GIB = 1 << 30
+SPARSE_MIB = int(os.environ.get('KADPEER_SPARSE_MIB', '128'))
+SPARSE_S = SPARSE_MIB // 40  # of patience with a slow disk
+SPARSE_FETCHED_MIB = 64 + SPARSE_MIB // 50
+SPARSE_PIECE = 16 * MIB  # what 100 GiB get
+MEMORY_MIB = 64            # a side, at its peak
 
 
 def sparse(net, name, size):
@@ -45,6 +52,30 @@ def huge_sparse_file_takes_little_memory_and_stop_says_what_ended_its_share(net)
         assert (error.code, error.exit) == ('stopping', 5), error
     one.start(port=one.port)
     assert not one.transfers()
+
+
+def peak_mib(daemon):
+    with open(f'/proc/{daemon.pid}/status', encoding='ascii') as status:
+        return next(int(line.split()[1]) >> 10 for line in status if line.startswith('VmHWM:'))
+
+
+@test(deadline=60 + SPARSE_S)
+def sparse_file_is_shared_as_a_whole_and_fetched_from_in_little_memory(net):
+    seed = net.daemon('seed')
+    peer = net.daemon('peer', bootstrap=[seed], config={'transfer.reserve': 0})
+    path = sparse(net, 'huge', SPARSE_MIB * MIB)
+    shared = seed.share(path, timeout=50 + SPARSE_S, wait_announce=0, piece_size=SPARSE_PIECE)
+    hashing_mib = peak_mib(seed)
+    assert shared['transfer']['size'] == SPARSE_MIB * MIB
+    ident = peer.add(shared['link'], **{'from': [seed.endpoint]})
+    peer.wait_until(lambda: peer.transfer(ident)['done'] >= SPARSE_FETCHED_MIB * MIB, SPARSE_S + 30)
+    peer.call('transfer.pause', id=ident)
+    with open(peer.transfer(ident)['path'], 'rb') as part:
+        assert not any(part.read(MIB))
+    net.note(f'{SPARSE_MIB} MiB: {hashing_mib} MiB to hash, {peak_mib(seed)} to serve, '
+             f'{peak_mib(peer)} to fetch')
+    if 'ASAN_OPTIONS' not in os.environ:
+        assert max(peak_mib(seed), peak_mib(peer)) <= MEMORY_MIB, (peak_mib(seed), peak_mib(peer))
 
 
 @test
