@@ -2,10 +2,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SHOW_EVERY_S 0.2
+#define TELL_EVERY_S 60 /* where there is no terminal */
 #define BAR          30
 
 /* There is one terminal, and one Ctrl-C. */
@@ -58,14 +60,26 @@ static void draw(double share, double left_s)
     bar.drawn = true;
 }
 
+/* What may be told of a long run while it lasts, and of one that was ended from outside. */
+static void tell(double share)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    fprintf(stderr, "%s: %.1f %%, CPU %ld s, at most %ld MiB\n", bar.text, 100 * share,
+            (long)usage.ru_utime.tv_sec + (long)usage.ru_stime.tv_sec, usage.ru_maxrss / 1024);
+}
+
 void progress_show(double done)
 {
     double at_s = now_s(), share = bar.total > 0 ? done / bar.total : 0;
-    if (!bar.on_terminal || at_s - bar.shown_s < SHOW_EVERY_S || share <= 0)
+    if (at_s - bar.shown_s < (bar.on_terminal ? SHOW_EVERY_S : TELL_EVERY_S) || share <= 0)
         return;
     bar.shown_s = at_s;
     share = share < 1 ? share : 1;
-    draw(share, (at_s - bar.began_s) * (1 - share) / share);
+    if (bar.on_terminal)
+        draw(share, (at_s - bar.began_s) * (1 - share) / share);
+    else
+        tell(share);
 }
 
 void progress_end(void)

@@ -1,5 +1,5 @@
-/* How far a long run is: a bar with the time that is left, on a terminal; and whether somebody
- * pressed Ctrl-C. */
+/* How far a long run is: a bar with the time that is left on a terminal, else a line a minute; and
+ * whether somebody pressed Ctrl-C. */
 #pragma once
 
 #include <stdbool.h>

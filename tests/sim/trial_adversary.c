@@ -125,7 +125,7 @@ static double largest(const struct trial_list *list)
 static double expected_work(const struct trial_settings *settings)
 {
     uint64_t ms =
-        world_growth_ms(settings->world.nodes) / 5 + settings->warm_up_ms +
+        world_growth_ms(&settings->world) / 5 + settings->warm_up_ms +
         world_lookups_ms(settings->lookups, settings->lookups / FINDS_PART, LOOKUP_EVERY_MS);
     return (double)ms * (double)settings->world.nodes;
 }

@@ -14,7 +14,7 @@
 static bool begin(struct world *world, const struct trial_settings *settings, const char *text,
                   uint64_t ms, const char **error)
 {
-    uint64_t growth_ms = world_growth_ms(settings->world.nodes);
+    uint64_t growth_ms = world_growth_ms(&settings->world);
     world_init(world, &settings->world);
     *error = world->error;
     if (world->error != NULL)

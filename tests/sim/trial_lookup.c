@@ -159,7 +159,7 @@ static double work_of(const struct trial_settings *settings)
 {
     return (double)(settings->warm_up_ms + QUIET_MS + PUBLISH_MS +
                     world_lookups_ms(settings->lookups, finds_of(settings), every_ms(settings)) +
-                    world_growth_ms(settings->world.nodes) / 10) *
+                    world_growth_ms(&settings->world) / 10) *
            (double)settings->world.nodes;
 }
 

@@ -11,7 +11,8 @@
 #include "sim/sim_math.h"
 #include "sim/trial.h"
 
-#define OPERATIONS_PART 10 /* records and lookups: one for so many nodes, unless it is said */
+#define JOINS_PART      400 /* 2.5 % a second: who is joining needs twice the memory of the others */
+#define OPERATIONS_PART 10  /* records and lookups: one for so many nodes, unless it is said */
 #define PUBLISH_MS      (2 * WORLD_MINUTE)
 #define LOOKUPS_MS      (2 * WORLD_MINUTE)
 
@@ -95,7 +96,7 @@ static struct figures run_one(const struct trial_settings *settings)
     double began_s = cpu_s(), began_wall_s = wall_s();
     uint64_t heap_before = world_heap_bytes();
     world_init(&world, &settings->world);
-    progress_expect("scale", (double)(world_growth_ms(nodes) / 3 + settings->warm_up_ms +
+    progress_expect("scale", (double)(world_growth_ms(&settings->world) / 4 + settings->warm_up_ms +
                                       PUBLISH_MS + LOOKUPS_MS) *
                                  (double)nodes);
     if (world.error == NULL && world_grow(&world) && world_churn(&world, settings->warm_up_ms)) {
@@ -192,6 +193,7 @@ static bool run_scale(const struct trial_settings *settings, struct result *resu
         struct figures figures;
         double peak_bytes, nodes = settings->nodes.values[i];
         one.world.nodes = (size_t)nodes;
+        one.world.joins_part = JOINS_PART;
         if (!run_apart(&one, &figures, &peak_bytes)) {
             fprintf(stderr, "simulate: the network of %.0f nodes died\n", nodes);
             break;

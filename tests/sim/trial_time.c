@@ -16,7 +16,7 @@ static bool begin(struct world *world, const struct trial_settings *settings, co
     *error = world->error;
     if (world->error != NULL)
         return false;
-    uint64_t growth_ms = world_growth_ms(settings->world.nodes);
+    uint64_t growth_ms = world_growth_ms(&settings->world);
     progress_expect(text, (double)(growth_ms / 5 + settings->warm_up_ms + ms) *
                               (double)settings->world.nodes);
     return world_grow(world) && world_churn(world, settings->warm_up_ms);

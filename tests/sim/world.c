@@ -10,7 +10,7 @@
 #define DOORS         8
 #define SLICE_MS      200
 #define JOIN_EVERY_MS 100
-#define JOINS_PART    200 /* of those who are there, so many join at a time: 5 % a second */
+#define JOINS_PART    200 /* of those who are there, one for so many joins then: 5 % a second */
 #define SETTLE_MS     (2 * WORLD_MINUTE)
 #define STALE_SAMPLES 200 /* nodes whose tables are looked through */
 #define CONTACTS_MAX  4096
@@ -102,15 +102,15 @@ bool world_run(struct world *world, uint64_t ms)
     return !progress_stopped();
 }
 
-static size_t joins_at(size_t there)
+static size_t joins_at(const struct world_options *options, size_t there)
 {
-    return 1 + there / JOINS_PART;
+    return 1 + there / (options->joins_part > 0 ? options->joins_part : JOINS_PART);
 }
 
-uint64_t world_growth_ms(size_t nodes)
+uint64_t world_growth_ms(const struct world_options *options)
 {
     uint64_t ms = SETTLE_MS;
-    for (size_t there = 1; there < nodes; there += joins_at(there))
+    for (size_t there = 1; there < options->nodes; there += joins_at(options, there))
         ms += JOIN_EVERY_MS;
     return ms;
 }
@@ -125,7 +125,7 @@ bool world_grow(struct world *world)
     size_t there = 1;
     net_start(world->net, 0, NET_NONE);
     while (there < world->options.nodes) {
-        size_t joins = joins_at(there), before = there;
+        size_t joins = joins_at(&world->options, there), before = there;
         for (size_t i = 0; i < joins && there < world->options.nodes; i++) {
             size_t by;
             do

@@ -20,7 +20,8 @@ struct world_options {
     double loss, duplicates, reordered, behind_nat, cut_off; /* shares; cut_off: see partition */
     const char *latency_file;                                /* NULL: the synthetic internet */
     uint8_t without, paths;                                  /* of lookups: see struct dht_config */
-    unsigned threads; /* 0: undivided, as networks with a NAT or hostile nodes have to be */
+    unsigned joins_part; /* one for so many that are there joins each tenth of a second; 0: 200 */
+    unsigned threads;    /* 0: undivided, as networks with a NAT or hostile nodes have to be */
 };
 
 struct world_record {
@@ -59,7 +60,7 @@ bool world_run(struct world *world, uint64_t ms);
 /* All join, by one that is there; some minutes. Then it churns, for `warm_up_ms`. */
 bool world_grow(struct world *world);
 bool world_churn(struct world *world, uint64_t warm_up_ms);
-uint64_t world_growth_ms(size_t nodes); /* what world_grow takes */
+uint64_t world_growth_ms(const struct world_options *options); /* what world_grow takes */
 
 /* An honest running node that can be reached, and is no door. */
 size_t world_random_node(struct world *world);
