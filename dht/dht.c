@@ -19,15 +19,41 @@ struct routing_table *dht_new_table(const struct dht *dht, const struct id *self
     return routing_table_new(&config);
 }
 
+struct dht_outbox *dht_outbox_new(void)
+{
+    struct dht_outbox *outbox = malloc(sizeof *outbox);
+    if (outbox == NULL)
+        return NULL;
+    byte_queue_init(&outbox->datagrams, DATAGRAM_QUEUE_BYTES);
+    byte_queue_init(&outbox->events, EVENT_QUEUE_BYTES);
+    return outbox;
+}
+
+static void trim_outbox(struct dht_outbox *outbox)
+{
+    byte_queue_trim(&outbox->datagrams);
+    byte_queue_trim(&outbox->events);
+}
+
+void dht_outbox_free(struct dht_outbox *outbox)
+{
+    if (outbox == NULL)
+        return;
+    byte_queue_dispose(&outbox->datagrams);
+    byte_queue_dispose(&outbox->events);
+    free(outbox);
+}
+
 static bool make_parts(struct dht *dht)
 {
+    dht->outbox = dht->config.outbox != NULL ? dht->config.outbox : dht_outbox_new();
     struct record_store_config store = {.limit_local = dht->config.limit_local,
                                         .budget_bytes = dht->config.store_bytes};
     memcpy(store.secret, dht->config.secret, sizeof store.secret);
     dht->table = dht_new_table(dht, &dht->id);
     dht->store = record_store_new(&store);
     dht->throttle = throttle_new(dht->config.secret, dht->config.limit_local);
-    return dht->table != NULL && dht->store != NULL && dht->throttle != NULL;
+    return dht->outbox != NULL && dht->table != NULL && dht->store != NULL && dht->throttle != NULL;
 }
 
 struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
@@ -48,8 +74,6 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     published_init(&dht->published);
     token_cache_init(&dht->tokens);
     pace_init(&dht->pace, config->secret);
-    byte_queue_init(&dht->datagrams, DATAGRAM_QUEUE_BYTES);
-    byte_queue_init(&dht->events, EVENT_QUEUE_BYTES);
     if (make_parts(dht)) {
         dht_upkeep_touch(dht, &dht->id);
         return dht;
@@ -70,8 +94,8 @@ void dht_free(struct dht *dht)
     pace_dispose(&dht->pace);
     published_dispose(&dht->published);
     token_cache_dispose(&dht->tokens);
-    byte_queue_dispose(&dht->datagrams);
-    byte_queue_dispose(&dht->events);
+    if (dht->config.outbox == NULL)
+        dht_outbox_free(dht->outbox);
     free(dht->join.candidates);
     free(dht->lost.endpoints);
     free(dht->borrowed);
@@ -196,12 +220,13 @@ static void trim(struct dht *dht)
 {
     if (dht->now_ms < dht->trim_ms)
         return;
-    bool busy = dht->rpc.count + dht->pace.count > 0 || !byte_queue_is_empty(&dht->datagrams);
+    bool busy =
+        dht->rpc.count + dht->pace.count > 0 || !byte_queue_is_empty(&dht->outbox->datagrams);
     dht->trim_ms = busy ? dht->now_ms + TRIM_AFTER_MS : UINT64_MAX;
     rpc_trim(&dht->rpc);
     pace_trim(&dht->pace, dht->now_ms);
-    byte_queue_trim(&dht->datagrams);
-    byte_queue_trim(&dht->events);
+    if (dht->config.outbox == NULL)
+        trim_outbox(dht->outbox);
     token_cache_trim(&dht->tokens, dht->now_ms);
     throttle_trim(dht->throttle, dht->now_ms);
 }
@@ -245,7 +270,7 @@ uint64_t dht_deadline(const struct dht *dht)
 
 bool dht_next_datagram(struct dht *dht, struct endpoint *to, struct bytes *data)
 {
-    return byte_queue_pop(&dht->datagrams, to, sizeof *to, data);
+    return byte_queue_pop(&dht->outbox->datagrams, to, sizeof *to, data);
 }
 
 void dht_emit(struct dht *dht, const struct dht_event *event)
@@ -253,7 +278,7 @@ void dht_emit(struct dht *dht, const struct dht_event *event)
     struct bytes body = event->type == DHT_EVENT_FOUND
                             ? bytes_of(event->nodes, event->node_count * sizeof *event->nodes)
                             : event->value;
-    if (!byte_queue_push(&dht->events, event, sizeof *event, body))
+    if (!byte_queue_push(&dht->outbox->events, event, sizeof *event, body))
         dht->counted.queue_dropped++;
 }
 
@@ -262,7 +287,7 @@ bool dht_next_event(struct dht *dht, struct dht_event *event)
     struct bytes body;
     free(dht->borrowed);
     dht->borrowed = NULL;
-    if (!byte_queue_pop(&dht->events, event, sizeof *event, &body))
+    if (!byte_queue_pop(&dht->outbox->events, event, sizeof *event, &body))
         return false;
     event->nodes = NULL;
     event->value = (struct bytes){0};

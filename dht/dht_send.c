@@ -11,7 +11,7 @@ bool dht_send_message(struct dht *dht, const struct message *message, const stru
     struct message_fit fit = codec_msgpack.encode(message, bytes, room);
     if (fit.len == 0)
         return false;
-    if (!byte_queue_push(&dht->datagrams, to, sizeof *to, bytes_of(bytes, fit.len))) {
+    if (!byte_queue_push(&dht->outbox->datagrams, to, sizeof *to, bytes_of(bytes, fit.len))) {
         dht->counted.queue_dropped++;
         return true;
     }

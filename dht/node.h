@@ -112,6 +112,11 @@ struct lost {
     uint64_t walked_ms; /* since one was back; 0: never */
 };
 
+struct dht_outbox {
+    struct byte_queue datagrams; /* head: struct endpoint */
+    struct byte_queue events;    /* head: struct dht_event; body: its value or nodes */
+};
+
 struct dht {
     struct dht_config config; /* its rng and id are the initial ones */
     struct rng rng;
@@ -129,12 +134,11 @@ struct dht {
     struct walks walks;
     struct join join;
     struct lost lost;
-    struct byte_queue datagrams; /* head: struct endpoint */
-    struct byte_queue events;    /* head: struct dht_event; body: its value or nodes */
-    uint8_t *borrowed;           /* what the last event points to */
-    uint64_t suspects_ms;        /* when silent contacts are asked again; UINT64_MAX: none */
-    uint32_t refresh_pause_ms;   /* of an untouched bucket */
-    uint64_t handover_ms;        /* when the records of the next slot are looked through */
+    struct dht_outbox *outbox; /* its own, or that of its config */
+    uint8_t *borrowed;         /* what the last event points to */
+    uint64_t suspects_ms;      /* when silent contacts are asked again; UINT64_MAX: none */
+    uint32_t refresh_pause_ms; /* of an untouched bucket */
+    uint64_t handover_ms;      /* when the records of the next slot are looked through */
     uint8_t handover_slot;
     uint64_t trim_ms;
     struct dht_stats counted; /* the counters of it that no part keeps */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+
 #define FIRST_SLOTS 8
 
 void rpc_init(struct rpc *rpc, bool fixed)
@@ -21,6 +22,13 @@ void rpc_dispose(struct rpc *rpc)
 void rpc_trim(struct rpc *rpc)
 {
     if (rpc->count == 0)
+        rpc_dispose(rpc);
+}
+
+/* What a burst needed is given back with the last of it; a few are kept for the next one. */
+static void shrink(struct rpc *rpc)
+{
+    if (rpc->count == 0 && rpc->cap > FIRST_SLOTS)
         rpc_dispose(rpc);
 }
 
@@ -164,6 +172,7 @@ bool rpc_take(struct rpc *rpc, uint32_t txid, const struct endpoint *from, uint6
     measure(rpc, now_ms - out->sent_ms, out->late);
     rpc->silent -= out->silent;
     take_out(rpc, at);
+    shrink(rpc);
     return true;
 }
 
@@ -221,6 +230,7 @@ enum rpc_due rpc_next_due(struct rpc *rpc, uint64_t now_ms, struct rpc_query *ou
     for (uint32_t i = 0; i < rpc->cap; i++)
         if (rpc->slots[i].txid != 0 && rpc->slots[i].due_ms < rpc->due_ms)
             rpc->due_ms = rpc->slots[i].due_ms;
+    shrink(rpc);
     return rpc->due_ms <= now_ms ? rpc_next_due(rpc, now_ms, out) : RPC_NOTHING_DUE;
 }
 

@@ -55,9 +55,15 @@ struct dht_config {
     uint64_t unix_base_ms; /* Unix time in ms at monotonic time 0 */
     size_t store_bytes;    /* memory for all records of others; 0: STORE_BUDGET_BYTES */
     char version[DHT_VERSION_MAX + 1];
+    struct dht_outbox *outbox; /* borrowed; NULL: its own */
 };
 
 struct dht;
+
+/* What waits to be taken by dht_next_datagram and dht_next_event. Many nodes may share one, if each
+ * is drained before another is called: in a simulation, where it would lie idle in most. */
+struct dht_outbox *dht_outbox_new(void); /* NULL: no memory */
+void dht_outbox_free(struct dht_outbox *outbox);
 
 struct dht *dht_new(const struct dht_config *config, uint64_t now_ms); /* NULL: no memory */
 void dht_free(struct dht *dht);                                        /* NULL is allowed */

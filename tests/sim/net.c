@@ -141,7 +141,8 @@ void net_start(struct net *net, size_t number, size_t bootstrap)
                                 .paths = net->config.paths,
                                 .unix_base_ms = UNIX_BASE_MS,
                                 .store_bytes = net->config.store_bytes,
-                                .version = "sim"};
+                                .version = "sim",
+                                .outbox = net_shard_of(net, number)->outbox};
     rng_init_seed(&config.rng, rng_u64(&net->rng));
     rng_fill(&net->rng, config.secret, sizeof config.secret);
     node->dht = dht_new(&config, now_ms);

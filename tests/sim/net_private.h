@@ -67,7 +67,8 @@ struct net_box {
 struct net_shard {
     uint64_t now_ms;
     struct event_wheel *wheel;
-    struct rng *rng, own_rng; /* undivided: the net's */
+    struct rng *rng, own_rng;  /* undivided: the net's */
+    struct dht_outbox *outbox; /* of its nodes: one at a time is called, and drained */
     struct event *free[NET_SIZES];
     struct net_box boxes[2][NET_SHARDS]; /* filled in this window, and in the last one */
     uint64_t boxed_ms;                   /* what was filled in last is due then or later */

@@ -14,7 +14,8 @@ static struct net_shard *new_shard(struct net *net, size_t number)
     assert(shard != NULL);
     *shard = (struct net_shard){.rng = &net->rng, .boxed_ms = EVENT_NEVER};
     shard->wheel = event_wheel_new();
-    assert(shard->wheel != NULL);
+    shard->outbox = dht_outbox_new();
+    assert(shard->wheel != NULL && shard->outbox != NULL);
     if (net->shard_count > 1) {
         rng_init_seed(&shard->own_rng, net->config.seed ^ (number + 1) * 0x9e3779b97f4a7c15u);
         shard->rng = &shard->own_rng;
@@ -46,6 +47,7 @@ static void free_shard(struct net_shard *shard)
         if (event->type == EVENT_DATAGRAM || event->type == EVENT_CALL)
             free(event);
     event_wheel_free(shard->wheel);
+    dht_outbox_free(shard->outbox);
     for (size_t i = 0; i < NET_SIZES; i++)
         free_list(shard->free[i]);
     for (size_t i = 0; i < 2 * NET_SHARDS; i++)
