@@ -4,6 +4,7 @@
 #include "dht/codec_msgpack.h"
 #include "dht/node.h"
 #include "dht/node_id.h"
+#include "dht/prefetch.h"
 #include "dht/record_kinds.h"
 
 /* ---- life ---- */
@@ -127,6 +128,25 @@ uint64_t dht_jitter(struct dht *dht, uint64_t ms, unsigned part)
     return ms - most + rng_below(&dht->rng, 2 * most + 1);
 }
 
+/* Each step reads what the one before has fetched. */
+void dht_expect(const struct dht *dht, unsigned others)
+{
+    if (others == 3) {
+        prefetch(dht, sizeof *dht);
+    } else if (others == 2) {
+        routing_table_expect(dht->table, false);
+        throttle_expect(dht->throttle, false);
+        rpc_expect(&dht->rpc);
+        record_store_expect(dht->store);
+        prefetch(dht->walks.entries, dht->walks.count * sizeof *dht->walks.entries);
+    } else if (others == 1) {
+        routing_table_expect(dht->table, true);
+        throttle_expect(dht->throttle, true);
+        if (dht->walks.count > 0)
+            prefetch(dht->walks.entries[0].walk, sizeof *dht->walks.entries[0].walk);
+    }
+}
+
 static void ping_ended(struct dht *dht, const struct rpc_query *query, const struct id *id)
 {
     struct dht_event event = {.type = DHT_EVENT_PING,
@@ -176,6 +196,8 @@ void dht_on_datagram(struct dht *dht, const struct endpoint *from, struct bytes 
         from->family == dht->config.family ? codec_msgpack.decode(data, &message) : DECODE_DROP;
     if (decoded != DECODE_OK)
         dht->counted.malformed++;
+    if (decoded == DECODE_OK)
+        routing_table_expect_id(dht->table, &message.id);
     if (decoded == DECODE_REFUSED)
         dht_server_refuse(dht, &message, from, data.len);
     else if (decoded == DECODE_OK && message.type == MESSAGE_QUERY)

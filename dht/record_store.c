@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dht/params.h"
+#include "dht/prefetch.h"
 #include "dht/record_crowd.h"
 #include "dht/record_index.h"
 #include "dht/record_kinds.h"
@@ -373,6 +374,13 @@ void record_store_expire(struct record_store *store, uint64_t now_ms)
     }
     store->swept_ms = over ? 0 : now_ms;
     note_sizes(store);
+}
+
+void record_store_expect(const struct record_store *store)
+{
+    prefetch(&store->shelves[0].index.due_s, 1);
+    prefetch(&store->shelves[1].index.due_s, 1);
+    prefetch(&store->swept_ms, 1);
 }
 
 uint64_t record_store_deadline(const struct record_store *store)

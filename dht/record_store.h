@@ -62,6 +62,7 @@ struct record_sample record_store_get(const struct record_store *store,
  * minute after the end of a record (get no longer shows it); UINT64_MAX: nothing is held. */
 void record_store_expire(struct record_store *store, uint64_t now_ms);
 uint64_t record_store_deadline(const struct record_store *store);
+void record_store_expect(const struct record_store *store); /* it will be asked soon: a hint */
 
 /* Values that prove themselves, one after the other, those of a key together, and when they end, in
  * monotonic seconds. Pass 0 first; the return is the cursor for the next call, 0 at the end (then

@@ -126,6 +126,11 @@ double routing_table_size_by_buckets(const struct routing_table *table);
  */
 bool routing_table_is_neighbour(const struct routing_table *table, const struct id *id);
 
+/* It will be asked soon: fetched into the cache are the table itself, then its list of buckets, and
+ * the bucket of `id`. */
+void routing_table_expect(const struct routing_table *table, bool again);
+void routing_table_expect_id(const struct routing_table *table, const struct id *id);
+
 /* ---- refresh [Kademlia 2.3] ---- */
 
 /* Somebody looked `target` up: its bucket is next due a refresh at `due_ms`. */

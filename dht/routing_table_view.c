@@ -1,6 +1,7 @@
 #include "dht/routing_table_private.h"
 
 #include "dht/density.h"
+#include "dht/prefetch.h"
 
 /* ---- ask ---- */
 
@@ -168,11 +169,21 @@ static void nearest_offer_bucket(struct nearest *nearest, size_t index, bool fit
     }
 }
 
+/* The buckets that follow, all at once: one by one they are waited for. */
+static void expect_around(const struct routing_table *table, size_t own)
+{
+    for (size_t b = own > 0 ? own - 1 : 0; b < table->bucket_count; b++)
+        if (b != own)
+            prefetch(table->buckets[b].slots, bucket_used(&table->buckets[b]) * table->stride);
+}
+
 /* Seen from the target, the buckets come in this order: its own; all deeper ones, mingled; then
  * the less deep ones, one by one. */
 static void nearest_offer_all(struct nearest *nearest, bool fits)
 {
     size_t own = bucket_index(nearest->table, nearest->target);
+    if (nearest->table->buckets[own].count < nearest->cap)
+        expect_around(nearest->table, own);
     nearest_offer_bucket(nearest, own, fits);
     if (nearest->count < nearest->cap)
         for (size_t b = own + 1; b < nearest->table->bucket_count; b++)
@@ -197,6 +208,20 @@ size_t routing_table_closest(const struct routing_table *table, const struct id 
     for (size_t i = 0; i < nearest.count; i++)
         slot_unpack(table, nearest.slots[i], &out[i]);
     return nearest.count;
+}
+
+void routing_table_expect(const struct routing_table *table, bool again)
+{
+    if (again)
+        prefetch(table->buckets, table->bucket_count * sizeof table->buckets[0]);
+    else
+        prefetch(table, sizeof *table);
+}
+
+void routing_table_expect_id(const struct routing_table *table, const struct id *id)
+{
+    const struct bucket *bucket = &table->buckets[bucket_index(table, id)];
+    prefetch(bucket->slots, bucket_used(bucket) * table->stride);
 }
 
 /* Neighbours are contacts we always want. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dht/prefetch.h"
 
 #define FIRST_SLOTS 8
 
@@ -272,6 +273,12 @@ size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose)
         seen += query->txid != 0;
     }
     return count;
+}
+
+void rpc_expect(const struct rpc *rpc)
+{
+    if (rpc->cap <= FIRST_SLOTS)
+        prefetch(rpc->slots, rpc->cap * sizeof *rpc->slots);
 }
 
 bool rpc_valid(const struct rpc *rpc)

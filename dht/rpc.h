@@ -82,4 +82,6 @@ uint32_t rpc_waiting(const struct rpc *rpc); /* queries that are not silent */
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
 
+void rpc_expect(const struct rpc *rpc); /* it will be asked soon: a hint, while there are few */
+
 bool rpc_valid(const struct rpc *rpc); /* all invariants hold; for tests */

@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 
+#include "dht/prefetch.h"
+
 enum {
     WINDOW = 8,   /* slots where a tag may be: from its place on, 64 bytes */
     CAP_MIN = 16, /* slots of the first table */
+    CAP_FEW = 64, /* of a small one */
 };
 
 void source_table_init(struct source_table *table, uint32_t cap_max, uint32_t horizon)
@@ -55,6 +58,12 @@ static struct source_slot *nearest_to_its_end(const struct source_table *table, 
             best = slot;
     }
     return best;
+}
+
+void source_table_expect(const struct source_table *table)
+{
+    if (table->cap <= CAP_FEW)
+        prefetch(table->slots, table->cap * sizeof *table->slots);
 }
 
 static bool resize(struct source_table *table, uint32_t cap, uint32_t now)

@@ -30,6 +30,8 @@ uint32_t source_table_left(const struct source_table *table, uint32_t tag, uint3
  * does not grow; without any, nothing is remembered. */
 void source_table_set(struct source_table *table, uint32_t tag, uint32_t left, uint32_t now);
 
+void source_table_expect(const struct source_table *table); /* a hint, while it is small */
+
 /* Gives memory back when a quarter or less of the table is in use. */
 void source_table_trim(struct source_table *table, uint32_t now);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dht/params.h"
+#include "dht/prefetch.h"
 #include "dht/source.h"
 #include "dht/source_table.h"
 
@@ -102,6 +103,17 @@ size_t throttle_reply_max(const struct throttle *throttle, const struct endpoint
         throttle_proven(throttle, from, now_ms))
         return DHT_DATAGRAM_MAX;
     return asked_bytes * MESSAGE_REPLY_FACTOR;
+}
+
+void throttle_expect(const struct throttle *throttle, bool again)
+{
+    if (again) {
+        source_table_expect(&throttle->addresses);
+        source_table_expect(&throttle->networks);
+        source_table_expect(&throttle->proven);
+    } else {
+        prefetch(throttle, sizeof *throttle);
+    }
 }
 
 void throttle_trim(struct throttle *throttle, uint64_t now_ms)

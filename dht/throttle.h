@@ -31,6 +31,9 @@ bool throttle_proven(const struct throttle *throttle, const struct endpoint *fro
 size_t throttle_reply_max(const struct throttle *throttle, const struct endpoint *from,
                           size_t asked_bytes, uint64_t now_ms);
 
+/* It will be asked soon: fetched into the cache is what is in it, then the tables, if small. */
+void throttle_expect(const struct throttle *throttle, bool again);
+
 /* Gives back what a burst needed and nobody uses any more. */
 void throttle_trim(struct throttle *throttle, uint64_t now_ms);
 

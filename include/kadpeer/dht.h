@@ -74,6 +74,9 @@ void dht_free(struct dht *dht);                                        /* NULL i
 void dht_on_datagram(struct dht *dht, const struct endpoint *from, struct bytes data,
                      uint64_t now_ms);
 void dht_on_time(struct dht *dht, uint64_t now_ms);
+/* For who drives thousands: this one is called after so many others (3, 2, 1), and what it will
+ * need is fetched into the cache meanwhile. Nothing else happens. */
+void dht_expect(const struct dht *dht, unsigned others);
 uint64_t dht_deadline(const struct dht *dht); /* when dht_on_time is next due; UINT64_MAX: never */
 
 /* `*data` is borrowed until the next call with this dht. */

@@ -137,3 +137,12 @@ struct event *event_wheel_take(struct event_wheel *wheel, uint64_t until_ms)
     }
     return NULL;
 }
+
+const struct event *event_wheel_after(const struct event_wheel *wheel, const struct event *event)
+{
+    if (event != NULL && event->next != NULL)
+        return event->next;
+    unsigned from = slot_of(event != NULL ? event->at_ms : wheel->now_ms, 0) + (event != NULL);
+    unsigned number = from < 256 ? next_used(wheel->used[0], from) : 256;
+    return number < 256 ? wheel->slots[0][number].first : NULL;
+}

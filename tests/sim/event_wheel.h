@@ -38,3 +38,6 @@ uint64_t event_wheel_next_ms(const struct event_wheel *wheel);
 /* Takes out the next event that is due at `until_ms` at the latest. NULL: none; then nothing may be
  * added before `until_ms` any more. */
 struct event *event_wheel_take(struct event_wheel *wheel, uint64_t until_ms);
+/* What follows `event`, as far as that is known at no cost: a hint of what to fetch into the cache.
+ * `event` NULL: the first. NULL: not known. */
+const struct event *event_wheel_after(const struct event_wheel *wheel, const struct event *event);

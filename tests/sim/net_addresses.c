@@ -8,23 +8,34 @@ static uint64_t hash_of(const struct endpoint *endpoint)
 {
     uint64_t words[2];
     memcpy(words, endpoint->addr, sizeof words);
-    uint64_t hash = (words[0] ^ endpoint->port) * 0x9e3779b97f4a7c15u;
+    uint64_t hash = words[0] * 0x9e3779b97f4a7c15u;
     hash = (hash ^ hash >> 32 ^ words[1]) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 32 ^ endpoint->port) * 0x9e3779b97f4a7c15u;
     return hash ^ hash >> 32;
 }
 
-static uint32_t *place(const struct net *net, const struct endpoint *endpoint)
+/* Nothing of the node itself is read: it would have to be fetched for each datagram. */
+static struct net_listed *place(const struct net *net, uint64_t hash)
 {
-    size_t at = hash_of(endpoint) & (net->hash_cap - 1);
-    while (net->by_endpoint[at] != 0 &&
-           !endpoint_equal(&net_node(net, net->by_endpoint[at] - 1)->endpoint, endpoint))
+    size_t at = hash & (net->hash_cap - 1);
+    while (net->by_endpoint[at].node != 0 && net->by_endpoint[at].hash != hash)
         at = (at + 1) & (net->hash_cap - 1);
     return &net->by_endpoint[at];
 }
 
 size_t net_node_at(const struct net *net, const struct endpoint *endpoint)
 {
-    return net->hash_cap > 0 ? (size_t)*place(net, endpoint) - 1 : NET_NONE; /* 0 - 1 is that */
+    if (net->hash_cap == 0)
+        return NET_NONE;
+    return (size_t)place(net, hash_of(endpoint))->node - 1; /* 0 - 1 is NET_NONE */
+}
+
+static void list(struct net *net, size_t number)
+{
+    uint64_t hash = hash_of(&net_node(net, number)->endpoint);
+    struct net_listed *listed = place(net, hash);
+    assert(listed->node == 0);
+    *listed = (struct net_listed){hash, (uint32_t)number + 1};
 }
 
 static void grow(struct net *net, size_t listed)
@@ -34,14 +45,14 @@ static void grow(struct net *net, size_t listed)
     net->by_endpoint = calloc(net->hash_cap, sizeof *net->by_endpoint);
     assert(net->by_endpoint != NULL);
     for (size_t i = 0; i < listed; i++)
-        *place(net, &net_node(net, i)->endpoint) = (uint32_t)i + 1;
+        list(net, i);
 }
 
 void net_list_address(struct net *net, size_t number)
 {
     if (2 * (number + 1) > net->hash_cap)
         grow(net, number);
-    *place(net, &net_node(net, number)->endpoint) = (uint32_t)number + 1;
+    list(net, number);
 }
 
 static struct endpoint any_address(struct net *net)

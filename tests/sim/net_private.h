@@ -89,7 +89,10 @@ struct net {
     size_t awaited;                 /* outcome; NET_NONE: none */
     struct net_node **chunks;       /* of NET_NODES_A_CHUNK each: they stay where they are */
     size_t count, chunk_count;
-    uint32_t *by_endpoint; /* a hash by open addressing: node + 1 */
+    struct net_listed {
+        uint64_t hash; /* of its endpoint, which no two share */
+        uint32_t node; /* + 1; 0: none */
+    } * by_endpoint;   /* open addressing */
     size_t hash_cap;
     struct net_part parts[NET_PARTS_MAX];
     size_t part_count;

@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dht/prefetch.h"
 #include "sim/net_private.h"
 
 #define CREW_EVENTS 48 /* with fewer in a window, waking others takes longer than it helps */
+#define LOOK_AHEAD  6  /* events */
 
 /* ---- life ---- */
 
@@ -216,6 +218,31 @@ static void empty_box(struct net_box *box, struct event_wheel *wheel)
     *box = (struct net_box){0};
 }
 
+/* With many nodes, none of what an event touches is in a cache. So while one is handled, those that
+ * follow are made ready, step by step: each step reads what the one before it has fetched. Of
+ * `ahead`, one more than the steps, [0] is the next one. */
+static void make_ready(const struct net *net, const struct event *const ahead[LOOK_AHEAD])
+{
+    if (ahead[5] != NULL)
+        prefetch(ahead[5], sizeof *ahead[5]);
+    if (ahead[4] != NULL) {
+        prefetch(ahead[4] + 1, ahead[4]->len + sizeof(struct endpoint));
+        prefetch(net_node(net, ahead[4]->node), sizeof(struct net_node));
+    }
+    for (unsigned i = 1; i <= 3; i++)
+        if (ahead[i] != NULL && net_node(net, ahead[i]->node)->dht != NULL)
+            dht_expect(net_node(net, ahead[i]->node)->dht, i);
+}
+
+/* As far as it is known now; more may come between. */
+static void look_ahead(const struct net *net, const struct net_shard *shard)
+{
+    const struct event *ahead[LOOK_AHEAD] = {event_wheel_after(shard->wheel, NULL)};
+    for (unsigned i = 1; i < LOOK_AHEAD && ahead[i - 1] != NULL; i++)
+        ahead[i] = event_wheel_after(shard->wheel, ahead[i - 1]);
+    make_ready(net, ahead);
+}
+
 static void run_shard(void *state, size_t number)
 {
     struct net *net = state;
@@ -227,6 +254,8 @@ static void run_shard(void *state, size_t number)
     struct event *event;
     while ((event = event_wheel_take(shard->wheel, net->window_ms)) != NULL) {
         shard->now_ms = shard->wheel->now_ms;
+        if (net->config.large)
+            look_ahead(net, shard);
         handle(net, shard, event);
         shard->events++;
         if (net->shard_count == 1 && has_come(net))
