@@ -64,7 +64,9 @@ static void events_come_by_time_then_by_sequence(void **state)
                 due_ms = all[i].event.at_ms;
                 order = all[i].order;
             }
+        const struct event *hint = event_wheel_after(wheel, NULL);
         struct waiting *next = (struct waiting *)(void *)event_wheel_take(wheel, until_ms);
+        assert_true(next == NULL || hint == NULL || hint == &next->event);
         if (round % 100 == 1) {
             assert_true((next == NULL) == (due_ms > until_ms));
             assert_true(next == NULL || (next->order == order && wheel->now_ms == due_ms));

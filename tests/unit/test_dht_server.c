@@ -213,6 +213,34 @@ static void local_contacts_are_not_named_to_the_world(void **state)
     free_node(f);
 }
 
+static void nodes_that_share_what_waits_say_the_same_as_others(void **state)
+{
+    (void)state;
+    struct dht_outbox *outbox = dht_outbox_new();
+    struct fixture *own = new_node(&(struct dht_config){0});
+    struct fixture *first = new_node(&(struct dht_config){.outbox = outbox});
+    struct fixture *second = new_node(&(struct dht_config){.outbox = outbox});
+    struct fixture *all[] = {own, first, second};
+    for (size_t i = 0; i < 3; i++) {
+        for (unsigned others = 3; others > 0; others--)
+            dht_expect(all[i]->dht, others); /* nothing comes of it */
+        struct endpoint asked = public_address((uint8_t)(i + 1));
+        dht_bootstrap(all[i]->dht, &asked, 1, all[i]->now_ms);
+        said_query(all[i], METHOD_PING);
+        assert_true(endpoint_equal(&all[i]->to, &asked));
+        assert_int_equal(all[i]->len, own->len);
+        assert_memory_equal(all[i]->bytes, own->bytes, own->len);
+        said_nothing(all[i]);
+    }
+    free_node(first);
+    answer_it(second, 0x80);
+    assert_int_equal(stats_of(second).contacts, 1);
+    said_query(second, METHOD_FIND);
+    free_node(second);
+    free_node(own);
+    dht_outbox_free(outbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +254,7 @@ int main(void)
         cmocka_unit_test(read_only_node_answers_nobody),
         cmocka_unit_test(read_only_asker_is_not_asked_back),
         cmocka_unit_test(local_contacts_are_not_named_to_the_world),
+        cmocka_unit_test(nodes_that_share_what_waits_say_the_same_as_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

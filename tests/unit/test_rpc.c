@@ -202,6 +202,33 @@ static void queries_under_way_are_bounded(void **state)
 }
 
 /* Many queries, answered and falling due in any order: each comes to exactly one end. */
+static void memory_of_a_burst_goes_with_its_last_answer(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enum { BURST = 200 };
+    uint32_t txids[BURST];
+    struct rpc_query query;
+    set_up(&f);
+    txids[0] = ask(&f, 1, 0);
+    uint32_t few = f.rpc.cap;
+    for (uint16_t i = 1; i < BURST; i++)
+        txids[i] = ask(&f, 1, 0);
+    assert_true(f.rpc.cap > BURST);
+    struct endpoint to = endpoint_of(1);
+    for (size_t i = 0; i < BURST; i++)
+        assert_true(rpc_take(&f.rpc, txids[i], &to, 10, &query));
+    assert_true(f.rpc.cap <= few);
+    for (uint16_t i = 0; i < BURST; i++)
+        ask(&f, 1, 0);
+    for (uint64_t now_ms = 0; now_ms <= 5000; now_ms += 100)
+        while (rpc_next_due(&f.rpc, now_ms, &query) != RPC_NOTHING_DUE)
+            assert_true(rpc_valid(&f.rpc));
+    assert_int_equal(f.rpc.count, 0);
+    assert_true(f.rpc.cap <= few);
+    rpc_dispose(&f.rpc);
+}
+
 static void every_query_ends_once(void **state)
 {
     (void)state;
@@ -242,6 +269,7 @@ int main(void)
         cmocka_unit_test(node_known_to_be_slow_is_given_its_time),
         cmocka_unit_test(answer_after_the_silence_counts_and_is_learned_from),
         cmocka_unit_test(queries_under_way_are_bounded),
+        cmocka_unit_test(memory_of_a_burst_goes_with_its_last_answer),
         cmocka_unit_test(every_query_ends_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
