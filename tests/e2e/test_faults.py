@@ -25,6 +25,7 @@ PIECE = 64 * KIB
 ENDED = ('sharing', 'error', 'no_space', 'missing_files', 'complete')
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE)
 RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
+DEADLINE = 120 if RUNS else 3600
 KILLS = int(os.environ.get('KADPEER_KILLS', '20'))
 SAMPLE = random.Random(os.environ.get('KADPEER_TEST_SEED', '1'))  # the same calls in each run
 FILES = int(os.environ.get('KADPEER_FILES', '1000'))
@@ -151,7 +152,7 @@ def _disk(sweep, caller, kinds, errors=DISK_ERRORS):
             raise AssertionError(f'{text}, at {sweep.faults.failed_at()}: {problem}') from problem
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def disk_call_that_fails_is_a_state_that_can_be_left(net):
     _disk(Sweep(net), 'us', ('open', 'write', 'sync', 'rename', 'stat', 'lock', 'read'))
 
@@ -168,13 +169,13 @@ def half_a_write_is_made_whole(net):
         sweep.finish(ident)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def database_call_that_fails_is_a_state_that_can_be_left(net):
     _disk(Sweep(net), 'sqlite', ('write', 'sync', 'read', 'open', 'truncate', 'stat'),
           (errno.EIO, errno.ENOSPC, errno.ENOMEM))
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def memory_that_sqlite_does_not_get_is_a_state_that_can_be_left(net):
     _disk(Sweep(net), 'sqlite', ('allocate',), (errno.ENOMEM,))
 
@@ -199,17 +200,17 @@ def _memory(sweep, caller, runs):
             raise AssertionError(f'{text}, at {sweep.faults.failed_at()}: {problem}') from problem
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def memory_that_we_do_not_get_is_a_state_that_can_be_left(net):
     _memory(Sweep(net), 'us', 4 * RUNS)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def memory_that_we_do_not_get_in_a_group_is_a_state_that_can_be_left(net):
     _memory(GroupSweep(net), 'us', 4 * RUNS)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def want_of_memory_passes_by_itself(net):
     """Nobody says resume, nor asks again for what was taken on."""
     sweep = GroupSweep(net)
@@ -228,12 +229,12 @@ def want_of_memory_passes_by_itself(net):
         sweep.finish(ident)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def memory_that_libcrypto_does_not_get_is_a_state_that_can_be_left(net):
     _memory(GroupSweep(net), 'crypto', RUNS)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def socket_call_that_fails_costs_a_connection_at_most(net):
     sweep = Sweep(net)
     kinds = {'socket': (errno.EMFILE, errno.ENOBUFS), 'connect': (errno.ENETUNREACH, errno.EMFILE),
@@ -293,7 +294,7 @@ def who_comes_when_descriptors_have_run_out_is_let_go_and_the_next_one_served(ne
     assert sha1_file(peer.follow(ident)['path']) == sha1_file(path)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def start_that_fails_says_why_and_the_next_one_works(net):
     faults = Faults(net)
     one = net.daemon('one', faults=faults)

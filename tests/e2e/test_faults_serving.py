@@ -17,6 +17,7 @@ KIB, MIB = 1 << 10, 1 << 20
 PIECE = 64 * KIB
 BURST = 40  # so many fail in a row
 RUNS = int(os.environ.get('KADPEER_FAULTS_RUNS', '8'))
+DEADLINE = 120 if RUNS else 3600
 SAMPLE = random.Random(os.environ.get('KADPEER_TEST_SEED', '1'))  # the same calls in each run
 BROKEN = (ControlClosed, ConnectionError)
 
@@ -86,7 +87,7 @@ class Server:
         return content
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def peer_is_served_when_there_is_memory_again(net):
     server = Server(net)
 
@@ -104,7 +105,7 @@ def peer_is_served_when_there_is_memory_again(net):
     server.sweep(begin, finish)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def share_that_had_no_memory_can_be_asked_for_again(net):
     server = Server(net)
     path = net.make_file('other.bin', MIB)
@@ -123,7 +124,7 @@ def share_that_had_no_memory_can_be_asked_for_again(net):
     server.sweep(share, share_again)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def move_that_had_no_memory_leaves_one_copy(net):
     server = Server(net)
     places = [net.path('there'), os.path.dirname(server.path)]
@@ -142,7 +143,7 @@ def move_that_had_no_memory_leaves_one_copy(net):
     server.sweep(move, move_back)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def stream_that_had_no_memory_is_read_again(net):
     server = Server(net)
 
@@ -152,7 +153,7 @@ def stream_that_had_no_memory_is_read_again(net):
     server.sweep(server.read, check)
 
 
-@test(deadline=120)
+@test(deadline=DEADLINE)
 def limit_that_had_no_memory_is_as_it_was_or_as_it_was_told(net):
     server = Server(net)
 
