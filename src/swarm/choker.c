@@ -2,11 +2,11 @@
 
 #include "swarm/params.h"
 
-/* An order among those whose turns began together that differs from turn to turn: none of them is
- * always the first. */
-static uint64_t lot(const struct choker_peer *peer)
+/* An order among equals that differs from turn to turn: none of them is always the first. */
+static uint64_t lot(const struct choker *choker, const struct choker_peer *peer)
 {
-    return (peer->peer ^ peer->turn_ms) * 0x9e3779b97f4a7c15u;
+    uint64_t mixed = (peer->peer ^ peer->turn_ms ^ choker->salt) * 0x9e3779b97f4a7c15u;
+    return mixed ^ mixed >> 32;
 }
 
 /* Nobody is put out right after he was let in: some clients take that for a flood [interop 1.7]. */
@@ -16,27 +16,40 @@ static bool has_turn(const struct choker *choker, const struct choker_peer *peer
     return peer->unchoked && now_ms - peer->turn_ms < turn_ms;
 }
 
+static bool goes_before_at_seed(const struct choker *choker, const struct choker_peer *a,
+                                const struct choker_peer *b, uint64_t now_ms)
+{
+    bool a_hoards = a->hoard >= HOARD_PIECES, b_hoards = b->hoard >= HOARD_PIECES;
+    if (a_hoards != b_hoards)
+        return b_hoards;
+    bool a_has_turn = has_turn(choker, a, now_ms), b_has_turn = has_turn(choker, b, now_ms);
+    if (a_has_turn != b_has_turn)
+        return a_has_turn;
+    if (a->turn_ms != b->turn_ms)
+        return a->turn_ms < b->turn_ms;
+    if (a->turn_ms == 0)
+        return a->joined_ms < b->joined_ms;
+    return lot(choker, a) < lot(choker, b);
+}
+
 /* Whether `a` deserves a slot more than `b`. */
 static bool goes_before(const struct choker *choker, const struct choker_peer *a,
                         const struct choker_peer *b, uint64_t now_ms)
 {
+    if (choker->seeding)
+        return goes_before_at_seed(choker, a, b, now_ms);
     bool a_has_turn = has_turn(choker, a, now_ms), b_has_turn = has_turn(choker, b, now_ms);
     if (a_has_turn != b_has_turn)
         return a_has_turn;
-    if (choker->seeding) {
-        if (a->turn_ms != b->turn_ms)
-            return a->turn_ms < b->turn_ms;
-        if (a->turn_ms != 0)
-            return lot(a) < lot(b);
-    } else {
-        if (a->rate_bps != b->rate_bps)
-            return a->rate_bps > b->rate_bps;
-        if (a->unchoked != b->unchoked)
-            return a->unchoked;
-        if (a->pieces != b->pieces)
-            return a->pieces < b->pieces;
-    }
-    return a->joined_ms < b->joined_ms;
+    if (choker->spreading && a->pieces != b->pieces)
+        return a->pieces < b->pieces;
+    if (a->rate_bps != b->rate_bps)
+        return a->rate_bps > b->rate_bps;
+    if (a->unchoked != b->unchoked)
+        return a->unchoked;
+    if (a->pieces != b->pieces)
+        return a->pieces < b->pieces;
+    return lot(choker, a) < lot(choker, b);
 }
 
 /* Gives up to `slots` more of them their slot, best first. Returns how many are left over. */

@@ -106,6 +106,10 @@
 #define OPTIMISTIC_MS      30000        /* [BEP 3] */
 #define NEWCOMER_MS        60000        /* is three times as likely to be the optimistic one */
 #define SEED_TURN_MS       30000        /* served by a seed for at least that long */
+#define SPREADING_PIECES   4            /* who has no more has nothing to trade … */
+#define SPREADING_WAIT_MS  250          /* … and waits so long to hear who has least */
+#define HOARD_PIECES       8            /* given to nobody else: a seed serves others first … */
+#define GIVEN_KEPT         16           /* … as it finds by the last so many it gave */
 #define BACKLOG_BYTES      (1u << 20)   /* blocks waiting in the owner's queue … */
 #define BACKLOG_MAX_BYTES  (4u << 20)   /* … or 10 ms of the upload rate, up to this */
 #define UNREAD_MS          10000        /* not a byte of the backlog taken: no slot */

@@ -90,6 +90,8 @@ struct peer {
     uint32_t choked_requests;
     struct peer_promise promises[PROMISES_MAX];
     uint32_t promise_count;
+    uint32_t given[GIVEN_KEPT]; /* pieces it has from us, as a seed; a ring */
+    uint32_t given_count;
     uint32_t asked_piece; /* it asked for last; UINT32_MAX: none */
 
     struct extension_peer extension;

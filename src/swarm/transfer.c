@@ -86,6 +86,7 @@ struct transfer *transfer_new(const struct transfer_config *config, const struct
     limiter_init(&transfer->down_limiter, NULL, now_ms);
     limiter_init(&transfer->up_limiter, NULL, now_ms);
     transfer->rng = config->rng;
+    transfer->choker.salt = rng_u64(&transfer->rng);
     transfer->now_ms = transfer->round_ms = transfer->tick_ms = now_ms;
     transfer->fetch = transfer->serve = true;
     transfer->generation = 1;

@@ -58,6 +58,7 @@ struct transfer {
     struct upload_slots slots;
     uint64_t round_bytes_up; /* bytes_up at the choker's last round */
     uint64_t round_ms;       /* of the choker, last */
+    uint64_t spread_ms;      /* when free slots are given, having so little; 0: nobody waits */
     uint64_t tick_ms;        /* last */
 
     struct transfer_action *actions; /* a ring */
@@ -183,8 +184,10 @@ const char *serve_request(struct transfer *transfer, struct peer *peer,
                           const struct wire_message *message);
 void serve_cancel(struct transfer *transfer, struct peer *peer, const struct wire_message *message);
 void serve_round(struct transfer *transfer);
+/* Somebody may have a slot now. */
 void serve_admit(struct transfer *transfer);
-void serve_more(struct transfer *transfer); /* if the link turns out to be fast enough */
+void serve_more(struct transfer *transfer);   /* if the link turns out to be fast enough */
+void serve_spread(struct transfer *transfer); /* once it is spread_ms */
 void serve_nobody(struct transfer *transfer);
 void serve_grant_fast(struct transfer *transfer, struct peer *peer);
 void serve_piece_lost(struct transfer *transfer, uint32_t piece);
@@ -210,6 +213,8 @@ void limits_on_time(struct transfer *transfer);
 void suggest_ahead(struct transfer *transfer, struct peer *peer);
 void suggest_after_request(struct transfer *transfer, struct peer *peer, uint32_t piece);
 void suggest_end(struct transfer *transfer, struct peer *peer);
+/* Pieces that it has from us and that nobody else we know has got. */
+uint32_t suggest_hoard(const struct transfer *transfer, const struct peer *peer);
 /* NULL, or how it broke the protocol. */
 const char *suggest_receive(struct transfer *transfer, struct peer *peer, uint32_t piece);
 /* A suggested candidate with at most so many holders. */

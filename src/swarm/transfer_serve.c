@@ -84,6 +84,7 @@ static void collect(const struct transfer *transfer, struct ballot *ballot)
                                  .pieces = peer->has.set,
                                  .interested = wants_some(transfer, peer),
                                  .unchoked = !peer->we_choke,
+                                 .hoard = suggest_hoard(transfer, peer),
                                  .joined_ms = peer->joined_ms,
                                  .turn_ms = peer->turn_ms};
     }
@@ -108,6 +109,18 @@ static bool somebody_waits(const struct ballot *ballot)
     return false;
 }
 
+static bool is_spreading(const struct transfer *transfer)
+{
+    return transfer->needed.set > 0 && transfer->have.set <= SPREADING_PIECES;
+}
+
+static void prepare(struct transfer *transfer)
+{
+    transfer->choker.seeding = transfer->needed.set == 0;
+    transfer->choker.spreading = is_spreading(transfer);
+    transfer->choker.slots = limits_slots(transfer);
+}
+
 void serve_round(struct transfer *transfer)
 {
     if (!transfer->serve || transfer->metainfo == NULL)
@@ -117,23 +130,38 @@ void serve_round(struct transfer *transfer)
     upload_slots_round(&transfer->slots, transfer->bytes_up - transfer->round_bytes_up,
                        somebody_waits(&ballot));
     transfer->round_bytes_up = transfer->bytes_up;
-    transfer->choker.seeding = transfer->needed.set == 0;
-    transfer->choker.slots = limits_slots(transfer);
+    prepare(transfer);
     choker_round(&transfer->choker, ballot.values, ballot.count, &transfer->rng, transfer->now_ms,
                  ballot.unchoke);
     apply(transfer, &ballot);
 }
 
-void serve_admit(struct transfer *transfer)
+static void admit(struct transfer *transfer)
 {
     if (!transfer->serve || transfer->metainfo == NULL)
         return;
     struct ballot ballot;
     collect(transfer, &ballot);
-    transfer->choker.seeding = transfer->needed.set == 0;
-    transfer->choker.slots = limits_slots(transfer);
+    prepare(transfer);
     choker_admit(&transfer->choker, ballot.values, ballot.count, ballot.unchoke);
     apply(transfer, &ballot);
+}
+
+/* All want a first piece at the same moment, and say so one after the other: who has least is known
+ * a little later. Those who come first, first would be the same few everywhere, and the others
+ * would have nothing for long. */
+void serve_admit(struct transfer *transfer)
+{
+    if (!is_spreading(transfer) || transfer->live_count <= transfer->choker.slots)
+        admit(transfer);
+    else if (transfer->spread_ms == 0)
+        transfer->spread_ms = transfer->now_ms + SPREADING_WAIT_MS;
+}
+
+void serve_spread(struct transfer *transfer)
+{
+    transfer->spread_ms = 0;
+    admit(transfer);
 }
 
 void serve_more(struct transfer *transfer)

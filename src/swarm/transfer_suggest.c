@@ -30,6 +30,22 @@ static void end_promise(struct transfer *transfer, struct peer *peer, uint32_t i
     peer->promises[i] = peer->promises[--peer->promise_count];
 }
 
+/* It has kept what was promised to it. */
+static void keep(struct transfer *transfer, struct peer *peer, uint32_t i)
+{
+    peer->given[peer->given_count++ % GIVEN_KEPT] = peer->promises[i].piece;
+    end_promise(transfer, peer, i);
+}
+
+uint32_t suggest_hoard(const struct transfer *transfer, const struct peer *peer)
+{
+    uint32_t kept = peer->given_count < GIVEN_KEPT ? peer->given_count : GIVEN_KEPT, hoard = 0;
+    for (uint32_t i = 0; i < kept; i++)
+        hoard +=
+            picker_holders(transfer->picker, peer->given[i]) == 1 && peer_has(peer, peer->given[i]);
+    return hoard;
+}
+
 void suggest_end(struct transfer *transfer, struct peer *peer)
 {
     while (peer->promise_count > 0)
@@ -37,13 +53,13 @@ void suggest_end(struct transfer *transfer, struct peer *peer)
     peer->asked_piece = UINT32_MAX;
 }
 
-/* Forgets what has been kept: the peer has the piece. Returns how many are not begun. */
+/* Ends those that the peer has by now. Returns how many are not begun. */
 static uint32_t count_ahead(struct transfer *transfer, struct peer *peer)
 {
     uint32_t ahead = 0;
     for (uint32_t i = peer->promise_count; i-- > 0;) {
         if (peer_has(peer, peer->promises[i].piece))
-            end_promise(transfer, peer, i);
+            keep(transfer, peer, i);
         else
             ahead += !peer->promises[i].begun;
     }

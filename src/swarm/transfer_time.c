@@ -89,7 +89,8 @@ uint64_t transfer_deadline(const struct transfer *transfer)
     uint64_t tick_ms = next_tick_ms(transfer), due_ms = availability_due(transfer->availability);
     due_ms = tick_ms < due_ms ? tick_ms : due_ms;
     tick_ms = limits_deadline(transfer);
-    return tick_ms < due_ms ? tick_ms : due_ms;
+    due_ms = tick_ms < due_ms ? tick_ms : due_ms;
+    return transfer->spread_ms > 0 && transfer->spread_ms < due_ms ? transfer->spread_ms : due_ms;
 }
 
 static void watch_metadata(struct transfer *transfer)
@@ -124,6 +125,8 @@ void transfer_on_time(struct transfer *transfer, uint64_t now_ms)
     transfer->now_ms = now_ms;
     availability_expire(transfer->availability, now_ms);
     limits_on_time(transfer);
+    if (transfer->spread_ms > 0 && now_ms >= transfer->spread_ms)
+        serve_spread(transfer);
     if (now_ms >= next_tick_ms(transfer))
         tick(transfer);
     transfer_settle(transfer);

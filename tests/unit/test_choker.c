@@ -123,6 +123,50 @@ static void of_those_who_give_nothing_who_has_least_goes_first(void **state)
     assert_true(table.unchoke[0] && table.unchoke[4] && table.unchoke[5]);
 }
 
+static void who_has_next_to_nothing_serves_the_poorest(void **state)
+{
+    (void)state;
+    struct table table = table_of(3, (int[]){90, 80, 0, 0, 0}, 5);
+    for (uint32_t i = 0; i < 5; i++)
+        table.peers[i].pieces = 5 - i;
+    table.choker.spreading = true;
+    play_round(&table);
+    assert_true(table.unchoke[3] && table.unchoke[4]);
+}
+
+/* Everywhere the same few would get all there is. */
+static void of_equals_not_all_choose_the_same(void **state)
+{
+    (void)state;
+    unsigned chosen[20] = {0};
+    for (uint64_t salt = 1; salt <= 100; salt++) {
+        struct table table = table_of(5, (int[20]){0}, 20);
+        table.choker.salt = salt * 0x123456789u;
+        choker_admit(&table.choker, table.peers, table.count, table.unchoke);
+        for (size_t i = 0; i < 20; i++)
+            chosen[i] += table.unchoke[i];
+    }
+    for (size_t i = 0; i < 20; i++) /* 25 each */
+        assert_in_range(chosen[i], 10, 45);
+}
+
+static void who_keeps_all_to_itself_comes_last_at_a_seed(void **state)
+{
+    (void)state;
+    struct table table = table_of(2, (int[]){0, 0, 0, 0}, 4);
+    table.choker.seeding = true;
+    play_round(&table);
+    assert_true(table.unchoke[0] && table.unchoke[1]);
+    table.peers[0].hoard = HOARD_PIECES;
+    table.now_ms += CHOKER_ROUND_MS;
+    play_round(&table);
+    assert_true(table.unchoke[1] && table.unchoke[2]);
+    for (size_t i = 0; i < 4; i++)
+        table.peers[i].hoard = HOARD_PIECES; /* they are all alike */
+    play_round(&table);
+    assert_int_equal(unchoked(&table), 2);
+}
+
 static void equals_keep_their_place(void **state)
 {
     (void)state;
@@ -209,6 +253,9 @@ int main(void)
         cmocka_unit_test(the_chance_lasts_three_rounds),
         cmocka_unit_test(newcomers_get_the_chance_three_times_as_often),
         cmocka_unit_test(of_those_who_give_nothing_who_has_least_goes_first),
+        cmocka_unit_test(who_has_next_to_nothing_serves_the_poorest),
+        cmocka_unit_test(of_equals_not_all_choose_the_same),
+        cmocka_unit_test(who_keeps_all_to_itself_comes_last_at_a_seed),
         cmocka_unit_test(equals_keep_their_place),
         cmocka_unit_test(nobody_is_put_out_right_after_coming_in),
         cmocka_unit_test(a_seed_gives_everybody_a_turn),

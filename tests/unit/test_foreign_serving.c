@@ -184,6 +184,55 @@ static void a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection(voi
     assert_int_equal(transfer_useless_peer(stage->transfer, stage->now_ms), 0);
 }
 
+static void ask_for_some(struct stage *stage, struct foreign *peer)
+{
+    foreign_say_block(peer, WIRE_REQUEST, 0, 0, BLOCK);
+    transfer_set_backlog(stage->transfer, peer->peer, 0, stage->now_ms);
+}
+
+/* All want the first piece there is; those who say so first have one of their own. */
+static void who_has_one_piece_gives_it_to_those_who_have_none(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin_with_slots(stage, "1000000000", 2);
+    struct foreign *peers[6];
+    for (unsigned i = 0; i < 6; i++) {
+        peers[i] = stage_meet(stage);
+        if (i < 4)
+            foreign_say_piece(peers[i], WIRE_HAVE, 1);
+    }
+    for (unsigned i = 0; i < 6; i++)
+        foreign_say(peers[i], WIRE_INTERESTED);
+    stage_pass(stage, SPREADING_WAIT_MS);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(foreign_counts(peers[i], "unchoke"), i >= 4);
+}
+
+/* Of what it gets nobody else has any: it is of use to none but itself. */
+static void a_seed_serves_first_who_passes_on(void **state)
+{
+    struct stage *stage = *state;
+    stage_begin_with_slots(stage, EVERYTHING, 2);
+    struct foreign *a = stage_meet(stage), *b = stage_meet(stage), *c = stage_meet(stage);
+    foreign_say(a, WIRE_INTERESTED);
+    foreign_say(b, WIRE_INTERESTED);
+    foreign_say(c, WIRE_INTERESTED);
+    foreign_hears(a);
+    for (uint32_t piece = 0; piece < HOARD_PIECES + 1; piece++) {
+        foreign_say_block(a, WIRE_REQUEST, piece, 0, BLOCK);
+        transfer_set_backlog(stage->transfer, a->peer, 0, stage->now_ms);
+        foreign_say_piece(a, WIRE_HAVE, piece);
+    }
+    for (int second = 0; second * 1000 <= CHOKER_ROUND_MS; second++) {
+        ask_for_some(stage, a);
+        ask_for_some(stage, b);
+        stage_pass(stage, 1000);
+    }
+    assert_int_equal(foreign_counts(a, "choke"), 1);
+    assert_int_equal(foreign_counts(b, "choke"), 0);
+    assert_int_equal(foreign_counts(c, "unchoke"), 1);
+}
+
 static void a_seed_with_one_slot_serves_one_after_the_other(void **state)
 {
     struct stage *stage = *state;
@@ -201,6 +250,7 @@ static void a_seed_with_one_slot_serves_one_after_the_other(void **state)
         wire_put_keep_alive(&b->out);
         foreign_send(a);
         foreign_send(b);
+        ask_for_some(stage, serves_a ? a : b);
         served_a += serves_a;
         unsigned out = foreign_counts(serves_a ? a : b, "choke");
         assert_int_equal(foreign_counts(serves_a ? b : a, "unchoke"), out);
@@ -309,6 +359,8 @@ int main(void)
         stage_test(a_cancelled_block_is_not_sent),
         stage_test(a_choke_answers_everything_with_fast),
         stage_test(a_peer_that_reads_nothing_loses_its_slot_and_then_its_connection),
+        stage_test(who_has_one_piece_gives_it_to_those_who_have_none),
+        stage_test(a_seed_serves_first_who_passes_on),
         stage_test(a_seed_with_one_slot_serves_one_after_the_other),
         stage_test(a_choked_newcomer_gets_a_start),
         stage_test(who_has_everything_needs_no_slot),
