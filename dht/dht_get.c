@@ -57,11 +57,13 @@ static bool set_add(struct value_set *set, uint64_t hash)
     return true;
 }
 
-/* The same value from another address is another value, for kinds that go with one. */
-static uint64_t value_hash(const struct dht *dht, struct bytes value, const struct endpoint *from)
+/* The same value from another address is another value, for kinds that go with one. Their port is
+ * in the value: the one it came from, which changes behind a NAT, is told to nobody. */
+static uint64_t value_hash(const struct dht *dht, struct bytes value, struct endpoint from)
 {
     uint8_t both[DHT_VALUE_MAX + ENDPOINT_COMPACT_MAX];
-    size_t len = endpoint_to_compact(from, both);
+    from.port = 0;
+    size_t len = endpoint_to_compact(&from, both);
     memcpy(both + len, value.data, value.len);
     return siphash(dht->config.secret, bytes_of(both, len + value.len));
 }
@@ -82,7 +84,7 @@ static uint16_t tcp_port_of(unsigned kind, struct bytes value)
 /* True when it is a new one. `from` is all zero where the kind has no address. */
 static bool tell(struct dht *dht, struct walk *walk, struct bytes value, struct endpoint from)
 {
-    if (value.len > DHT_VALUE_MAX || !set_add(&walk->values, value_hash(dht, value, &from)))
+    if (value.len > DHT_VALUE_MAX || !set_add(&walk->values, value_hash(dht, value, from)))
         return false;
     uint16_t port = tcp_port_of(walk->kind, value);
     if (port != 0)
@@ -154,7 +156,7 @@ static bool take_value(struct dht *dht, struct walk *walk, struct lookup_node *n
         dht->counted.false_values++;
         return false;
     }
-    bool known = set_has(&walk->values, value_hash(dht, value->value, &from));
+    bool known = set_has(&walk->values, value_hash(dht, value->value, from));
     if (!known && record_check(walk->kind, &walk->lookup.target, value->value,
                                dht_now_unix_s(dht)) != CODE_OK) {
         dht->counted.false_values++;

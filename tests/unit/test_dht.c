@@ -267,14 +267,17 @@ static void liars_values_are_not_told(void **state)
     struct message answer = answer_of(f, 0x80);
     answer.has_values = answer.has_nodes = true;
     answer.total = 9;
+    struct endpoint moved = public_address(7); /* behind a NAT that gave it another port */
+    moved.port++;
     const struct message_value values[] = {
         {.value = bytes_of("junk", 4), .with_from = true, .from = public_address(7)},
         {.value = good, .with_from = true, .from = local_address(7)},
         {.value = good, .with_from = true, .from = public_address(7)},
         {.value = good, .with_from = true, .from = public_address(7)}, /* twice the same */
-        {.value = good, .with_from = true},                            /* itself */
+        {.value = good, .with_from = true, .from = moved},
+        {.value = good, .with_from = true}, /* itself */
     };
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         answer.values[answer.value_count++] = values[i];
     hear(f, &answer, f->to);
     const struct dht_event *event = next_event(f, DHT_EVENT_VALUE);
