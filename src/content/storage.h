@@ -38,9 +38,9 @@ void storage_cache_free(struct storage_cache *cache); /* after its last storage;
 
 /* NO_SPACE: ENOSPC, EDQUOT. PERMISSION: EACCES, EPERM, EROFS. NOT_FOUND: ENOENT. REFUSED: ELOOP,
  * ENOTDIR, or no regular file. EXISTS: EEXIST, ENOTEMPTY, EISDIR. CONFLICT: another storage holds
- * the partial file or folder. BUSY: EMFILE, ENFILE. NO_MEMORY: ENOMEM. MISMATCH: the file is
- * shorter than it should be (error 0). CHANGED: a partial file is not as we left it (error 0). Any
- * other: IO. */
+ * the partial file or folder, or a file that is spared has other bytes (error 0). BUSY: EMFILE,
+ * ENFILE. NO_MEMORY: ENOMEM. MISMATCH: the file is shorter than it should be (error 0). CHANGED: a
+ * partial file is not as we left it (error 0). Any other: IO. */
 struct storage_error {
     int error;                    /* errno, or 0 */
     char path[STORAGE_PATH_SIZE]; /* below DIR; as it is, not yet safe to show */
@@ -111,6 +111,13 @@ enum status storage_drop_cached(struct storage *storage, struct storage_error *e
 void storage_leave_out(struct storage *storage, uint8_t *left_out);
 /* Bytes of files that are left out no longer move to them. Only while partial; again: the same. */
 enum status storage_take_in(struct storage *storage, struct storage_error *error);
+
+/* ---- files that are spared ---- */
+
+/* Of a folder that was there and lost files, those that are left and cannot be verified, for want
+ * of their neighbours in a piece: storage_write compares what belongs into them with what is there,
+ * and writes nothing. CONFLICT: that differs. file_count flags, taken; NULL: none is. */
+void storage_spare(struct storage *storage, uint8_t *spared);
 
 /* ---- the whole ---- */
 

@@ -35,6 +35,7 @@ struct storage {
     struct storage_looks *looks; /* file_count of them; NULL before the first write */
     bool stamps_lie;             /* sizes alone are compared */
     uint8_t *left_out;           /* file_count flags; NULL: none is left out */
+    uint8_t *spared;             /* likewise: compared instead of written to */
     pthread_mutex_t borders_lock;
     uint32_t *slots; /* piece_count: where it lies in the border file, from 1; NULL: not read yet */
     uint32_t slot_count;
@@ -59,6 +60,13 @@ bool storage_move_bytes(int fd, uint8_t *out, const uint8_t *data, uint64_t len,
 /* To its file, whatever the piece. */
 enum status storage_write_span(struct storage *storage, const struct metainfo_span *span,
                                const uint8_t *data, struct storage_error *error);
+
+/* ---- files that are spared: storage_spared.c ---- */
+
+bool storage_spares(const struct storage *storage, uint32_t file);
+/* CONFLICT: other bytes are there, or (errno in *error) they cannot be read. */
+enum status storage_holds(int fd, const struct metainfo_span *span, const uint8_t *data,
+                          int *error);
 
 /* ---- border pieces: storage_borders.c ---- */
 

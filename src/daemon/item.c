@@ -206,13 +206,29 @@ void item_leave_out(struct item *item, struct storage *storage)
     storage_leave_out(storage, left_out);
 }
 
+bool item_spare(struct item *item, struct storage *storage)
+{
+    uint8_t *spared = NULL;
+    if (item->options.spared_count > 0 && (spared = calloc(item->metainfo->file_count, 1)) == NULL)
+        return false;
+    for (size_t i = 0; i < item->options.spared_count; i++)
+        if (item->options.spared[i] < item->metainfo->file_count)
+            spared[item->options.spared[i]] = 1;
+    storage_spare(storage, spared);
+    return true;
+}
+
 enum status item_make_storage(struct item *item, bool partial, struct storage **out)
 {
     enum status status = storage_new(item->metainfo, item->row.dir, item->row.target, partial,
                                      item->engine->cache, out);
-    if (status == STATUS_OK)
-        item_leave_out(item, *out);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    item_leave_out(item, *out);
+    if (item_spare(item, *out))
+        return STATUS_OK;
+    storage_free(*out);
+    return STATUS_NO_MEMORY;
 }
 
 enum status item_open_storage(struct item *item, bool partial)
@@ -419,6 +435,7 @@ void item_complete(struct item *item, struct storage_stat *stats)
     item->expected = stats;
     item->row.complete = true;
     item->row.force = false; /* it was said of what was there then */
+    item_options_spare(&item->options, NULL, 0);
     item->changed = item->mends = false;
     item->unsynced_bytes = 0;
     if (!was_complete)

@@ -105,6 +105,7 @@ struct item {
     bool look_forces;      /* … with --force: what was altered is fetched anew */
     bool final_is_other;   /* what has the final name was verified: it is something else */
     bool look_at_final;    /* it came there while we fetched */
+    bool final_is_alone;   /* nothing has the partial name beside it */
     uint8_t *reopen_have;  /* … but these pieces of it are right, and it may be used up */
     struct storage *probe; /* what has the final name, being verified */
     uint8_t *adopt_have;   /* … all that is wanted is in it; no part of ours is needed any more */
@@ -195,6 +196,8 @@ enum status item_open_storage(struct item *item, bool partial); /* anew */
 /* Another one of the same content, for the caller. */
 enum status item_make_storage(struct item *item, bool partial, struct storage **out);
 void item_leave_out(struct item *item, struct storage *storage); /* what is not selected */
+/* What was there before is only compared. False: no memory. */
+bool item_spare(struct item *item, struct storage *storage);
 /* All at once: what is verified. NULL: nothing. There is room as soon as the metainfo is known, so
  * that want of memory makes none of it forgotten, nor wrongly believed. */
 void item_set_have(struct item *item, const uint8_t *have);

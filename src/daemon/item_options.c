@@ -25,23 +25,33 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool item_options_select(struct item_options *options, const uint32_t files[], size_t count)
+static bool take_numbers(uint32_t **into, size_t *into_count, const uint32_t files[], size_t count)
 {
-    uint32_t *selected = count > 0 ? malloc(count * sizeof *selected) : NULL;
-    if (count > 0 && selected == NULL)
+    uint32_t *numbers = count > 0 ? malloc(count * sizeof *numbers) : NULL;
+    if (count > 0 && numbers == NULL)
         return false;
     size_t kept = 0;
     if (count > 0) {
-        memcpy(selected, files, count * sizeof *selected);
-        qsort(selected, count, sizeof *selected, compare);
+        memcpy(numbers, files, count * sizeof *numbers);
+        qsort(numbers, count, sizeof *numbers, compare);
     }
     for (size_t i = 0; i < count; i++)
-        if (kept == 0 || selected[kept - 1] != selected[i])
-            selected[kept++] = selected[i];
-    free(options->selected);
-    options->selected = selected;
-    options->selected_count = kept;
+        if (kept == 0 || numbers[kept - 1] != numbers[i])
+            numbers[kept++] = numbers[i];
+    free(*into);
+    *into = numbers;
+    *into_count = kept;
     return true;
+}
+
+bool item_options_select(struct item_options *options, const uint32_t files[], size_t count)
+{
+    return take_numbers(&options->selected, &options->selected_count, files, count);
+}
+
+bool item_options_spare(struct item_options *options, const uint32_t files[], size_t count)
+{
+    return take_numbers(&options->spared, &options->spared_count, files, count);
 }
 
 bool item_options_selects(const struct item_options *options, uint32_t file)
@@ -71,7 +81,9 @@ bool item_options_set_ratio(struct item_options *options, double ratio)
     return true;
 }
 
-static void parse_selected(struct item_options *options, const char *text)
+static void parse_numbers(struct item_options *options, const char *text,
+                          bool (*take)(struct item_options *options, const uint32_t files[],
+                                       size_t count))
 {
     size_t count = 0, room = 1;
     for (const char *c = text; *c != 0 && *c != ' '; c++)
@@ -84,7 +96,7 @@ static void parse_selected(struct item_options *options, const char *text)
         files[count++] = (uint32_t)strtoul(text, &rest, 10);
         text = *rest == ',' ? rest + 1 : rest;
     }
-    item_options_select(options, files, count);
+    take(options, files, count);
     free(files);
 }
 
@@ -119,6 +131,15 @@ static void format_text(struct buffer *out, const char *key, const char *text)
             buffer_add_format(out, "%%%02x", (unsigned char)*c);
         else
             buffer_add_byte(out, (uint8_t)*c);
+}
+
+static void format_numbers(struct buffer *out, const char *key, const uint32_t numbers[],
+                           size_t count)
+{
+    if (count > 0)
+        buffer_add_format(out, "%s%s=", out->len > 0 ? " " : "", key);
+    for (size_t i = 0; i < count; i++)
+        buffer_add_format(out, "%s%" PRIu32, i > 0 ? "," : "", numbers[i]);
 }
 
 static void parse_rejected(struct item_options *options, const char *text)
@@ -163,7 +184,9 @@ void item_options_parse(struct item_options *options, const char *text)
             item_options_set_ratio(options, strtod(text + 6, NULL));
         item_limits_parse(&options->limits, text, len);
         if (len > 7 && memcmp(text, "select=", 7) == 0)
-            parse_selected(options, text + 7);
+            parse_numbers(options, text + 7, item_options_select);
+        if (len > 6 && memcmp(text, "spare=", 6) == 0)
+            parse_numbers(options, text + 6, item_options_spare);
         parse_text(&options->choice, "choice=", text, len);
         parse_text(&options->move_to, "move_to=", text, len);
         parse_text(&options->moved_from, "moved_from=", text, len);
@@ -184,12 +207,8 @@ void item_options_format(const struct item_options *options, struct buffer *out)
     if (options->has_ratio)
         buffer_add_format(out, "%sratio=%.10g", out->len > 0 ? " " : "", options->ratio);
     item_limits_format(&options->limits, out);
-    for (size_t i = 0; i < options->selected_count; i++)
-        buffer_add_format(out, "%s%" PRIu32,
-                          i > 0          ? ","
-                          : out->len > 0 ? " select="
-                                         : "select=",
-                          options->selected[i]);
+    format_numbers(out, "select", options->selected, options->selected_count);
+    format_numbers(out, "spare", options->spared, options->spared_count);
     format_text(out, "choice", options->choice);
     format_text(out, "move_to", options->move_to);
     format_text(out, "moved_from", options->moved_from);
@@ -199,6 +218,7 @@ void item_options_format(const struct item_options *options, struct buffer *out)
 void item_options_dispose(struct item_options *options)
 {
     free(options->selected);
+    free(options->spared);
     free(options->choice);
     free(options->move_to);
     free(options->moved_from);

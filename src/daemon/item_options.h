@@ -26,8 +26,10 @@ struct item_options {
     struct item_limits limits;
     uint32_t *selected;    /* file numbers, ascending */
     size_t selected_count; /* 0: all */
-    char *choice;          /* what was typed to select them, until the files are known; or NULL */
-    char *move_to;         /* see mover.h; or NULL, as is … */
+    uint32_t *spared;      /* likewise: files that were there before, and are only compared */
+    size_t spared_count;
+    char *choice;  /* what was typed to select them, until the files are known; or NULL */
+    char *move_to; /* see mover.h; or NULL, as is … */
     char *moved_from;
     bool reselects; /* the selection is new: the disk has to follow */
 };
@@ -43,6 +45,8 @@ bool item_options_reject(struct item_options *options, const struct id *infohash
 bool item_options_rejects(const struct item_options *options, const struct id *infohash);
 /* Copies, sorts, drops repeats. False: no memory. */
 bool item_options_select(struct item_options *options, const uint32_t files[], size_t count);
+/* Likewise; 0: none. */
+bool item_options_spare(struct item_options *options, const uint32_t files[], size_t count);
 bool item_options_selects(const struct item_options *options, uint32_t file);
 /* Moves what was selected, and how. */
 void item_options_take_selection(struct item_options *options, struct item_options *from);

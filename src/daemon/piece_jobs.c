@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "content/names.h"
 #include "content/piece_check.h"
 #include "daemon/item.h"
 #include "io/work.h"
@@ -104,6 +105,15 @@ void piece_jobs_check(struct item *item, uint32_t piece, struct bytes data)
     start_waiting(item);
 }
 
+/* It was there before, and could not be told until the piece was here. */
+static void tell_other_content(struct item *item, const struct storage_error *error)
+{
+    char *path = names_printable(error->path, strlen(error->path));
+    item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
+                     "%.300s was there before and has other content", path != NULL ? path : "?");
+    free(path);
+}
+
 static void on_unwritten(struct item *item, const struct piece_job *job)
 {
     if (item->trouble != TROUBLE_NONE || job->status == STATUS_CANCELLED)
@@ -116,6 +126,10 @@ static void on_unwritten(struct item *item, const struct piece_job *job)
     }
     if (job->status == STATUS_CHANGED) {
         item_partial_changed(item, &job->error);
+        return;
+    }
+    if (job->status == STATUS_CONFLICT && job->error.error == 0) {
+        tell_other_content(item, &job->error);
         return;
     }
     item_cannot(item, "write", job->status, &job->error);

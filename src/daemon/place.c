@@ -91,6 +91,7 @@ static enum outcome look_partial(struct place *place)
     if (place->status != STATUS_OK)
         return PLACE_FAILED;
     bool resumes = presence.partial && place->prepared;
+    place->partial_was_there = presence.partial;
     if (place->reopen && presence.final && !presence.partial) {
         place->status = storage_reopen(place->probe, &place->error);
         if (place->status != STATUS_OK)
@@ -236,6 +237,7 @@ static void on_final(struct item *item, struct place *place)
 {
     forget_want(item);
     item->look_at_final = false;
+    item->final_is_alone = !place->partial_was_there;
     take_stats(&item->seen, place);
     item->probe = place->probe;
     place->probe = NULL;
@@ -321,18 +323,22 @@ static void note_boot(struct item *item)
     catalog_set_synced(item->engine->daemon->catalog, item->row.id, bytes_of(NULL, 0), boot_id);
 }
 
-static void take_reopened(struct item *item, struct place *place)
+/* False: no memory. */
+static bool take_reopened(struct item *item, struct place *place)
 {
     if (place->reopened) {
         storage_free(item->storage);
         item->storage = place->probe;
         place->probe = NULL;
+        if (!item_spare(item, item->storage))
+            return false;
         if (item->reopen_have != NULL)
             item_set_have(item, item->reopen_have);
         item_save_have(item);
     }
     free(item->reopen_have);
     item->reopen_have = NULL;
+    return true;
 }
 
 /* Of the pieces we have, those in files that are not as we left them. False: there is none. */
@@ -380,8 +386,10 @@ static void on_ready(struct item *item, struct place *place)
 {
     bool alarm = item->changed;
     item->changed = false;
-    if (place->reopen)
-        take_reopened(item, place);
+    if (place->reopen && !take_reopened(item, place)) {
+        item_set_trouble(item, TROUBLE_DISK, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
     bool has_pieces = item->have_count > 0;
     if (has_pieces && !place->partial_was_there) {
         begin_anew(item);
@@ -505,6 +513,27 @@ static const struct item *rival_of(const struct item *item)
     return NULL;
 }
 
+/* What is there already, or will be when it has the partial name again, needs no room. */
+static uint64_t needed_bytes(const struct item *item)
+{
+    uint64_t bytes = item->missing_bytes;
+    for (uint32_t i = 0; i < item->metainfo->piece_count && item->reopen_have != NULL; i++)
+        if (item_wants(item, i) && (item->reopen_have[i / 8] >> (7 - i % 8) & 1) != 0 &&
+            (item->have[i / 8] >> (7 - i % 8) & 1) == 0)
+            bytes -= metainfo_piece_size(item->metainfo, i);
+    return bytes;
+}
+
+/* --force: nothing is spared any more. */
+static void stop_sparing(struct item *item)
+{
+    if (!item->row.force || item->options.spared_count == 0)
+        return;
+    item_options_spare(&item->options, NULL, 0);
+    storage_spare(item->storage, NULL);
+    item_save(item);
+}
+
 void place_start(struct item *item)
 {
     struct engine *engine = item->engine;
@@ -517,6 +546,7 @@ void place_start(struct item *item)
     }
     if (item->storage == NULL && item_open_storage(item, !item->row.complete) != STATUS_OK)
         return;
+    stop_sparing(item);
     struct place *place = calloc(1, sizeof *place);
     if (place != NULL) {
         place->stats = calloc(item->metainfo->file_count, sizeof *place->stats);
@@ -539,7 +569,7 @@ void place_start(struct item *item)
     place->sync_failed = item->sync_failed;
     place->distrust = item->false_alarms >= FALSE_ALARMS_MAX;
     place->reselects = item->reselecting;
-    place->needed = item->missing_bytes;
+    place->needed = needed_bytes(item);
     place->reserve = engine->reserve_bytes;
     if (!give_probe(item, place)) {
         free_place(place);

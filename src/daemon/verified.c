@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/item.h"
+#include "daemon/spare.h"
 #include "daemon/verifier.h"
 #include "daemon/verify_call.h"
 
@@ -61,7 +62,8 @@ static void on_whole(struct item *item, const struct verified *verified)
 static void on_other_file(struct item *item, const struct verified *verified)
 {
     item->placed = false;
-    if (!item->row.force) {
+    bool spares = !item->row.force && spare_what_is_there(item, verified->good);
+    if (!item->row.force && !spares) {
         storage_free(item->probe);
         item->probe = NULL;
         item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
@@ -69,8 +71,8 @@ static void on_other_file(struct item *item, const struct verified *verified)
                          percent(verified->good_count, item->metainfo->piece_count));
         return;
     }
-    item->final_is_other = true;
-    if (verified->good_count > 0) {
+    item->final_is_other = !spares;
+    if (verified->good_count > 0 || spares) {
         item->reopen_have = copy_bits(item, verified->good);
     } else {
         storage_free(item->probe);
@@ -84,7 +86,7 @@ static void on_leftover(struct item *item, const struct verified *verified)
 {
     item->leftover = false;
     item->placed = false;
-    if (verified->good_count == 0 && !item->row.force) {
+    if (verified->good_count == 0 && !item->row.force && item->options.spared_count == 0) {
         item_set_trouble(item, TROUBLE_CONFLICT, STATUS_CONFLICT,
                          "%s.part exists and is not a part of this file (0%% of pieces match)",
                          item->row.target);

@@ -33,7 +33,7 @@ static void what_is_written_is_read_again(void **state)
     check_round_trip("sequential up=1048576 select=1,2");
     check_round_trip("reselects choice=0,3-5,the%20first%25*.flac");
     check_round_trip("move_to=/mnt/a%20b moved_from=/%0a%25");
-    check_round_trip("sha1_too not=" ONE " not=" OTHER " ratio=2 select=1,2");
+    check_round_trip("sha1_too not=" ONE " not=" OTHER " ratio=2 select=1,2 spare=0,7");
 }
 
 static void a_ratio_that_is_none_is_refused(void **state)
