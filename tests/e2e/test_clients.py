@@ -233,3 +233,29 @@ def who_requires_encryption_is_refused_and_both_sides_can_be_told_why(net):
         peer.ok('resume', '1')
         peer.ok('get', torrent, '--from', holder.endpoint)
     assert sha1_file(os.path.join(peer.downloads, 'notes.bin')) == sha1_file(file)
+
+
+@test(deadline=120)
+def what_a_careless_torrent_names_goes_to_aria2_and_comes_back(net):
+    """Names that are not UTF-8, and bytes behind its end."""
+    lan = Lan()
+    path = net.make_file('caf\u00e9.bin', 300 * KIB)
+    info = {'files': [{'length': 300 * KIB, 'path': ['caf\u00e9.bin'.encode('latin-1')]}],
+            **{key: value for key, value in make_info(path).items() if key != 'length'},
+            'name': 'B\u00e4nd'.encode('latin-1')}
+    seed, peer = (net.daemon(name, host=lan.host()) for name in ('seed', 'peer'))
+    os.mkdir(os.path.join(seed.downloads, 'B%e4nd'))
+    shutil.copy(path, os.path.join(seed.downloads, 'B%e4nd', 'caf%e9.bin'))
+    with Tracker([seed.endpoint], lan.address) as tracker:
+        torrent = write_torrent(net.path('careless.torrent'), info, announce=tracker.url)
+        with open(torrent, 'ab') as out:
+            out.write(b'\r\n<!-- served by a web page -->')
+        assert 'was there already' in seed.ok('get', torrent)
+        other = Aria2(net, lan.host(), 'aria2')
+        other.fetch(f'magnet:?xt=urn:btih:{infohash(info)}&tr={tracker.url}').wait()
+        clean = write_torrent(net.path('clean.torrent'), info, announce=tracker.url)
+        seed.stop()
+        other.seed(clean)
+        tracker.wait_announce(lambda asked: asked.get('left') == '0', 60 * net.slow)
+        peer.ok('get', torrent, '--from', other.endpoint)
+    assert sha1_file(os.path.join(peer.downloads, 'B%e4nd', 'caf%e9.bin')) == sha1_file(path)
