@@ -107,17 +107,29 @@ static unsigned largest_path(const struct lookup *lookup)
     return largest;
 }
 
+/* Where the farthest that `path` has heard of stands, or that it `alone` has, plus 1; 0: it has
+ * none. */
+static size_t farthest_of(const struct lookup *lookup, unsigned path, bool alone)
+{
+    for (size_t i = lookup->count; i > 0; i--) {
+        const struct lookup_node *node = &lookup->nodes[i - 1];
+        bool counts = alone ? node->paths == 1u << path : (node->paths >> path & 1) != 0;
+        if (counts && !node->target)
+            return i;
+    }
+    return 0;
+}
+
 /* In a full list: makes room for one at `*at`. False: it is itself what the largest path can do
  * without. */
 static bool give_up_one(struct lookup *lookup, unsigned path, size_t *at)
 {
     unsigned largest = largest_path(lookup);
-    size_t farthest = lookup->count;
-    while (farthest > 0 && (lookup->nodes[farthest - 1].paths != 1u << largest ||
-                            lookup->nodes[farthest - 1].target))
-        farthest--;
+    size_t farthest = farthest_of(lookup, largest, true);
     if (farthest == 0)
-        farthest = lookup->count; /* all are known to several */
+        farthest = farthest_of(lookup, largest, false);
+    if (farthest == 0)
+        farthest = lookup->count;
     if (*at >= farthest && (path == largest || *at == lookup->count))
         return false;
     uncount(lookup, &lookup->nodes[farthest - 1]);

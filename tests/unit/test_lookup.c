@@ -305,6 +305,29 @@ static void paths_share_what_both_heard_of(void **state)
     lookup_dispose(&lookup);
 }
 
+/* Nodes that are nearer than those named by letters, and of which each of the liars tells. */
+static void flood(struct lookup *lookup, unsigned count, const char *liars)
+{
+    for (unsigned n = 0; n < count; n++) {
+        struct id id = {.bytes = {0x40, (uint8_t)(n >> 8), (uint8_t)n, 1}};
+        struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10, 1}, .port = 1};
+        write_u16(endpoint.addr + 2, (uint16_t)n);
+        for (const char *liar = liars; *liar != 0; liar++) {
+            struct id by = id_of((uint8_t)*liar);
+            lookup_hear(lookup, &by, &id, &endpoint, 0);
+            assert_true(lookup_valid(lookup));
+        }
+    }
+}
+
+static void assert_knows(const struct lookup *lookup, const char *nodes)
+{
+    for (; *nodes != 0; nodes++) {
+        struct id id = id_of((uint8_t)*nodes);
+        assert_non_null(lookup_find(lookup, &id));
+    }
+}
+
 /* One path is told of more nodes, all nearer, than the list holds. */
 static void flood_of_nodes_leaves_other_paths_theirs(void **state)
 {
@@ -313,19 +336,25 @@ static void flood_of_nodes_leaves_other_paths_theirs(void **state)
     struct lookup lookup = lookup_of(config, "xy");
     assert_string_equal(asked(&lookup), "xy");
     answer_naming(&lookup, 'y', "abcd");
-    struct id liar = id_of('x');
-    for (unsigned n = 0; n < 2 * LOOKUP_NODES_MAX; n++) {
-        struct id id = {.bytes = {0, (uint8_t)(n >> 8), (uint8_t)n, 1}};
-        struct endpoint endpoint = {.family = ENDPOINT_IPV4, .addr = {10, 1}, .port = 1};
-        write_u16(endpoint.addr + 2, (uint16_t)n);
-        lookup_hear(&lookup, &liar, &id, &endpoint, 0);
-        assert_true(lookup_valid(&lookup));
-    }
+    flood(&lookup, 2 * LOOKUP_NODES_MAX, "x");
     assert_int_equal(lookup.count, LOOKUP_NODES_MAX);
-    for (const char *n = "abcdy"; *n != 0; n++) {
-        struct id id = id_of((uint8_t)*n);
-        assert_non_null(lookup_find(&lookup, &id));
-    }
+    assert_knows(&lookup, "abcdy");
+    lookup_dispose(&lookup);
+}
+
+/* Two paths are told of the same ones, each other's liar among them: neither has any for itself. */
+static void liars_who_agree_leave_other_paths_theirs(void **state)
+{
+    (void)state;
+    struct lookup_config config = {.k = 6, .alpha = 1, .start = 1, .paths = 3};
+    struct lookup lookup = lookup_of(config, "12y");
+    assert_string_equal(asked(&lookup), "12y");
+    answer_naming(&lookup, 'y', "abcd");
+    answer_naming(&lookup, '1', "2");
+    answer_naming(&lookup, '2', "1");
+    flood(&lookup, 2 * LOOKUP_NODES_MAX, "12");
+    assert_int_equal(lookup.count, LOOKUP_NODES_MAX);
+    assert_knows(&lookup, "12abcdy");
     lookup_dispose(&lookup);
 }
 
@@ -468,6 +497,7 @@ int main(void)
         cmocka_unit_test(liar_leads_one_path_astray),
         cmocka_unit_test(paths_share_what_both_heard_of),
         cmocka_unit_test(flood_of_nodes_leaves_other_paths_theirs),
+        cmocka_unit_test(liars_who_agree_leave_other_paths_theirs),
         cmocka_unit_test(endless_naming_of_nearer_nodes_ends),
         cmocka_unit_test(every_lookup_ends_with_its_nearest_answered),
     };
