@@ -74,6 +74,26 @@ static void unproven_asker_gets_three_times_its_bytes(void **state)
     free_node(f);
 }
 
+/* What is refused needs no more than six bytes, and the refusal has more than thrice as many. */
+static void more_than_three_times_a_query_is_counted_and_not_sent(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct endpoint from = public_address(1);
+    const uint8_t query[] = {0x94, 0, 1, 0xa1, 'x', 0x90}; /* 0, number, method, no arguments */
+    dht_on_datagram(f->dht, &from, bytes_of(query, sizeof query), f->now_ms);
+    said_nothing(f);
+    assert_int_equal(stats_of(f).unproven, 1);
+
+    const uint8_t longer[] = {0x94, 0, 1, 0xa7, 'x', 'x', 'x', 'x', 'x', 'x', 'x', 0x90};
+    dht_on_datagram(f->dht, &from, bytes_of(longer, sizeof longer), f->now_ms);
+    assert_true(said(f));
+    assert_int_equal(f->message.type, MESSAGE_ERROR);
+    assert_true(f->len <= 3 * sizeof longer);
+    assert_int_equal(stats_of(f).unproven, 1);
+    free_node(f);
+}
+
 static void who_answered_us_needs_no_padding(void **state)
 {
     (void)state;
@@ -247,6 +267,7 @@ int main(void)
         cmocka_unit_test(asker_is_a_contact_only_once_it_answered),
         cmocka_unit_test(forged_query_changes_no_contact),
         cmocka_unit_test(unproven_asker_gets_three_times_its_bytes),
+        cmocka_unit_test(more_than_three_times_a_query_is_counted_and_not_sent),
         cmocka_unit_test(who_answered_us_needs_no_padding),
         cmocka_unit_test(put_needs_a_token_and_says_what_became_of_it),
         cmocka_unit_test(own_records_answer_first),
