@@ -58,7 +58,7 @@ static void draw_faults(struct mix *mix, struct rng *rng)
 static void draw_hostile(struct mix *mix, struct rng *rng)
 {
     size_t most = rng_below(rng, 2) == 0 ? mix->nodes / 3 : 0;
-    for (size_t kind = 0; kind < ROGUE_KINDS; kind++) {
+    for (size_t kind = 0; kind < ROGUE_MIRROR; kind++) { /* of mirrors there would be no end */
         bool wanted = rng_below(rng, 2) == 0 && (kind != ROGUE_SLOW || mix->internet);
         mix->rogues[kind] = wanted ? some(rng, 0, most) : 0;
         most -= mix->rogues[kind];
@@ -81,6 +81,8 @@ void mix_draw(struct mix *mix, uint64_t seed)
     mix->publishes = 0.002 + 0.05 * rng_unit(&rng);
     mix->looks_up = share(&rng, 0.2);
     mix->records_max = some(&rng, 1, 40);
+    mix->stands_still = share(&rng, 0.01);
+    mix->still_s = 1 << rng_below(&rng, 10);
 }
 
 void mix_describe(const struct mix *mix, char *out, size_t cap)
@@ -91,14 +93,14 @@ void mix_describe(const struct mix *mix, char *out, size_t cap)
         "%zu nodes, IPv%u, %s, without %u, paths %u, %s %u-%u ms, store %zu, loss %.3f, "
         "duplicates %.3f, reordered %.3f within %u ms, NAT %.2f, behind one %.2f, read-only %.2f, "
         "down %.4f back %.3f (forget %.2f, lose records %.2f), cut %.2f closes %.3f opens %.3f, "
-        "clocks %.4f by %d s, besiegers %zu, floods %.1f, nonsense %.2f%s, publish %.3f, look up "
-        "%.3f, records %zu, faults %u s",
+        "clocks %.4f by %d s, still %.4f for %u s, besiegers %zu, floods %.1f, nonsense %.2f%s, "
+        "publish %.3f, look up %.3f, records %zu, faults %u s",
         mix->nodes, mix->family, addresses[mix->addresses], mix->without, mix->paths,
         mix->internet ? "internet, not" : "delay", mix->min_ms, mix->max_ms, mix->store_bytes,
         mix->loss, mix->duplicates, mix->reordered, mix->reordered_ms, mix->behind_nat,
         mix->behind_one, mix->read_only, mix->goes_down, mix->comes_back, mix->forgets,
         mix->loses_records, mix->cut_off, mix->cut_closes, mix->cut_opens, mix->clock_set,
-        mix->clock_s, mix->besiegers, mix->floods, mix->vandals,
+        mix->clock_s, mix->stands_still, mix->still_s, mix->besiegers, mix->floods, mix->vandals,
         mix->vandal_answers ? " and answers" : "", mix->publishes, mix->looks_up, mix->records_max,
         mix->faults_s);
     for (size_t kind = 0; kind < ROGUE_KINDS && len > 0 && (size_t)len < cap; kind++)

@@ -1,9 +1,11 @@
 /* Small networks under random mixes of faults, and what has to hold all the same.
  *
  * A seed draws a network of 2 to 60 nodes and what befalls it: loss, duplicates, reordering, NAT,
- * crashes with and without their state, cuts, wall clocks set, hostile nodes of every kind, floods,
- * datagrams of nonsense, while records are published, replaced, withdrawn and looked for. Then the
- * faults end, and the network has to be whole again. */
+ * crashes with and without their state, processes that stand still and find that their clock has
+ * jumped, cuts, wall clocks set, hostile nodes of nearly every kind, floods, datagrams of nonsense,
+ * while records are published, replaced, withdrawn and looked for. Then the faults end, and the
+ * network has to be whole again.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -29,6 +31,8 @@ struct mix {
     double cut_off, cut_closes, cut_opens;                /* share of the nodes; each second */
     double clock_set;                                     /* of a node, each second */
     int32_t clock_s;                                      /* so far at most */
+    double stands_still;                                  /* a node, each second */
+    uint32_t still_s;                                     /* so long at most */
     size_t rogues[ROGUE_KINDS], besiegers;                /* of the nodes; new ones next to a key */
     double floods;  /* puts by each hostile node, each second */
     double vandals; /* datagrams of nonsense to each node, each second */

@@ -73,7 +73,8 @@ __attribute__((format(printf, 2, 3))) void mix_broken(struct mix_run *run, const
 void mix_watch(struct mix_run *run); /* to be called once, before anybody runs */
 void mix_started(struct mix_run *run, size_t node);
 void mix_stopped(struct mix_run *run, size_t node);
-void mix_check(struct mix_run *run); /* all nodes: each second */
+void mix_slept(struct mix_run *run, size_t node, uint64_t ms); /* what it is about takes longer */
+void mix_check(struct mix_run *run);                           /* all nodes: each second */
 
 bool mix_has_room(const struct mix_run *run); /* for a lookup */
 /* `record`: it has to be found, or SIZE_MAX. */

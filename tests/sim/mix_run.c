@@ -170,6 +170,10 @@ static void come_and_go(struct mix_run *run, size_t node)
             start(run, node);
     } else if (chance(run, mix->goes_down)) {
         go_down(run, node);
+    } else if (chance(run, mix->stands_still)) {
+        uint64_t ms = 1 + rng_below(&run->rng, mix->still_s * SECOND);
+        net_stand_still(run->net, node, ms);
+        mix_slept(run, node, ms);
     } else if (chance(run, mix->clock_set)) {
         int64_t most_ms = mix->clock_s * (int64_t)SECOND;
         set_clock(run, node, (int64_t)rng_below(&run->rng, 2 * (uint64_t)most_ms + 1) - most_ms);
@@ -203,10 +207,15 @@ static void look_something_up(struct mix_run *run, size_t node)
         mix_cancel_one(run, rng_below(&run->rng, run->lookup_count));
 }
 
+static bool is_awake(const struct mix_run *run, size_t node)
+{
+    return net_is_up(run->net, node) && !net_stands_still(run->net, node);
+}
+
 static void change_a_record(struct mix_run *run)
 {
     size_t number = rng_below(&run->rng, run->record_count);
-    if (run->records[number].withdrawn || !net_is_up(run->net, run->records[number].publisher))
+    if (run->records[number].withdrawn || !is_awake(run, run->records[number].publisher))
         return;
     if (chance(run, 0.2))
         mix_withdraw(run, number);
@@ -245,9 +254,9 @@ static void pass_a_second(struct mix_run *run)
             be_hostile(run, node);
         if (node >= run->mix->nodes || run->nodes[node].hostile)
             continue;
-        if (!run->calm)
+        if (!run->calm && !net_stands_still(run->net, node))
             come_and_go(run, node);
-        if (net_is_up(run->net, node))
+        if (is_awake(run, node))
             be_busy(run, node);
     }
     if (!run->calm)

@@ -217,6 +217,7 @@ static void stop_dht(struct net *net, size_t number)
     if (node->timer.at_ms != EVENT_NEVER)
         event_wheel_remove(net_shard_of(net, number)->wheel, &node->timer);
     node->open = 0;
+    node->still_ms = 0;
     count_up(net, -1);
 }
 
@@ -231,6 +232,19 @@ void net_stop(struct net *net, size_t number)
     save_contacts(node);
     dht_free(node->dht);
     node->dht = NULL;
+}
+
+void net_stand_still(struct net *net, size_t number, uint64_t ms)
+{
+    struct net_node *node = net_node(net, number);
+    assert(node->dht != NULL);
+    node->still_ms = net_now_ms(net) + ms;
+    node->held = 0;
+}
+
+bool net_stands_still(const struct net *net, size_t node)
+{
+    return net_node(net, node)->still_ms > net_now_at(net, node);
 }
 
 bool net_is_up(const struct net *net, size_t node)

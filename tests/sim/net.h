@@ -89,6 +89,11 @@ void net_forget(struct net *net, size_t node); /* of a stopped one: it comes bac
 void net_lose_records(struct net *net, size_t node); /* of a stopped one */
 /* Adds so many to none and starts them, ten a second, all by node 0. */
 void net_grow(struct net *net, size_t nodes);
+/* For so long a running one gets nothing, not even the time: its process is stopped, its machine
+ * sleeps. Then its clock has jumped, and what came first meanwhile is there all at once. Nothing
+ * may be asked of it until then. */
+void net_stand_still(struct net *net, size_t node, uint64_t ms);
+bool net_stands_still(const struct net *net, size_t node);
 bool net_is_up(const struct net *net, size_t node);
 struct dht *net_dht(struct net *net, size_t node); /* NULL: not running. See net_touched */
 struct dht_stats net_stats(struct net *net, size_t node);

@@ -22,8 +22,9 @@
 #define NET_EVENT_TYPES   (DHT_EVENT_PUBLISHED + 1)
 #define NET_PARTS_MAX     8
 #define NET_NODES_A_CHUNK 1024
-#define NET_SIZES         11 /* classes of datagrams, by 128 bytes with their head */
-#define NET_SHARDS        16 /* of a net with threads */
+#define NET_HELD_MAX      100 /* datagrams that wait for who stands still: a socket's buffer */
+#define NET_SIZES         11  /* classes of datagrams, by 128 bytes with their head */
+#define NET_SHARDS        16  /* of a net with threads */
 
 enum event_type { EVENT_DATAGRAM, EVENT_TIMER, EVENT_CHURN, EVENT_CALL };
 
@@ -41,9 +42,11 @@ struct net_node {
     const struct net_actor *actor; /* NULL: none */
     struct event timer, churn;
     struct endpoint endpoint;
-    struct id id; /* zero before its first run */
+    uint64_t still_ms; /* it stands still up to then */
+    struct id id;      /* zero before its first run */
     bool read_only;
     uint8_t saved_count;
+    uint8_t held; /* datagrams, while it stands still */
     uint32_t inputs;
     uint32_t open;                    /* its last lookup that is not done, plus 1 */
     uint8_t *saved;                   /* compact addresses of contacts */

@@ -187,12 +187,27 @@ static void called(struct net *net, size_t number)
     }
 }
 
+/* It comes when the node moves again; what is too much for its socket never does. */
+static bool hold(struct net_shard *shard, struct net_node *node, struct event *event)
+{
+    if (event->type == EVENT_DATAGRAM && node->held == NET_HELD_MAX)
+        return false;
+    node->held += event->type == EVENT_DATAGRAM;
+    event_wheel_add(shard->wheel, event, node->still_ms);
+    return true;
+}
+
 static void handle(struct net *net, struct net_shard *shard, struct event *event)
 {
     size_t number = event->node;
+    struct net_node *node = net_node(net, number);
+    bool is_still = node->still_ms > shard->now_ms;
+    if (is_still && hold(shard, node, event))
+        return;
     if (event->type == EVENT_DATAGRAM) {
         struct net_datagram *datagram = (struct net_datagram *)(void *)event;
-        arrived(net, shard, datagram);
+        if (!is_still)
+            arrived(net, shard, datagram);
         free_event(shard, event, sizeof *datagram + event->len);
     } else if (event->type == EVENT_CALL) {
         free_event(shard, event, sizeof *event);

@@ -9,11 +9,13 @@
 #include "kadpeer/records.h"
 
 #define CLAIMS      65536 /* addresses whose fitting ids are known: near any target is one of them */
-#define WINDOW      64    /* of them looked at around a target */
-#define FLOOD_BITS  16    /* that a flooded key shares with the node it is put to */
+#define OWNED       (1 << 19) /* as many has who can answer at all of them */
+#define WINDOW      64        /* of them looked at around a target */
+#define FLOOD_BITS  16        /* that a flooded key shares with the node it is put to */
 #define FLOOD_PORTS 60000
 
-const char *const rogue_names[ROGUE_KINDS] = {"silent", "colluding", "dead", "slow", "forging"};
+const char *const rogue_names[ROGUE_KINDS] = {"silent", "colluding", "dead",
+                                              "slow",   "forging",   "mirror"};
 
 /* An id, and an address it fits. */
 struct claim {
@@ -37,6 +39,7 @@ struct rogues {
     uint32_t *by_node; /* rogue + 1 */
     size_t node_cap;
     struct claim *claims; /* sorted by id; NULL until needed */
+    size_t claim_count;
     struct rng rng;
     uint64_t asked, flooded, kept;
 };
@@ -60,14 +63,14 @@ static void make_claims(struct rogues *rogues)
 {
     if (rogues->claims != NULL)
         return;
-    rogues->claims = malloc(CLAIMS * sizeof *rogues->claims);
+    rogues->claims = malloc(rogues->claim_count * sizeof *rogues->claims);
     assert(rogues->claims != NULL);
-    for (size_t i = 0; i < CLAIMS; i++) {
+    for (size_t i = 0; i < rogues->claim_count; i++) {
         struct claim *claim = &rogues->claims[i];
         claim->endpoint = any_endpoint(&rogues->rng);
         claim->id = node_id_of_address(&claim->endpoint, &rogues->rng);
     }
-    qsort(rogues->claims, CLAIMS, sizeof *rogues->claims, compare_claims);
+    qsort(rogues->claims, rogues->claim_count, sizeof *rogues->claims, compare_claims);
 }
 
 /* Those nearest to the target of `from`, nearest first. */
@@ -92,7 +95,7 @@ static size_t claims_near(struct rogues *rogues, const struct id *target, const 
                           size_t cap)
 {
     make_claims(rogues);
-    size_t low = 0, high = CLAIMS;
+    size_t low = 0, high = rogues->claim_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (id_compare(&rogues->claims[middle].id, target) < 0)
@@ -103,7 +106,7 @@ static size_t claims_near(struct rogues *rogues, const struct id *target, const 
     size_t start = low > WINDOW ? low - WINDOW : 0;
     const struct claim *around[2 * WINDOW];
     size_t count = 0;
-    for (size_t i = start; i < CLAIMS && count < 2 * WINDOW; i++)
+    for (size_t i = start; i < rogues->claim_count && count < 2 * WINDOW; i++)
         around[count++] = &rogues->claims[i];
     return nearest_claims(around, count, target, out, cap);
 }
@@ -118,6 +121,7 @@ struct rogues *rogues_new(struct net *net, struct latency *latency)
     assert(rogues != NULL);
     rogues->net = net;
     rogues->latency = latency;
+    rogues->claim_count = CLAIMS;
     rogues->actor = (struct net_actor){.state = rogues, .on_datagram = on_datagram};
     rng_init_seed(&rogues->rng, rng_u64(net_rng(net)));
     return rogues;
@@ -156,6 +160,8 @@ static void add(struct rogues *rogues, size_t node, enum rogue_kind kind)
                        .kind = kind,
                        .claim = {net_id(rogues->net, node), net_endpoint(rogues->net, node)}};
     list_node(rogues, node);
+    if (kind == ROGUE_MIRROR && rogues->claims == NULL)
+        rogues->claim_count = OWNED;
     if (kind == ROGUE_SLOW)
         latency_slow(rogues->latency, node, ROGUE_SLOWER);
     else
@@ -230,12 +236,30 @@ static size_t friends_near(struct rogues *rogues, const struct id *target,
     return count;
 }
 
-static void add_nodes(struct rogues *rogues, const struct rogue *rogue, const struct id *target,
+/* Any of those near the target, so that liars tell of more than a lookup remembers; who is named
+ * answers there from now on. */
+static size_t mirrors_near(struct rogues *rogues, const struct id *target,
+                           const struct claim *out[DHT_K])
+{
+    const struct claim *near[2 * WINDOW];
+    size_t count = claims_near(rogues, target, near, 2 * WINDOW), named = 0;
+    for (; named < DHT_K && named < count; named++) {
+        size_t drawn = named + rng_below(&rogues->rng, count - named);
+        out[named] = near[drawn];
+        near[drawn] = near[named];
+        if (net_node_at(rogues->net, &out[named]->endpoint) == NET_NONE)
+            add_new(rogues, out[named], ROGUE_MIRROR);
+    }
+    return named;
+}
+
+static void add_nodes(struct rogues *rogues, enum rogue_kind kind, const struct id *target,
                       struct message *answer)
 {
     const struct claim *near[DHT_K];
-    size_t count = rogue->kind == ROGUE_DEAD ? claims_near(rogues, target, near, DHT_K)
-                                             : friends_near(rogues, target, near, DHT_K);
+    size_t count = kind == ROGUE_MIRROR ? mirrors_near(rogues, target, near)
+                   : kind == ROGUE_DEAD ? claims_near(rogues, target, near, DHT_K)
+                                        : friends_near(rogues, target, near, DHT_K);
     answer->has_nodes = true;
     for (size_t i = 0; i < count; i++)
         answer->nodes[answer->node_count++] = (struct message_node){near[i]->id, near[i]->endpoint};
@@ -257,7 +281,7 @@ static void answer_query(struct rogues *rogues, const struct rogue *rogue,
             answer.id = near->id;
             rng_fill(&rogues->rng, answer.id.bytes + 12, 8);
         }
-        add_nodes(rogues, rogue, &query->target, &answer);
+        add_nodes(rogues, rogue->kind, &query->target, &answer);
     }
     if (query->method == METHOD_GET) {
         answer.token_len = TOKEN_BYTES;
@@ -367,15 +391,15 @@ static void on_answer(struct rogues *rogues, const struct rogue *rogue,
 static void on_datagram(void *state, size_t node, const struct endpoint *from, struct bytes data)
 {
     struct rogues *rogues = state;
-    const struct rogue *rogue = rogue_at(rogues, node);
+    struct rogue rogue = *rogue_at(rogues, node); /* to answer may add others, and move them */
     struct message message;
     if (codec_msgpack_decode(data, &message) != DECODE_OK)
         return;
     if (message.type == MESSAGE_RESPONSE) {
-        on_answer(rogues, rogue, &message, from);
+        on_answer(rogues, &rogue, &message, from);
     } else if (message.type == MESSAGE_QUERY) {
         rogues->asked += message.method != METHOD_PING;
-        if (message.method == METHOD_PING || rogue->kind != ROGUE_SILENT)
-            answer_query(rogues, rogue, &message, from);
+        if (message.method == METHOD_PING || rogue.kind != ROGUE_SILENT)
+            answer_query(rogues, &rogue, &message, from);
     }
 }

@@ -5,7 +5,9 @@
  *   colluding   the answer names the nearest of their own kind; what is put is said to be kept
  *   dead        it names ids next to the target, at addresses where nobody is
  *   slow        they are honest, and three times as far away
- *   forging     like colluding, and each answer comes under a new id next to the target */
+ *   forging     like colluding, and each answer comes under a new id next to the target
+ *   mirror      it names ids next to the target that fit their addresses, and answers there too:
+ *               whoever asks one goes on from liar to liar, nearer than any honest node */
 #pragma once
 
 #include "sim/latency.h"
@@ -17,6 +19,7 @@ enum rogue_kind {
     ROGUE_DEAD,
     ROGUE_SLOW,
     ROGUE_FORGING,
+    ROGUE_MIRROR,
     ROGUE_KINDS,
 };
 

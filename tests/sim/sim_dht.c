@@ -45,7 +45,7 @@ static const char option_text[] =
     "  --without T[,…]      techniques of lookups: timeouts, eager, wide, quick, early; or all\n"
     "  --threads N          run by so many, where nobody is hostile or behind a NAT (as many as\n"
     "                       there are processors); what happens does not depend on it\n"
-    "  --kinds KIND[,…]     silent, colluding, dead, slow, forging (adversary)\n"
+    "  --kinds KIND[,…]     silent, colluding, dead, slow, forging, mirror (adversary)\n"
     "  --sybils N           hostile nodes: next to each key, or in all (eclipse, poison, flood)\n"
     "  --flooded N          records (flood)\n"
     "  --json               instead of the tables\n"
@@ -223,8 +223,9 @@ static const char *set_trial(struct options *options, const char *name, const ch
     if (strcmp(name, "--paths") == 0)
         return parse_list(value, 1, 8, 1, &settings->paths) ? NULL : "numbers from 1 to 8";
     if (strcmp(name, "--kinds") == 0)
-        return parse_kinds(value, &settings->rogues) ? NULL
-                                                     : "silent, colluding, dead, slow, forging";
+        return parse_kinds(value, &settings->rogues)
+                   ? NULL
+                   : "silent, colluding, dead, slow, forging or mirror";
     if (strcmp(name, "--csv") == 0) {
         options->csv = value;
         return NULL;

@@ -154,6 +154,18 @@ static void run_kind(const struct trial_settings *settings, enum rogue_kind kind
     }
 }
 
+/* What further paths cost where nobody is hostile. */
+static void run_clean(const struct trial_settings *settings, double paths, const struct hops *hops,
+                      struct table *table)
+{
+    struct world_lookups lookups = {0};
+    const char *error;
+    progress_expect("without hostile nodes", expected_work(settings));
+    run_one(settings, 0, ROGUE_SILENT, paths, &lookups, &error);
+    add_row(table, "none", 0, paths, &lookups, hops);
+    world_lookups_dispose(&lookups);
+}
+
 static bool run_adversary(const struct trial_settings *settings, struct result *result,
                           const char **error)
 {
@@ -170,6 +182,8 @@ static bool run_adversary(const struct trial_settings *settings, struct result *
         return false;
     struct hops hops = hops_of(&clean.hops);
     add_row(table, "none", 0, settings->paths.values[0], &clean, &hops);
+    for (size_t i = 1; i < settings->paths.count && !progress_stopped(); i++)
+        run_clean(settings, settings->paths.values[i], &hops, table);
     for (int kind = 0; kind < ROGUE_KINDS; kind++)
         for (size_t i = 0; i < settings->paths.count && !progress_stopped(); i++)
             if (settings->rogues >> kind & 1)

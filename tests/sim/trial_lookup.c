@@ -7,9 +7,9 @@
 #include "sim/progress.h"
 #include "sim/trial.h"
 
-#define QUIET_MS       (10 * WORLD_MINUTE)
+#define QUIET_MS       (10 * WORLD_MINUTE) /* at most as long as it was warmed up */
 #define PUBLISH_MS     (2 * WORLD_MINUTE)
-#define LOOKUPS_MS     (5 * WORLD_MINUTE)
+#define EVERY_MS       150                 /* a lookup begins */
 #define ENDING_MS      (20 * WORLD_SECOND) /* for the last record to be stored */
 #define FINDS_PART     4                   /* one lookup of nodes for so many of records */
 #define CURVE_POINTS   200
@@ -75,14 +75,21 @@ static void add_publishing(struct run *run)
 
 /* ---- lookups ---- */
 
-static uint64_t every_ms(const struct trial_settings *settings)
+static uint64_t quiet_ms(const struct trial_settings *settings)
 {
-    return LOOKUPS_MS / (settings->lookups + 1) + 1;
+    return settings->warm_up_ms < QUIET_MS ? settings->warm_up_ms : QUIET_MS;
 }
 
 static size_t finds_of(const struct trial_settings *settings)
 {
     return settings->lookups / FINDS_PART;
+}
+
+/* One message after another, the last of them to the nearest node itself; of those Stutzbach's line
+ * tells, for the first step is a look into one's own table. */
+static double hops_of(double answers)
+{
+    return 1 + answers;
 }
 
 static double line_of(double nodes)
@@ -105,8 +112,8 @@ static void add_lookups(struct run *run)
     table_add(table, sorted_at(&lookups->end_ms, 0.99));
     table_add(table, sorted_mean(&lookups->asked));
     table_add(table, sorted_mean(&lookups->answered));
-    table_add(table, sorted_mean(&lookups->hops));
-    table_add(table, sorted_at(&lookups->hops, 1));
+    table_add(table, hops_of(sorted_mean(&lookups->hops)));
+    table_add(table, hops_of(sorted_at(&lookups->hops, 1)));
     table_add(table, line_of((double)run->settings->world.nodes));
     table_add(table, sorted_mean(&lookups->nearest));
 }
@@ -127,7 +134,7 @@ static void draw_hops(struct run *run, struct plot *plot)
         plot_add(plot, "log2 N / (1.3327 + log2 k)", 7)->dashed = true;
     }
     double nodes = (double)run->settings->world.nodes;
-    series_add(&plot->series[0], nodes, sorted_mean(&run->found.hops));
+    series_add(&plot->series[0], nodes, hops_of(sorted_mean(&run->found.hops)));
     series_add(&plot->series[1], nodes, line_of(nodes));
 }
 
@@ -157,8 +164,8 @@ static void add_network(struct run *run, double heap_per_node)
 
 static double work_of(const struct trial_settings *settings)
 {
-    return (double)(settings->warm_up_ms + QUIET_MS + PUBLISH_MS +
-                    world_lookups_ms(settings->lookups, finds_of(settings), every_ms(settings)) +
+    return (double)(settings->warm_up_ms + quiet_ms(settings) + PUBLISH_MS +
+                    world_lookups_ms(settings->lookups, finds_of(settings), EVERY_MS) +
                     world_growth_ms(&settings->world) / 10) *
            (double)settings->world.nodes;
 }
@@ -176,7 +183,7 @@ static void run_world(struct run *run)
     if (!world_grow(world) || !world_churn(world, settings->warm_up_ms))
         return;
     struct net_traffic before = net_traffic(world->net);
-    if (!world_run(world, QUIET_MS))
+    if (!world_run(world, quiet_ms(settings)))
         return;
     double heap_per_node = (double)(world_heap_bytes() - heap_before) / (double)net_up(world->net);
     table_add(run->network, (double)settings->world.nodes);
@@ -187,8 +194,8 @@ static void run_world(struct run *run)
     table_add(run->network, world_bytes_per_s(world, &before));
     publish(run);
     add_publishing(run);
-    world_look_up(world, 0, world->record_count, settings->lookups, finds_of(settings),
-                  every_ms(settings), &run->found);
+    world_look_up(world, 0, world->record_count, settings->lookups, finds_of(settings), EVERY_MS,
+                  &run->found);
     world_lookups_sort(&run->found);
     add_lookups(run);
     add_network(run, heap_per_node);
@@ -217,8 +224,10 @@ static void add_tables(struct result *result, struct run *run)
 {
     run->lookups = result_add_table(result, "lookups", lookup_columns);
     run->network = result_add_table(result, "network", network_columns);
-    run->lookups->text = "value, end: ms to the record and until all near nodes have answered; "
-                         "nearest: of the k nearest nodes, found by a find";
+    run->lookups->text =
+        "value, end: ms to the record and until all near nodes have answered; hops: "
+        "messages, one after another, until the nearest node was reached; "
+        "nearest: of the k nearest nodes, found by a find";
     run->network->text = "stale: of the contacts in tables; upkeep: bytes sent by a quiet node, "
                          "with IP and UDP headers";
 }

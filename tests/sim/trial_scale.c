@@ -77,7 +77,7 @@ static void look_up(struct world *world, size_t lookups, struct figures *figures
         const struct net_outcome *outcome = net_outcome(world->net, i);
         figures->lookups += outcome->done;
         figures->found += outcome->found;
-        figures->hops += outcome->done ? outcome->event.hops : 0;
+        figures->hops += outcome->done ? outcome->event.hops + 1 : 0; /* the last is to it */
         if (outcome->found)
             sorted_add(&value_ms, (double)(outcome->found_ms - outcome->started_ms));
     }
