@@ -233,7 +233,7 @@ static void a_network_with_a_tenth_of_them_finds_its_records(void **state)
     }
     net_run_for(asker.net, MINUTE);
     for (size_t i = 0; i < NODES / 10; i++)
-        rogues_turn(asker.rogues, 30 + i, (enum rogue_kind)(i % ROGUE_KINDS));
+        rogues_turn(asker.rogues, 30 + i, (enum rogue_kind)(i % ROGUE_MIRROR));
     for (uint32_t i = 0; i < 20; i++) {
         struct sample sample = sample_peer(i);
         size_t outcome = net_get(asker.net, 50, &sample.key, sample.kind, sample_value(&sample));

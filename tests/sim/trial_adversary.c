@@ -204,6 +204,6 @@ const struct trial trial_adversary = {
                  .warm_up_ms = 10 * WORLD_MINUTE,
                  .records = 200,
                  .lookups = 500,
-                 .rogues = (1 << ROGUE_KINDS) - 1},
+                 .rogues = (1 << ROGUE_MIRROR) - 1},
     .run = run_adversary,
 };
