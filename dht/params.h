@@ -84,8 +84,9 @@
 #define ROUTING_FRESH_MS         (15 * 60 * 1000) /* heard of since: not asked for a newcomer [BEP 5] */
 #define ROUTING_WIDE             128 /* contacts of the far half, where wide [Jimenez 2011] */
 #define ROUTING_PER_BUCKET       2   /* contacts of one public /24 or /48 in a bucket */
-#define ROUTING_PER_TABLE        10  /* … and in all, their candidates included */
-#define ROUTING_DIVERSE          (4 * DHT_K) /* contacts of a table that wants but one of each network */
+#define ROUTING_PER_TABLE        10  /* … and in all, their candidates included; from k on 2 */
+#define ROUTING_DIVERSE          (2 * DHT_K) /* contacts of a table that wants but one of each network */
+#define ROUTING_WIDE_PART        100         /* … and of each /16 or /32 one part in so many */
 #define ROUTING_CROWDED          2 /* times denser around us than elsewhere: by somebody's hand */
 #define ROUTING_CLOSEST_MAX      (2 * DHT_K) /* most contacts that one question gives */
 

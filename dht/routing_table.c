@@ -7,52 +7,6 @@
 #define RTT_MAX_MS 4095
 #define GROWTH     4 /* slots that a bucket grows by, up to k; then one by one */
 
-/* ---- filter of networks ---- */
-
-/* Most who ask to come in are of a network that is not here, which is told without a look at all
- * contacts. Networks that are exempt have an entry for each endpoint. */
-static size_t network_bit(const struct routing_table *table, const struct endpoint *endpoint)
-{
-    uint8_t text[ENDPOINT_COMPACT_MAX] = {0};
-    size_t prefix = routing_prefix(table, endpoint, SOURCE_NETWORK);
-    if (prefix > 0)
-        memcpy(text, endpoint->addr, prefix);
-    else
-        endpoint_to_compact(endpoint, text);
-    uint64_t hash = (read_u64(text) ^ read_u64(text + 8)) * 0x9e3779b97f4a7c15u;
-    hash = (hash ^ hash >> 32 ^ text[16] ^ (unsigned)text[17] << 8) * 0x9e3779b97f4a7c15u;
-    return (size_t)(hash >> 32) % (ROUTING_NETWORKS_64 * 64);
-}
-
-static void note_network(struct routing_table *table, const struct endpoint *endpoint)
-{
-    size_t bit = network_bit(table, endpoint);
-    table->networks[bit / 64] |= 1ull << bit % 64;
-    table->noted++;
-}
-
-/* Nobody of this network, and nobody at this endpoint, is in the table. */
-static bool is_new_network(const struct routing_table *table, const struct endpoint *endpoint)
-{
-    size_t bit = network_bit(table, endpoint);
-    return (table->networks[bit / 64] >> bit % 64 & 1) == 0;
-}
-
-/* Those who have left are still in the filter: from time to time it is made anew. */
-static void renew_filter(struct routing_table *table)
-{
-    if (table->noted < 2u * table->contacts + ROUTING_NETWORKS_64 * 8)
-        return;
-    memset(table->networks, 0, sizeof table->networks);
-    for (size_t b = 0; b < table->bucket_count; b++)
-        for (size_t i = 0; i < bucket_used(&table->buckets[b]); i++) {
-            struct contact contact;
-            slot_unpack(table, slot_at(table, &table->buckets[b], i), &contact);
-            note_network(table, &contact.endpoint);
-        }
-    table->noted = table->contacts;
-}
-
 /* ---- slots ---- */
 
 static void slot_set_failures(struct slot *slot, unsigned failures)
@@ -77,7 +31,7 @@ static void slot_fill(struct routing_table *table, struct slot *slot, const stru
                       unsigned bits)
 {
     uint8_t compact[ENDPOINT_COMPACT_MAX];
-    note_network(table, &who->endpoint);
+    routing_note_network(table, &who->endpoint);
     endpoint_to_compact(&who->endpoint, compact);
     slot->id = who->id;
     slot->seen_s = (uint32_t)(who->seen_ms / 1000);
@@ -299,73 +253,12 @@ static size_t bucket_due(const struct routing_table *table, const struct bucket 
     return now_ms >= oldest_ms + ROUTING_FRESH_MS ? 0 : SIZE_MAX;
 }
 
-/* ---- networks ---- */
-
-size_t routing_prefix(const struct routing_table *table, const struct endpoint *endpoint,
-                      enum source_scope scope)
-{
-    struct source_rules rules = {.limit_local = table->limit_local};
-    return source_prefix_bytes(&rules, endpoint, scope);
-}
-
-/* A /24 or a /48; the lengths are constants, for all contacts are looked at. */
-static bool is_of_network(const struct slot *slot, struct bytes network)
-{
-    return network.len == 3   ? memcmp(slot->address, network.data, 3) == 0
-           : network.len == 6 ? memcmp(slot->address, network.data, 6) == 0
-                              : memcmp(slot->address, network.data, network.len) == 0;
-}
-
-static size_t count_network(const struct routing_table *table, const struct bucket *bucket,
-                            size_t slots, struct bytes network)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < slots; i++)
-        count += is_of_network(slot_at(table, bucket, i), network);
-    return count;
-}
-
-/* How many others of a public network there are. The candidate of the bucket of a newcomer gives
- * way to it, and does not count. */
-struct others {
-    size_t in_bucket, in_table;
-};
-
-static struct others count_others(const struct routing_table *table, size_t index,
-                                  const struct endpoint *endpoint)
-{
-    struct bytes network =
-        bytes_of(endpoint->addr, routing_prefix(table, endpoint, SOURCE_NETWORK));
-    struct others others = {0};
-    if (is_new_network(table, endpoint))
-        return others;
-    for (size_t b = 0; network.len > 0 && b < table->bucket_count; b++) {
-        const struct bucket *bucket = &table->buckets[b];
-        size_t slots = b == index ? bucket->count : bucket_used(bucket);
-        size_t count = count_network(table, bucket, slots, network);
-        others.in_table += count;
-        others.in_bucket += b == index ? count : 0;
-    }
-    return others;
-}
-
-/* Who knows many has no use for a second of one network. */
-static size_t network_max(const struct routing_table *table)
-{
-    return table->contacts < ROUTING_DIVERSE ? ROUTING_PER_TABLE : 1;
-}
-
-static bool is_crowded(const struct routing_table *table, struct others others)
-{
-    return others.in_bucket >= ROUTING_PER_BUCKET || others.in_table >= network_max(table);
-}
-
 /* ---- what became of a query ---- */
 
 /* The endpoint of `who` may be known under an id that it has given up. */
 static void forget_endpoint(struct routing_table *table, const struct endpoint *endpoint)
 {
-    if (is_new_network(table, endpoint))
+    if (routing_is_new_network(table, endpoint))
         return;
     for (size_t b = 0; b < table->bucket_count; b++) {
         struct bucket *bucket = &table->buckets[b];
@@ -412,6 +305,41 @@ static enum seen_result seen_beyond(struct routing_table *table, struct bucket *
     return SEEN_ASK_OLDEST;
 }
 
+/* A newcomer whose network has its share is welcome all the same as a neighbour, in the place of
+ * one of that network who is farther. */
+static bool takes_place(const struct routing_table *table, size_t index, const struct id *id,
+                        const struct endpoint *endpoint, struct others others,
+                        struct routing_place *out)
+{
+    bool fits = node_id_fits(id, endpoint);
+    return fits && bucket_has_room(table, index, id, fits) &&
+           routing_table_is_neighbour(table, id) &&
+           routing_farther(table, index, bytes_of(endpoint->addr, others.crowded), out);
+}
+
+static bool may_come(const struct routing_table *table, size_t index, const struct id *id,
+                     const struct endpoint *endpoint, struct others others)
+{
+    struct routing_place place;
+    return others.crowded == 0 || takes_place(table, index, id, endpoint, others, &place);
+}
+
+static void remove_at(struct routing_table *table, struct routing_place place)
+{
+    bucket_remove(table, &table->buckets[place.bucket], place.slot);
+}
+
+/* There is a place for a newcomer, who is the first of its network if `bits` are none. */
+static enum seen_result add_newcomer(struct routing_table *table, struct bucket *bucket,
+                                     const struct contact *who, unsigned bits)
+{
+    struct routing_place place;
+    bucket->has_candidate = false; /* the one who is here now comes first */
+    if (bits == 0 && routing_surplus(table, &place))
+        remove_at(table, place);
+    return bucket_append(table, bucket, who, bits) ? SEEN_ADDED : SEEN_IGNORED;
+}
+
 static enum seen_result seen_newcomer(struct routing_table *table, const struct contact *who,
                                       struct contact *oldest)
 {
@@ -422,20 +350,27 @@ static enum seen_result seen_newcomer(struct routing_table *table, const struct 
             return SEEN_IGNORED;
         index = bucket_index(table, &who->id);
     }
-    struct others others = count_others(table, index, &who->endpoint);
-    if (is_crowded(table, others)) {
+    struct others others = routing_others(table, index, &who->endpoint);
+    struct routing_place place;
+    if (others.in_bucket >= ROUTING_PER_BUCKET ||
+        !may_come(table, index, &who->id, &who->endpoint, others)) {
         table->crowded++;
         return SEEN_IGNORED;
     }
     struct bucket *bucket = &table->buckets[index];
+    if (others.crowded > 0 && takes_place(table, index, &who->id, &who->endpoint, others, &place)) {
+        remove_at(table, place);
+        others = routing_others(table, index, &who->endpoint);
+    }
     unsigned bits = (fits ? 0 : ROUTING_MISFIT) | (others.in_table > 0 ? ROUTING_SECOND : 0);
     bool room = bucket_has_room(table, index, &who->id, fits);
     size_t loser = room || bits != 0 ? SIZE_MAX : bucket_loser(table, bucket);
     if (!room && loser == SIZE_MAX)
         return seen_beyond(table, bucket, who, bits, oldest);
+    if (room)
+        return add_newcomer(table, bucket, who, bits);
     bucket->has_candidate = false; /* the one who is here now comes first */
-    if (!room)
-        bucket_remove(table, bucket, loser);
+    bucket_remove(table, bucket, loser);
     return bucket_append(table, bucket, who, bits) ? SEEN_ADDED : SEEN_IGNORED;
 }
 
@@ -458,7 +393,7 @@ enum seen_result routing_table_seen(struct routing_table *table, const struct co
         bucket->has_candidate = false; /* it is the candidate, and tries again */
     }
     forget_endpoint(table, &who->endpoint);
-    renew_filter(table);
+    routing_renew_filter(table);
     return seen_newcomer(table, who, oldest);
 }
 
@@ -510,52 +445,20 @@ bool routing_table_wants(const struct routing_table *table, const struct id *id,
     if (full && bucket->has_candidate && !some_gives_way &&
         bucket_due(table, bucket, now_ms) == SIZE_MAX)
         return false;
-    struct others others = count_others(table, index, endpoint);
-    return others.in_table < network_max(table) &&
+    struct others others = routing_others(table, index, endpoint);
+    return may_come(table, index, id, endpoint, others) &&
            (others.in_bucket < ROUTING_PER_BUCKET || can_split(table, index));
 }
 
 /* ---- invariants ---- */
 
-static struct bytes network_of(const struct routing_table *table, const struct slot *slot)
+static bool slot_is_valid(const struct routing_table *table, const struct slot *slot)
 {
-    struct contact contact;
-    slot_unpack(table, slot, &contact);
-    return bytes_of(slot->address, routing_prefix(table, &contact.endpoint, SOURCE_NETWORK));
-}
-
-static bool slot_is_valid(const struct routing_table *table, size_t index, const struct slot *slot)
-{
-    const struct bucket *bucket = &table->buckets[index];
-    struct bytes network = network_of(table, slot);
     struct contact contact;
     slot_unpack(table, slot, &contact);
     return slot_failures(slot) < ROUTING_FAILURES_MAX &&
-           !is_new_network(table, &contact.endpoint) &&
-           slot_fits(slot) == node_id_fits(&contact.id, &contact.endpoint) &&
-           (network.len == 0 ||
-            count_network(table, bucket, bucket_used(bucket), network) <= ROUTING_PER_BUCKET);
-}
-
-/* Those whose networks share a cell are counted one by one only when they are many. */
-static bool networks_valid(const struct routing_table *table)
-{
-    uint16_t cells[1024] = {0};
-    for (size_t b = 0; b < table->bucket_count; b++)
-        for (size_t i = 0; i < bucket_used(&table->buckets[b]); i++) {
-            struct bytes network = network_of(table, slot_at(table, &table->buckets[b], i));
-            uint32_t hash = 0;
-            for (size_t j = 0; j < network.len; j++)
-                hash = hash * 31 + network.data[j];
-            size_t count = 0;
-            if (network.len > 0 && ++cells[hash % 1024] > ROUTING_PER_TABLE)
-                for (size_t c = 0; c < table->bucket_count; c++)
-                    count += count_network(table, &table->buckets[c],
-                                           bucket_used(&table->buckets[c]), network);
-            if (count > ROUTING_PER_TABLE)
-                return false;
-        }
-    return true;
+           !routing_is_new_network(table, &contact.endpoint) &&
+           slot_fits(slot) == node_id_fits(&contact.id, &contact.endpoint);
 }
 
 static bool bucket_valid(const struct routing_table *table, size_t index)
@@ -569,7 +472,7 @@ static bool bucket_valid(const struct routing_table *table, size_t index)
         size_t common = id_common_bits(&table->self, &slot->id);
         if (common == ID_BITS || (last ? common < index : common != index))
             return false;
-        if (bucket_find(table, bucket, &slot->id) != i || !slot_is_valid(table, index, slot))
+        if (bucket_find(table, bucket, &slot->id) != i || !slot_is_valid(table, slot))
             return false;
     }
     return !bucket->has_candidate || slot_gives_way(slot_at(table, bucket, bucket->count)) ||
@@ -584,5 +487,5 @@ bool routing_table_valid(const struct routing_table *table)
             return false;
         contacts += table->buckets[b].count;
     }
-    return contacts == table->contacts && networks_valid(table);
+    return contacts == table->contacts && routing_networks_valid(table);
 }

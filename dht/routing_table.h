@@ -11,8 +11,10 @@
  *   that we know our whole neighbourhood (the paper splits such buckets irregularly);
  * - one endpoint has one id: who comes back with another id has lost the old one;
  * - a public /24 (/48) has at most ROUTING_PER_BUCKET contacts in a bucket and ROUTING_PER_TABLE in
- *   all, candidates counted, and once there are ROUTING_DIVERSE no second one comes in, so that a
- * few machines with many ids are never many to us;
+ *   all, candidates counted; of k contacts on ROUTING_PER_BUCKET in all, and of ROUTING_DIVERSE on
+ *   one, and its /16 (/32) a small part, so that a few machines with many ids are never many to us;
+ * - who came before there were so many, and is now too many, gives way to the next from elsewhere;
+ *   a neighbour whose network has its share takes the place of one of that network who is farther;
  * - in a full bucket those whose id does not fit their public address [BEP 42], and those that came
  *   second of their network, give way to a newcomer of whom neither is true.
  *

@@ -1,7 +1,8 @@
 /* How the routing table holds its contacts, for its own files:
  *
- *   routing_table.c      who comes in and who goes
- *   routing_table_view.c questions, refresh */
+ *   routing_table.c          who comes in and who goes
+ *   routing_table_networks.c how many of one network there may be
+ *   routing_table_view.c     questions, refresh */
 #pragma once
 
 #include <string.h>
@@ -14,7 +15,8 @@
 #define ROUTING_SLOT_MAX  (ROUTING_SLOT_HEAD + ENDPOINT_COMPACT_MAX)
 
 #define ROUTING_NETWORKS_64                                                                        \
-    32 /* words of the filter: of a whole table an eighth of its bits is set */
+    32                     /* words of the filter: of a whole table an eighth of its bits is set */
+#define ROUTING_WIDE_64 16 /* … and of the one of /16s and /32s */
 
 /* The lowest bits of slot.rtt_failures: */
 #define ROUTING_FAILURES 3 /* queries in a row without an answer */
@@ -48,8 +50,9 @@ struct routing_table {
     bool limit_local;
     uint32_t crowded; /* contacts refused for their network */
     struct bucket *buckets;
-    uint32_t noted;                         /* contacts that came since the filter was made */
-    uint64_t networks[ROUTING_NETWORKS_64]; /* filter: a network whose bit is 0 is not here */
+    uint32_t noted;                          /* contacts that came since the filter was made */
+    uint64_t networks[ROUTING_NETWORKS_64];  /* filter: a network whose bit is 0 is not here */
+    uint64_t wide_networks[ROUTING_WIDE_64]; /* … of /16s and /32s */
 };
 
 _Static_assert(ROUTING_SLOT_HEAD == offsetof(struct slot, address), "slots are packed by hand");
@@ -106,9 +109,39 @@ static inline size_t bucket_used(const struct bucket *bucket)
 size_t bucket_find(const struct routing_table *table, const struct bucket *bucket,
                    const struct id *id);
 
+void slot_unpack(const struct routing_table *table, const struct slot *slot, struct contact *out);
+
+/* ---- routing_table_networks.c ---- */
+
 /* How many leading bytes of its address are its network or its address, as limits count them; 0: it
  * is exempt. */
 size_t routing_prefix(const struct routing_table *table, const struct endpoint *endpoint,
                       enum source_scope scope);
 
-void slot_unpack(const struct routing_table *table, const struct slot *slot, struct contact *out);
+void routing_note_network(struct routing_table *table, const struct endpoint *endpoint);
+/* Nobody of this network, and nobody at this endpoint, is in the table. */
+bool routing_is_new_network(const struct routing_table *table, const struct endpoint *endpoint);
+/* Those who have left are still in the filters: from time to time they are made anew. */
+void routing_renew_filter(struct routing_table *table);
+
+/* How many others of the public network of a newcomer there are. The candidate of its bucket gives
+ * way to it, and does not count. */
+struct others {
+    size_t in_bucket, in_table;
+    size_t crowded; /* leading bytes of its address that are a network with its share; 0: none */
+};
+
+struct others routing_others(const struct routing_table *table, size_t index,
+                             const struct endpoint *endpoint);
+
+struct routing_place {
+    size_t bucket, slot;
+};
+
+/* Of these a contact that is farther from us than those of bucket `index`, the farthest first. */
+bool routing_farther(const struct routing_table *table, size_t index, struct bytes network,
+                     struct routing_place *out);
+/* A contact whose network has more than its share: it came when there were fewer contacts. */
+bool routing_surplus(const struct routing_table *table, struct routing_place *out);
+
+bool routing_networks_valid(const struct routing_table *table);

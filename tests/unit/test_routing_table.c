@@ -385,6 +385,89 @@ static void a_large_table_takes_one_of_each_public_network(void **state)
     routing_table_free(table);
 }
 
+/* One of its own /16 each: `number` is the second byte of its address. */
+static struct contact distant_contact(struct rng *rng, uint8_t number)
+{
+    struct contact who = {
+        .endpoint = {.family = ENDPOINT_IPV4, .addr = {81, number, 1, 1}, .port = 1000}};
+    who.id = node_id_of_address(&who.endpoint, rng);
+    return who;
+}
+
+static void see_distant(struct routing_table *table, struct rng *rng, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        struct contact who = distant_contact(rng, (uint8_t)i), oldest;
+        routing_table_seen(table, &who, &oldest);
+    }
+}
+
+static size_t count_of_networks(const struct routing_table *table)
+{
+    return count_of_network(table, 0) + count_of_network(table, 1) + count_of_network(table, 2) +
+           count_of_network(table, 3);
+}
+
+static void networks_of_one_provider_have_one_contact_of_a_hundred(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(13));
+    struct routing_table_config config = {.family = ENDPOINT_IPV4, .wide = true};
+    struct routing_table *table = routing_table_new(&config);
+    see_distant(table, &rng, 0, 80);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct contact who = public_contact(&rng, (uint8_t)(i % 4), (uint8_t)i), oldest;
+        routing_table_seen(table, &who, &oldest);
+    }
+    assert_int_equal(count_of_networks(table), 1);
+    assert_true(routing_table_count(table) > 70);
+    routing_table_free(table);
+}
+
+static void those_who_came_early_of_a_crowd_give_way_to_others(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(14));
+    struct routing_table_config config = {.family = ENDPOINT_IPV4, .wide = true};
+    struct routing_table *table = routing_table_new(&config);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct contact who = public_contact(&rng, (uint8_t)(i % 4), (uint8_t)i), oldest;
+        routing_table_seen(table, &who, &oldest);
+    }
+    assert_true(count_of_networks(table) >= 4 * ROUTING_PER_BUCKET);
+    see_distant(table, &rng, 0, 120);
+    for (uint8_t network = 0; network < 4; network++)
+        assert_true(count_of_network(table, network) <= 1);
+    assert_true(routing_table_valid(table));
+    routing_table_free(table);
+}
+
+static void a_neighbour_takes_the_place_of_a_far_one_of_its_network(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init_seed(&rng, test_seed(15));
+    struct contact far, near = public_contact(&rng, 1, 2), oldest, found;
+    do
+        far = public_contact(&rng, 1, 1);
+    while (id_common_bits(&far.id, &near.id) > 0);
+    struct routing_table_config config = {.self = near.id, .family = ENDPOINT_IPV4, .wide = true};
+    config.self.bytes[ID_BYTES - 1] ^= 1;
+    struct routing_table *table = routing_table_new(&config);
+    see_distant(table, &rng, 0, 60);
+    assert_int_equal(routing_table_seen(table, &far, &oldest), SEEN_ADDED);
+    size_t count = routing_table_count(table);
+    assert_true(routing_table_wants(table, &near.id, &near.endpoint, 0));
+    assert_int_equal(routing_table_seen(table, &near, &oldest), SEEN_ADDED);
+    assert_true(routing_table_find(table, &near.id, &found));
+    assert_false(routing_table_find(table, &far.id, &found));
+    assert_int_equal(routing_table_count(table), count);
+    assert_false(routing_table_wants(table, &far.id, &far.endpoint, 0));
+    routing_table_free(table);
+}
+
 static void local_networks_may_crowd_unless_limits_are_forced_on_them(void **state)
 {
     (void)state;
@@ -483,6 +566,9 @@ int main(void)
         cmocka_unit_test(wide_buckets_hold_more_the_farther_they_are),
         cmocka_unit_test(a_public_network_has_two_in_a_bucket_and_ten_in_all),
         cmocka_unit_test(a_large_table_takes_one_of_each_public_network),
+        cmocka_unit_test(networks_of_one_provider_have_one_contact_of_a_hundred),
+        cmocka_unit_test(those_who_came_early_of_a_crowd_give_way_to_others),
+        cmocka_unit_test(a_neighbour_takes_the_place_of_a_far_one_of_its_network),
         cmocka_unit_test(local_networks_may_crowd_unless_limits_are_forced_on_them),
         cmocka_unit_test(who_fits_and_is_first_of_its_network_takes_the_place_of_others),
         cmocka_unit_test(of_one_public_address_only_the_nearest_is_named),
