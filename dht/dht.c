@@ -172,10 +172,12 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
     dht->counted.surplus_nodes += answer->node_surplus;
     dht_upkeep_answered(dht, &query, answer);
     bool is_ended =
-        query.silent && (query.purpose >= RPC_WALK_ASK || query.purpose == RPC_PING_HAND);
+        query.silent && (query.purpose > RPC_WALK_ASK || query.purpose == RPC_PING_HAND);
     if (is_ended)
         return; /* it is there, and that is all */
-    if (query.purpose == RPC_PING_HAND)
+    if (query.silent && query.purpose == RPC_WALK_ASK)
+        dht_walk_answered_late(dht, &query, answer);
+    else if (query.purpose == RPC_PING_HAND)
         ping_ended(dht, &query, &answer->id);
     else if (query.purpose >= RPC_WALK_ASK)
         dht_walk_answered(dht, &query, answer);

@@ -419,6 +419,19 @@ void dht_walk_answered(struct dht *dht, const struct rpc_query *query, const str
     dht_walk_go_on(dht, walk);
 }
 
+/* The walk has gone on without it, and may still use what it says. */
+void dht_walk_answered_late(struct dht *dht, const struct rpc_query *query,
+                            const struct message *answer)
+{
+    struct walk *walk = dht_walk_find(dht, query->operation);
+    struct lookup_node *node = walk != NULL ? lookup_find(&walk->lookup, &query->id) : NULL;
+    if (node == NULL || node->state != LOOKUP_FAILED || walk->storing ||
+        !endpoint_equal(&node->endpoint, &query->to) || !id_equal(&query->id, &answer->id))
+        return;
+    walk->silent--;
+    dht_walk_answered(dht, query, answer);
+}
+
 void dht_walk_late(struct dht *dht, const struct rpc_query *query)
 {
     struct walk *walk = dht_walk_find(dht, query->operation);

@@ -480,7 +480,7 @@ const struct lookup_node *lookup_next(struct lookup *lookup)
 void lookup_answered(struct lookup *lookup, const struct id *id)
 {
     struct lookup_node *node = lookup_find(lookup, id);
-    if (node == NULL || (node->state != LOOKUP_ASKED && node->state != LOOKUP_LATE))
+    if (node == NULL || node->state == LOOKUP_FRESH || node->state == LOOKUP_ANSWERED)
         return;
     uncount(lookup, node);
     node->state = LOOKUP_ANSWERED;

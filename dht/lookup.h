@@ -108,7 +108,7 @@ bool lookup_hear(struct lookup *lookup, const struct id *by, const struct id *id
  * the next lookup_add or lookup_hear. */
 const struct lookup_node *lookup_next(struct lookup *lookup);
 
-/* What became of a query. Unknown ids do nothing. */
+/* What became of a query. Unknown ids do nothing. Who has failed may answer all the same. */
 void lookup_answered(struct lookup *lookup, const struct id *id);
 void lookup_late(struct lookup *lookup, const struct id *id);
 void lookup_failed(struct lookup *lookup, const struct id *id);

@@ -93,8 +93,9 @@ struct walks {
 };
 
 struct join {
-    struct endpoint *candidates; /* oldest first; NULL until there is one */
+    struct endpoint *candidates; /* oldest first, those configured in front; NULL: none */
     uint8_t count, cap;
+    uint8_t configured; /* of them, the first so many: others do not push these out */
     bool joined;
     bool reached;      /* one of the candidates has answered */
     uint32_t walk;     /* operation of the walk to our own id; 0: none */
@@ -211,6 +212,9 @@ size_t dht_walk_count(const struct dht *dht, enum walk_purpose purpose);
 void dht_walk_go_on(struct dht *dht, struct walk *walk);
 void dht_walk_answered(struct dht *dht, const struct rpc_query *query,
                        const struct message *answer);
+/* … after its silence was counted. */
+void dht_walk_answered_late(struct dht *dht, const struct rpc_query *query,
+                            const struct message *answer);
 void dht_walk_late(struct dht *dht, const struct rpc_query *query);
 void dht_walk_silent(struct dht *dht, const struct rpc_query *query);
 void dht_walk_add_contact(struct dht *dht, uint32_t operation, const struct contact *contact);
