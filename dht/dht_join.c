@@ -34,21 +34,39 @@ static bool reserve_one(struct join *join)
     return true;
 }
 
-void dht_join_remember(struct dht *dht, const struct endpoint *endpoint)
+static void forget(struct join *join, size_t at)
 {
-    struct join *join = &dht->join;
+    join->configured -= at < join->configured;
+    join->count--;
+    memmove(&join->candidates[at], &join->candidates[at + 1],
+            (join->count - at) * sizeof join->candidates[0]);
+}
+
+/* Behind others of its sort; the oldest of them makes room. */
+static void remember(struct join *join, const struct endpoint *endpoint, bool configured)
+{
     size_t at = 0;
     while (at < join->count && !endpoint_equal(&join->candidates[at], endpoint))
         at++;
-    if (at == join->count && join->count == JOIN_CANDIDATES_MAX)
-        at = 0;
-    if (at < join->count) { /* out with the same one, or with the oldest */
-        join->count--;
-        memmove(&join->candidates[at], &join->candidates[at + 1],
-                (join->count - at) * sizeof join->candidates[0]);
-    }
-    if (reserve_one(join))
-        join->candidates[join->count++] = *endpoint;
+    configured = configured || at < join->configured;
+    if (at < join->count)
+        forget(join, at);
+    if (configured && join->configured == JOIN_CONFIGURED_MAX)
+        forget(join, 0);
+    else if (join->count == JOIN_CANDIDATES_MAX)
+        forget(join, join->configured);
+    if (!reserve_one(join))
+        return;
+    at = configured ? join->configured++ : join->count;
+    memmove(&join->candidates[at + 1], &join->candidates[at],
+            (join->count - at) * sizeof join->candidates[0]);
+    join->candidates[at] = *endpoint;
+    join->count++;
+}
+
+void dht_join_remember(struct dht *dht, const struct endpoint *endpoint)
+{
+    remember(&dht->join, endpoint, false);
 }
 
 static bool can_be_asked(const struct dht *dht, const struct endpoint *endpoint)
@@ -75,7 +93,7 @@ void dht_bootstrap(struct dht *dht, const struct endpoint *endpoints, size_t cou
     for (size_t i = 0; i < count; i++) {
         if (!can_be_asked(dht, &endpoints[i]))
             continue;
-        dht_join_remember(dht, &endpoints[i]);
+        remember(&dht->join, &endpoints[i], true);
         ask(dht, &endpoints[i]);
     }
     if (routing_table_count(dht->table) == 0 || !dht->join.reached)

@@ -154,6 +154,7 @@
 
 /* Joining. */
 #define JOIN_CANDIDATES_MAX 64 /* endpoints remembered for when the table is empty */
+#define JOIN_CONFIGURED_MAX 32 /* … of them those that somebody named to us: they stay */
 #define JOIN_RETRY_MIN_MS   1000
 #define JOIN_RETRY_MAX_MS   (60 * 1000)
 #define JOIN_RETRY_FAR_MS   (16 * 60 * 1000) /* by others, while none of those has answered */

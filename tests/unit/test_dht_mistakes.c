@@ -230,6 +230,72 @@ static void what_is_dropped_is_counted(void **state)
     free_node(f);
 }
 
+static bool asks(struct fixture *f, struct endpoint whom)
+{
+    bool asked = false;
+    while (said(f))
+        asked |= f->message.type == MESSAGE_QUERY && endpoint_equal(&f->to, &whom);
+    return asked;
+}
+
+/* The nodes of many who come and go push each other out, and not the one that was configured. */
+static void a_configured_endpoint_is_asked_for_ever(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct endpoint configured = public_address(250);
+    dht_bootstrap(f->dht, &configured, 1, f->now_ms);
+    for (uint8_t n = 1; n <= JOIN_CANDIDATES_MAX + 16; n++) {
+        struct message ping = query_of(METHOD_PING, n);
+        drop_output(f);
+        hear(f, &ping, public_address(n));
+        answer_all_as(f, n, public_address(n));
+        pass(f, 60 * 1000); /* for ever silent */
+    }
+    pass(f, 60 * 1000);
+    assert_int_equal(stats_of(f).contacts, 0);
+    drop_output(f);
+    pass(f, 2 * JOIN_RETRY_MAX_MS);
+    assert_true(asks(f, configured));
+    free_node(f);
+}
+
+/* While the lookup waits for another, who was given up for silent answers and names a node. */
+static void a_late_answer_is_heard_by_its_lookup(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct endpoint slow = public_address(2), named[2] = {public_address(3), public_address(4)};
+    struct message answers[2] = {0};
+    struct id target = id_of(0x33);
+    add_contact(f, 0x80, public_address(1));
+    add_contact(f, 0x81, slow);
+    drop_output(f);
+    dht_find(f->dht, &target, f->now_ms);
+    for (size_t i = 0; i < 2; i++) {
+        said_query(f, METHOD_FIND);
+        bool is_slow = endpoint_equal(&f->to, &slow);
+        answers[is_slow] = answer_of(f, is_slow ? 0x81 : 0x80);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        answers[i].has_nodes = true;
+        answers[i].nodes[answers[i].node_count++] =
+            (struct message_node){id_of((uint8_t)(0x30 + i)), named[i]};
+    }
+    pass(f, RPC_SILENT_MIN_MS - 50);
+    hear(f, &answers[0], public_address(1));
+    assert_true(asks(f, named[0])); /* who never answers */
+    pass(f, 100);
+    assert_false(asks(f, named[1]));
+    hear(f, &answers[1], slow);
+    assert_true(asks(f, named[1]));
+    pass(f, 2 * RPC_FORGOTTEN_MS);
+    const struct dht_event *found = next_event(f, DHT_EVENT_FOUND);
+    assert_non_null(found);
+    assert_int_equal(found->node_count, 2);
+    free_node(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +307,8 @@ int main(void)
         cmocka_unit_test(an_answer_we_wait_for_passes_every_limit),
         cmocka_unit_test(one_loud_client_does_not_hurt_the_others),
         cmocka_unit_test(what_is_dropped_is_counted),
+        cmocka_unit_test(a_configured_endpoint_is_asked_for_ever),
+        cmocka_unit_test(a_late_answer_is_heard_by_its_lookup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
