@@ -71,20 +71,24 @@
 #define UNANSWERED_MS        120000 /* the same without a sign: closed */
 #define REJECT_PAUSE_MS      1000   /* after a REJECT while unchoked, doubled up to … */
 #define REJECT_PAUSE_MAX_MS  16000
-#define CANCELLED_KEPT       256         /* cancelled requests remembered for what crosses them */
-#define ENDGAME_COPIES       3           /* peers asked for one block at most */
-#define ENDGAME_MARGIN_MS    250         /* sooner by this much, or it is not worth asking twice */
-#define STEAL_MARGIN_MS      2000        /* the same while there are pieces left to begin */
-#define STEAL_PAUSE_MS       100         /* between two vain looks for a block to ask twice */
-#define RATE_UNKNOWN_BPS     (1u << 20)  /* taken for a peer that has not sent a block yet */
-#define RATE_FLOOR_BPS       BLOCK_BYTES /* taken for the slowest */
-#define ALLOWED_FAST_COUNT   5           /* pieces given to a choked newcomer [BEP 6] */
-#define ALLOWED_FAST_PEERS   4           /* newcomers that use them at a time */
-#define SUGGEST_AHEAD        2           /* pieces a seed names before they are asked for [BEP 6] */
-#define SUGGEST_LOOKS        4096        /* pieces looked at for one suggestion */
-#define PROMISES_MAX         16          /* pieces a seed takes to be on their way to one peer */
-#define SUGGESTED_MAX        8           /* of theirs that we remember */
-#define ALLOWED_FAST_MAX     32          /* of theirs that we remember */
+#define CANCELLED_KEPT       256 /* cancelled requests remembered for what crosses them */
+#define ENDGAME_COPIES       3   /* peers asked for one block at most */
+#define ENDGAME_MARGIN_MS    250 /* sooner by this much, or it is not worth asking twice … */
+#define ENDGAME_MARGIN_BLOCKS                                                                      \
+    16                                    /* … or by the time that so many blocks take           \
+                                             the other, if that is less */
+#define ENDGAME_MARGIN_MIN_MS 10          /* clocks tell no less, nor is it worth a look */
+#define STEAL_MARGIN_MS       2000        /* the same while there are pieces left to begin */
+#define STEAL_PAUSE_MS        100         /* between two vain looks for a block to ask twice */
+#define RATE_UNKNOWN_BPS      (1u << 20)  /* taken for a peer that has not sent a block yet */
+#define RATE_FLOOR_BPS        BLOCK_BYTES /* taken for the slowest */
+#define ALLOWED_FAST_COUNT    5           /* pieces given to a choked newcomer [BEP 6] */
+#define ALLOWED_FAST_PEERS    4           /* newcomers that use them at a time */
+#define SUGGEST_AHEAD         2    /* pieces a seed names before they are asked for [BEP 6] */
+#define SUGGEST_LOOKS         4096 /* pieces looked at for one suggestion */
+#define PROMISES_MAX          16   /* pieces a seed takes to be on their way to one peer */
+#define SUGGESTED_MAX         8    /* of theirs that we remember */
+#define ALLOWED_FAST_MAX      32   /* of theirs that we remember */
 
 /* ---- memory ---- */
 

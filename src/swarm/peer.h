@@ -65,12 +65,14 @@ struct peer {
     struct peer_block cancelled[CANCELLED_KEPT]; /* a ring */
     uint32_t cancelled_count;
     uint32_t working_on; /* the piece it was asked for last; UINT32_MAX: none */
+    bool proven;         /* a piece was right of which it gave a block */
     bool snubbed;
     uint64_t
         progress_ms; /* STEADY_BYTES of payload or a block came, or the first request went out */
     uint32_t progress_bytes; /* of payload since then */
     uint64_t paused_until_ms, pause_ms;
-    uint64_t steal_after_ms;
+    uint64_t steal_after_ms;            /* no block to ask twice is looked for before that */
+    bool looks_again;                   /* then there may be one */
     uint64_t vain_generation;           /* of the candidates, when none was found for it */
     uint32_t allowed[ALLOWED_FAST_MAX]; /* pieces it gives although it chokes */
     uint32_t allowed_count;

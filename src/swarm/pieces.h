@@ -38,8 +38,9 @@ struct piece {
     uint32_t block_count, free_count, received_count;
     uint32_t first_free;               /* no free block before it */
     uint32_t asked_total, stale_total; /* sums over the blocks */
-    uint32_t only_peer; /* asked of one peer alone, to find a liar; 0: not chosen yet */
-    bool one_at_a_time; /* only_peer counts */
+    uint32_t only_peer; /* asked of this one alone, as long as there is something else for others;
+                           0: of anybody */
+    bool one_at_a_time; /* of one alone in any case, to find a liar; only_peer 0: not chosen yet */
     bool checking;      /* the owner reads `data` */
     uint8_t *data;      /* NULL: nothing has come yet */
     struct block *blocks;

@@ -187,10 +187,28 @@ static void tell_have(struct transfer *transfer, uint32_t index)
     }
 }
 
+/* Those that gave it are on trial no longer. */
+static void prove_givers(struct transfer *transfer, const struct piece *piece)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < piece->block_count; i++) {
+        if (piece->blocks[i].giver == last)
+            continue;
+        last = piece->blocks[i].giver;
+        struct peer *giver = peers_find(transfer, last);
+        if (giver == NULL || giver->closing || giver->proven)
+            continue;
+        giver->proven = true;
+        transfer->proven_count++;
+        transfer->refill_due = true;
+    }
+}
+
 static void piece_is_right(struct transfer *transfer, struct piece *piece)
 {
     uint32_t index = piece->index, liars[PEER_SLOTS];
     size_t count = judge_verdict(transfer->judge, piece, liars, PEER_SLOTS);
+    prove_givers(transfer, piece);
     pieces_end(&transfer->pieces, piece);
     bitfield_set(&transfer->have, index);
     if (bitfield_clear(&transfer->needed, index))

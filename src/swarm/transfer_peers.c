@@ -48,6 +48,7 @@ static void end_dealings(struct transfer *transfer, struct peer *peer)
         metadata_leave(transfer->metadata, peer->handle);
     peer->closing = true;
     transfer->live_count--;
+    transfer->proven_count -= peer->proven;
     if (!peer->we_choke)
         serve_admit(transfer);
     extension_ask_metadata(transfer);

@@ -46,6 +46,7 @@ struct transfer {
     size_t peer_count;
     size_t live_count; /* not closing */
     uint32_t seeds;
+    uint32_t proven_count; /* of peers not closing */
     struct peer *by_slot[PEER_SLOTS];
     uint32_t next_generation;              /* of handles */
     struct past_peer past[PAST_PEERS_MAX]; /* a ring */
@@ -141,6 +142,7 @@ void holdings_drop_interest(struct transfer *transfer); /* paced: once a choker 
 
 void requests_fill(struct transfer *transfer, struct peer *peer);
 void requests_fill_all(struct transfer *transfer);
+uint64_t requests_deadline(const struct transfer *transfer); /* to fill all again */
 void requests_set_candidate(struct transfer *transfer, uint32_t piece);
 
 /* ---- transfer_cancel.c: requests that end without a block ---- */

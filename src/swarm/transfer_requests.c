@@ -15,6 +15,11 @@
  *   begin (memory is full, or this peer has none of them) it must be much sooner; at the end of
  *   the whole (end game) just sooner.
  * - Who is slow because a limit of ours holds it back is not doubled, nor taken for dead.
+ * - While somebody has proved good, who has not yet given a block of a right piece is on trial: it
+ *   gets one piece, and no other before that is judged. The piece is its own, so that what it
+ *   spoils is its own work, and nobody else can have been the liar; others help with it when there
+ *   is nothing else for them. When memory is short, it is used by those who proved good, and who is
+ *   on trial helps with what is begun.
  * - Who was asked and sent nothing for SNUBBED_MS, is asked for one block at a time. */
 
 struct asked_block {
@@ -43,10 +48,23 @@ static bool may_be_asked(const struct transfer *transfer, const struct peer *pee
            transfer->now_ms >= peer->paused_until_ms;
 }
 
-static bool may_be_asked_for(const struct peer *peer, const struct piece *piece)
+static bool is_on_trial(const struct transfer *transfer, const struct peer *peer)
 {
+    return !peer->proven && transfer->proven_count > 0;
+}
+
+/* There was nothing to begin for it. */
+static bool is_at_the_end(const struct transfer *transfer, const struct peer *peer)
+{
+    return peer->vain_generation == transfer->generation;
+}
+
+static bool may_be_asked_for(const struct transfer *transfer, const struct peer *peer,
+                             const struct piece *piece)
+{
+    bool is_others = piece->only_peer != 0 && piece->only_peer != peer->handle;
     return peer_has(peer, piece->index) &&
-           (!piece->one_at_a_time || piece->only_peer == 0 || piece->only_peer == peer->handle) &&
+           (!is_others || (!piece->one_at_a_time && is_at_the_end(transfer, peer))) &&
            (!peer->they_choke || peer_allows(peer, piece->index));
 }
 
@@ -63,7 +81,7 @@ void requests_set_candidate(struct transfer *transfer, uint32_t piece)
 static bool somebody_gives(const struct transfer *transfer, const struct piece *piece)
 {
     FOR_EACH_PEER (transfer, i, peer)
-        if (may_be_asked(transfer, peer) && may_be_asked_for(peer, piece))
+        if (may_be_asked(transfer, peer) && may_be_asked_for(transfer, peer, piece))
             return true;
     return false;
 }
@@ -110,7 +128,7 @@ static bool pick(const struct transfer *transfer, const struct peer *peer, uint3
 static struct piece *begin_piece(struct transfer *transfer, struct peer *peer)
 {
     uint32_t index;
-    if (peer->vain_generation == transfer->generation)
+    if (is_at_the_end(transfer, peer))
         return NULL;
     if (!pick(transfer, peer, &index)) {
         peer->vain_generation = transfer->generation;
@@ -137,7 +155,7 @@ static struct piece *find_open(const struct transfer *transfer, const struct pee
 {
     struct piece *best = NULL;
     for (struct piece *piece = transfer->pieces.open; piece != NULL; piece = piece->next) {
-        if (!may_be_asked_for(peer, piece))
+        if (!may_be_asked_for(transfer, peer, piece))
             continue;
         if (piece->index == peer->working_on || transfer->sequential)
             return piece;
@@ -148,6 +166,11 @@ static struct piece *find_open(const struct transfer *transfer, const struct pee
     return best;
 }
 
+static bool is_memory_short(const struct transfer *transfer)
+{
+    return pieces_count(&transfer->pieces) >= transfer->pieces.limit * 3 / 4;
+}
+
 /* Whether the peer is of more use with a piece that is rarer than `open`: what a seed sends should
  * be what nobody else can. Not before there is a first piece, nor when memory is short. */
 static bool has_rarer(const struct transfer *transfer, const struct peer *peer,
@@ -155,19 +178,51 @@ static bool has_rarer(const struct transfer *transfer, const struct peer *peer,
 {
     uint32_t index;
     return open->index != peer->working_on && transfer->have.set > 0 && !transfer->sequential &&
-           !transfer->config.random_order &&
-           pieces_count(&transfer->pieces) < transfer->pieces.limit * 3 / 4 &&
+           !transfer->config.random_order && !is_memory_short(transfer) &&
            pick(transfer, peer, &index) &&
            picker_holders(transfer->picker, index) < picker_holders(transfer->picker, open->index);
 }
 
-static bool take_free(struct transfer *transfer, struct peer *peer, struct asked_block *out)
+static struct piece *find_free(struct transfer *transfer, struct peer *peer)
 {
     struct piece *piece = find_open(transfer, peer);
-    if (piece == NULL || has_rarer(transfer, peer, piece)) {
-        struct piece *begun = begin_piece(transfer, peer);
-        piece = begun != NULL ? begun : piece;
-    }
+    if (piece != NULL && !has_rarer(transfer, peer, piece))
+        return piece;
+    struct piece *begun = begin_piece(transfer, peer);
+    if (begun != NULL || piece != NULL)
+        return begun != NULL ? begun : piece;
+    return is_at_the_end(transfer, peer) ? find_open(transfer, peer) : NULL;
+}
+
+/* It owes something, or the piece it was at is just being checked. */
+static bool awaits_verdict(const struct transfer *transfer, const struct peer *peer)
+{
+    const struct piece *piece = pieces_find(&transfer->pieces, peer->working_on);
+    return peer->requests.count > 0 || (piece != NULL && piece->checking);
+}
+
+static struct piece *find_for_trial(struct transfer *transfer, struct peer *peer)
+{
+    struct piece *piece = pieces_find(&transfer->pieces, peer->working_on);
+    if (piece != NULL && piece->free_count > 0 && may_be_asked_for(transfer, peer, piece))
+        return piece;
+    if (awaits_verdict(transfer, peer))
+        return NULL;
+    if (transfer->sequential) /* the next piece is not to hang on a newcomer */
+        return find_free(transfer, peer);
+    if (is_memory_short(transfer))
+        return find_open(transfer, peer);
+    piece = begin_piece(transfer, peer);
+    if (piece == NULL)
+        return find_open(transfer, peer);
+    piece->only_peer = peer->handle;
+    return piece;
+}
+
+static bool take_free(struct transfer *transfer, struct peer *peer, struct asked_block *out)
+{
+    struct piece *piece =
+        is_on_trial(transfer, peer) ? find_for_trial(transfer, peer) : find_free(transfer, peer);
     if (piece == NULL)
         return false;
     peer->working_on = piece->index;
@@ -177,21 +232,36 @@ static bool take_free(struct transfer *transfer, struct peer *peer, struct asked
 
 /* ---- asking twice ---- */
 
-/* Milliseconds until a peer has worked off `requests` of its queue. */
-static uint64_t eta_ms(const struct transfer *transfer, const struct peer *peer, uint32_t requests)
+/* Milliseconds that so many blocks take a peer. */
+static uint64_t blocks_ms(const struct transfer *transfer, const struct peer *peer, uint32_t blocks)
 {
     uint64_t rate =
         peer->bytes_down == 0 ? RATE_UNKNOWN_BPS : rate_recent_bps(&peer->down, transfer->now_ms);
     rate = rate < RATE_FLOOR_BPS ? RATE_FLOOR_BPS : rate;
-    uint64_t idle_ms = peer->requests.count > 0 ? transfer->now_ms - peer->progress_ms : 0;
-    return (uint64_t)requests * BLOCK_BYTES * 1000 / rate + idle_ms;
+    return (uint64_t)blocks * BLOCK_BYTES * 1000 / rate;
 }
 
-static bool may_be_doubled(const struct peer *peer, const struct request *request)
+/* Until a peer has worked off `requests` of its queue. */
+static uint64_t eta_ms(const struct transfer *transfer, const struct peer *peer, uint32_t requests)
+{
+    uint64_t idle_ms = peer->requests.count > 0 ? transfer->now_ms - peer->progress_ms : 0;
+    return blocks_ms(transfer, peer, requests) + idle_ms;
+}
+
+/* What asking twice must gain at the end: to a quick peer a block more is nothing. */
+static uint64_t margin_ms(const struct transfer *transfer, const struct peer *peer)
+{
+    uint64_t worth_ms = blocks_ms(transfer, peer, ENDGAME_MARGIN_BLOCKS);
+    worth_ms = worth_ms > ENDGAME_MARGIN_MIN_MS ? worth_ms : ENDGAME_MARGIN_MIN_MS;
+    return worth_ms < ENDGAME_MARGIN_MS ? worth_ms : ENDGAME_MARGIN_MS;
+}
+
+static bool may_be_doubled(const struct transfer *transfer, const struct peer *peer,
+                           const struct request *request)
 {
     const struct block *block = &request->piece->blocks[request->block];
     return !request->released && block->state == BLOCK_ASKED && block->asked < ENDGAME_COPIES &&
-           may_be_asked_for(peer, request->piece) &&
+           may_be_asked_for(transfer, peer, request->piece) &&
            (block->asked + block->stale == 1 ||
             request_queue_find(&peer->requests, request->piece, request->block) ==
                 peer->requests.count);
@@ -205,7 +275,7 @@ static const struct request *steal_from(const struct transfer *transfer, const s
         if (eta_ms(transfer, victim, i + 1) <= sooner_ms)
             return NULL;
         const struct request *request = request_queue_at(&victim->requests, i);
-        if (may_be_doubled(peer, request))
+        if (may_be_doubled(transfer, peer, request))
             return request;
     }
     return NULL;
@@ -213,15 +283,22 @@ static const struct request *steal_from(const struct transfer *transfer, const s
 
 static bool take_again(struct transfer *transfer, struct peer *peer, struct asked_block *out)
 {
-    if (transfer->now_ms < peer->steal_after_ms || peer->snubbed)
+    if (peer->snubbed || (is_on_trial(transfer, peer) && awaits_verdict(transfer, peer)))
         return false;
+    if (transfer->now_ms < peer->steal_after_ms) {
+        peer->looks_again = true;
+        return false;
+    }
     uint64_t mine_ms = eta_ms(transfer, peer, peer->requests.count + 1);
-    uint64_t sooner_ms = picker_candidates(transfer->picker) > 0 ? 2 * mine_ms + STEAL_MARGIN_MS
-                                                                 : mine_ms + ENDGAME_MARGIN_MS;
+    uint64_t gain_ms = margin_ms(transfer, peer);
+    uint64_t sooner_ms =
+        picker_candidates(transfer->picker) > 0 ? 2 * mine_ms + STEAL_MARGIN_MS : mine_ms + gain_ms;
     const struct request *best = NULL;
     uint64_t best_ms = 0;
+    bool others_owe = false;
     FOR_EACH_PEER (transfer, i, victim) {
         uint64_t last_ms = eta_ms(transfer, victim, victim->requests.count);
+        others_owe = others_owe || (victim != peer && victim->requests.count > 0);
         if (victim == peer || victim->requests.count == 0 || last_ms <= best_ms ||
             limits_held(transfer, victim))
             continue;
@@ -232,7 +309,9 @@ static bool take_again(struct transfer *transfer, struct peer *peer, struct aske
         }
     }
     if (best == NULL) {
-        peer->steal_after_ms = transfer->now_ms + STEAL_PAUSE_MS;
+        peer->looks_again = others_owe;
+        peer->steal_after_ms =
+            transfer->now_ms + (gain_ms < STEAL_PAUSE_MS ? gain_ms : STEAL_PAUSE_MS);
         return false;
     }
     pieces_take_again(best->piece, best->block);
@@ -269,6 +348,7 @@ static bool ask(struct transfer *transfer, struct peer *peer, struct asked_block
 
 void requests_fill(struct transfer *transfer, struct peer *peer)
 {
+    peer->looks_again = false;
     if (!may_be_asked(transfer, peer))
         return;
     uint32_t limit = limit_of(peer), count = peer->requests.count;
@@ -284,6 +364,24 @@ void requests_fill(struct transfer *transfer, struct peer *peer)
     }
     if (peer->requests.count > count)
         actions_output(transfer, peer);
+}
+
+/* When to look again for a block to ask twice. Who still owes something looks when that comes. */
+static uint64_t look_due_ms(const struct transfer *transfer, const struct peer *peer)
+{
+    bool looks = peer->looks_again && peer->requests.count == 0 && !peer->snubbed &&
+                 may_be_asked(transfer, peer);
+    return looks ? peer->steal_after_ms : UINT64_MAX;
+}
+
+uint64_t requests_deadline(const struct transfer *transfer)
+{
+    uint64_t due_ms = UINT64_MAX;
+    FOR_EACH_PEER (transfer, i, peer) {
+        uint64_t at_ms = look_due_ms(transfer, peer);
+        due_ms = at_ms < due_ms ? at_ms : due_ms;
+    }
+    return due_ms;
 }
 
 /* Those with the shortest queues, in time, come first. */

@@ -136,13 +136,27 @@ void serve_round(struct transfer *transfer)
     apply(transfer, &ballot);
 }
 
+/* Peers change their minds often, and most of the time nothing follows from it. */
+static bool somebody_can_be_let_in(const struct transfer *transfer)
+{
+    size_t taken = 0, waiting = 0;
+    FOR_EACH_PEER (transfer, i, peer) {
+        bool wants = wants_some(transfer, peer);
+        taken += wants && !peer->we_choke;
+        waiting += wants && peer->we_choke;
+    }
+    return waiting > 0 && taken < transfer->choker.slots;
+}
+
 static void admit(struct transfer *transfer)
 {
     if (!transfer->serve || transfer->metainfo == NULL)
         return;
     struct ballot ballot;
-    collect(transfer, &ballot);
     prepare(transfer);
+    if (!somebody_can_be_let_in(transfer))
+        return;
+    collect(transfer, &ballot);
     choker_admit(&transfer->choker, ballot.values, ballot.count, ballot.unchoke);
     apply(transfer, &ballot);
 }

@@ -90,6 +90,8 @@ uint64_t transfer_deadline(const struct transfer *transfer)
     due_ms = tick_ms < due_ms ? tick_ms : due_ms;
     tick_ms = limits_deadline(transfer);
     due_ms = tick_ms < due_ms ? tick_ms : due_ms;
+    tick_ms = requests_deadline(transfer);
+    due_ms = tick_ms < due_ms ? tick_ms : due_ms;
     return transfer->spread_ms > 0 && transfer->spread_ms < due_ms ? transfer->spread_ms : due_ms;
 }
 
@@ -129,5 +131,6 @@ void transfer_on_time(struct transfer *transfer, uint64_t now_ms)
         serve_spread(transfer);
     if (now_ms >= next_tick_ms(transfer))
         tick(transfer);
+    transfer->refill_due = transfer->refill_due || now_ms >= requests_deadline(transfer);
     transfer_settle(transfer);
 }

@@ -105,14 +105,16 @@ static bool owed_fits(const struct transfer *transfer)
 
 bool transfer_valid(const struct transfer *transfer)
 {
-    size_t live = 0, seeds = 0;
+    size_t live = 0, seeds = 0, proven = 0;
     FOR_EACH_PEER (transfer, i, peer) {
         if (!peer_fits(transfer, peer) || peers_find(transfer, peer->handle) != peer)
             return false;
         live++;
         seeds += peer->seed;
+        proven += peer->proven;
     }
-    if (live != transfer->live_count || seeds != transfer->seeds || live > PEERS_MAX)
+    if (live != transfer->live_count || seeds != transfer->seeds || live > PEERS_MAX ||
+        proven != transfer->proven_count)
         return false;
     if (!limits_fit(transfer) || !actions_valid(transfer))
         return false;
