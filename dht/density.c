@@ -17,7 +17,8 @@ double density_size(size_t count, double share)
 {
     if (count < 2 || share <= 0)
         return 0;
-    return (double)(count - 1) / share + 1; /* unbiased: count - 1 nodes nearer than the last */
+    double size = (double)(count - 1) / share + 1; /* unbiased: count - 1 nearer than the last */
+    return size < DENSITY_SIZE_MAX ? size : DENSITY_SIZE_MAX;
 }
 
 void density_note(struct density *density, size_t count, double share)

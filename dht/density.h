@@ -20,8 +20,8 @@
 /* The distance from `key` to `id` as a share of the whole space. */
 double density_share(const struct id *key, const struct id *id);
 
-/* How many nodes there are if the `count`-th nearest to a key lies within `share`; 0: can't tell.
- */
+/* How many nodes there are if the `count`-th nearest to a key lies within `share`, at most
+ * DENSITY_SIZE_MAX; 0: can't tell. */
 double density_size(size_t count, double share);
 
 /* ---- what the latest lookups made of it ---- */

@@ -455,7 +455,7 @@ void dht_stats(const struct dht *dht, struct dht_stats *out)
         out->published += !dht->published.sorted[i]->foreign;
     out->operations = dht->walks.count;
     out->pending = rpc_waiting(&dht->rpc) + dht->pace.count;
-    out->network_size = routing_table_network_size(dht->table);
+    out->network_size = (uint64_t)(dht_crowd_nodes(dht) + 0.5);
     out->crowded += routing_table_crowded(dht->table);
     out->limited = throttle_dropped(dht->throttle);
     out->bad_values = store->bad_values;

@@ -13,7 +13,7 @@ static double nodes_there_seem_to_be(const struct dht *dht)
 }
 
 /* Those who crowd a key near us make the network seem far larger from here. */
-static double nodes_beside_a_crowd(const struct dht *dht)
+double dht_crowd_nodes(const struct dht *dht)
 {
     double nodes = nodes_there_seem_to_be(dht);
     double by_buckets = routing_table_size_by_buckets(dht->table);
@@ -28,7 +28,7 @@ uint64_t dht_crowd_nearer(const struct dht *dht, const struct id *key)
         nearer += id_distance_compare(key, &near[i].id, &dht->id) < 0;
     if (nearer < DHT_K)
         return nearer;
-    double nodes = nodes_beside_a_crowd(dht);
+    double nodes = dht_crowd_nodes(dht);
     double share = density_share(key, &near[count - 1].id);
     uint64_t estimate = (uint64_t)(density_share(key, &dht->id) * nodes);
     return estimate > DHT_K || density_is_crowded(nodes, count, share) ? estimate : DHT_K;

@@ -389,7 +389,7 @@ void dht_publish_early(struct dht *dht, struct walk *walk)
     }
     if (near < lookup->config.k || !dht_uses(dht, DHT_EARLY_STORING))
         return;
-    double nodes = (double)routing_table_network_size(dht->table);
+    double nodes = dht_crowd_nodes(dht);
     for (size_t i = 0; i < end; i++) {
         if (!is_surely_near(lookup, &lookup->nodes[i], all_asked, nodes))
             continue;

@@ -233,6 +233,8 @@ bool dht_walk_valid(const struct dht *dht);
 
 /* The lookup is done: too many ids near its key? True: it goes on, for more of the nearest. */
 bool dht_crowd_widens(struct dht *dht, struct walk *walk);
+/* How many nodes there seem to be in all; who crowds our own id does not change it. */
+double dht_crowd_nodes(const struct dht *dht);
 /* How many nodes there seem to be nearer to `key` than we are: counted while they are fewer than k,
  * else estimated; those who crowd a key do not count. */
 uint64_t dht_crowd_nearer(const struct dht *dht, const struct id *key);

@@ -105,6 +105,7 @@
 /* Keys that somebody crowds (density.h). At a quarter of the usual distance chance is out of the
  * question, with an estimate of the network's size that is off by half; and with five honest nodes
  * expected within it, and none there, a hidden key would need luck of one in 150. */
+#define DENSITY_SIZE_MAX 1e12 /* nodes: ids can be made to lie as near as one likes */
 #define DENSITY_SAMPLES  8    /* lookups that the network's size is estimated from */
 #define DENSITY_CROWDED  0.25 /* of the usual distance of the k-th nearest, or less: crowded */
 #define DENSITY_HONEST   (DHT_K / 2) /* honest nodes expected within what is looked through */

@@ -24,6 +24,13 @@ static void draw_nearest(struct rng *rng, unsigned nodes, double out[], size_t c
     }
 }
 
+static void no_estimate_is_beyond_belief(void **state)
+{
+    (void)state;
+    assert_true(density_size(DHT_K, 1e-28) == DENSITY_SIZE_MAX);
+    assert_true(density_size(DHT_K, 5e-324) == DENSITY_SIZE_MAX);
+}
+
 static double draw_share(struct rng *rng, unsigned nodes)
 {
     double nearest[DHT_K];
@@ -157,6 +164,7 @@ static void shares_are_distances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_estimate_is_beyond_belief),
         cmocka_unit_test(estimates_are_near_the_true_size),
         cmocka_unit_test(honest_keys_are_not_taken_for_crowded),
         cmocka_unit_test(hidden_keys_are_found_out),
