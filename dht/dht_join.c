@@ -11,8 +11,10 @@
  *   others did not. So from time to time some of the endpoints that are no contacts are asked, or
  *   if there are none, contacts for neighbours of ours; who has become one of many walks to its own
  *   id once more.
- * - Whoever answers says from where we come. Once VOTES_FOR_ID of them agree on a public address
- *   that our id does not fit [BEP 42], we take an id that does, and walk to that. */
+ * - Whoever answers says from where we come; it counts of those that we asked of our own accord,
+ * for anybody can make us ask by asking us. Once VOTES_FOR_ID of them, and most of the latest,
+ * agree on a public address that our id does not fit [BEP 42], we take an id that does, and walk to
+ *   that; then not for an hour, or others could lead us about. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -287,11 +289,19 @@ static void change_id(struct dht *dht, const struct endpoint *external)
     routing_table_free(dht->table);
     dht->table = table;
     dht->id = id;
+    dht->join.next_id_ms = dht->now_ms + ID_KEPT_MS;
     if (routing_table_count(table) == 0)
         return;
     dht_walk_drop(dht, dht->join.walk); /* to the old id */
     dht->join.walk = 0;
     walk_to_ourselves(dht, NULL);
+}
+
+static bool is_to_change_id(const struct dht *dht)
+{
+    return dht->now_ms >= dht->join.next_id_ms &&
+           !node_id_fits(&dht->id, votes_winner(&dht->votes)) &&
+           votes_support(&dht->votes) >= VOTES_FOR_ID && votes_agree(&dht->votes);
 }
 
 void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct endpoint *claim)
@@ -300,7 +310,7 @@ void dht_join_vote(struct dht *dht, const struct endpoint *voter, const struct e
         return;
     bool changed = votes_add(&dht->votes, voter, claim);
     const struct endpoint *external = votes_winner(&dht->votes);
-    if (!node_id_fits(&dht->id, external) && votes_support(&dht->votes) >= VOTES_FOR_ID) {
+    if (is_to_change_id(dht)) {
         change_id(dht, external);
         changed = true;
     }

@@ -103,6 +103,7 @@ struct join {
     uint32_t pause_ms;
     uint64_t few_ms; /* few contacts: look for more; UINT64_MAX: they are enough, or none */
     uint32_t few_pause_ms;
+    uint64_t next_id_ms; /* our id stays until then */
 };
 
 /* Contacts that were lost. */

@@ -173,6 +173,7 @@
 /* Our own address. Three agree before an id is given up for it: a bootstrap node alone may lie. */
 #define VOTES_MAX    16
 #define VOTES_FOR_ID 3
+#define ID_KEPT_MS   (60 * 60 * 1000) /* who changes places more often goes without a fitting id */
 
 /* Upkeep. */
 #define REFRESH_MIN_MS        (15 * 60 * 1000) /* an untouched bucket, while many nodes are silent */

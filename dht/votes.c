@@ -63,13 +63,34 @@ static unsigned support(const struct votes *votes, const struct endpoint *addres
     return count;
 }
 
-/* Does `a` outdo `b`? Being public comes before numbers. */
-static bool outdoes(const struct votes *votes, const struct endpoint *a, const struct endpoint *b)
+/* More than half of those that name public addresses name this one; or local ones, if it is. */
+static bool has_most(const struct votes *votes, const struct endpoint *address)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < votes->count; i++) {
+        struct endpoint claim = claim_at(votes, i);
+        all += endpoint_is_local(&claim) == endpoint_is_local(address);
+    }
+    return 2 * support(votes, address) > all;
+}
+
+/* Does `a` outdo `b`? Being public comes before numbers: those who see us from outside know how
+ * that is, and on a LAN there may be more neighbours. Who holds the place has it until most are for
+ * another. */
+static bool outdoes(const struct votes *votes, const struct endpoint *a, const struct endpoint *b,
+                    bool b_holds)
 {
     bool a_public = !endpoint_is_local(a), b_public = !endpoint_is_local(b);
     if (a_public != b_public)
         return a_public;
-    return support(votes, a) > support(votes, b);
+    return b_holds ? !endpoint_same_address(a, b) && has_most(votes, a)
+                   : support(votes, a) > support(votes, b);
+}
+
+/* Neighbours on a LAN see us there, and cannot tell how the world does. */
+static bool can_know(const struct endpoint *voter, const struct endpoint *claim)
+{
+    return endpoint_is_local(claim) || !endpoint_is_local(voter);
 }
 
 static bool port_is_named(const struct votes *votes, const struct endpoint *endpoint)
@@ -85,18 +106,18 @@ static bool port_is_named(const struct votes *votes, const struct endpoint *endp
 bool votes_add(struct votes *votes, const struct endpoint *voter, const struct endpoint *claim)
 {
     bool ours = endpoint_address_size(claim) + 2 == votes->claim_size;
-    if (!ours || !endpoint_is_usable(claim) || !cast(votes, voter_hash(voter), claim))
+    if (!ours || !endpoint_is_usable(claim) || !can_know(voter, claim) ||
+        !cast(votes, voter_hash(voter), claim))
         return false;
     if (endpoint_equal(claim, &votes->winner))
         return false; /* the usual case: one more for the winner decides nothing */
-    /* The one who won keeps the place in a draw; else the newest of the best has it. */
     struct endpoint best = votes->winner;
-    bool unsupported = best.family == 0 || support(votes, &best) == 0;
-    for (size_t i = votes->count; i-- > 0;) {
+    bool holds = support(votes, &best) > 0, none = !holds;
+    for (size_t i = votes->count; i-- > 0;) { /* of like ones the newest */
         struct endpoint other = claim_at(votes, i);
-        if (unsupported || outdoes(votes, &other, &best)) {
+        if (none || outdoes(votes, &other, &best, holds)) {
             best = other;
-            unsupported = false;
+            none = holds = false;
         }
     }
     for (size_t i = votes->count; i-- > 0 && !port_is_named(votes, &best);) {
@@ -117,4 +138,9 @@ const struct endpoint *votes_winner(const struct votes *votes)
 unsigned votes_support(const struct votes *votes)
 {
     return support(votes, &votes->winner);
+}
+
+bool votes_agree(const struct votes *votes)
+{
+    return votes->count > 0 && has_most(votes, &votes->winner);
 }

@@ -79,6 +79,43 @@ static void public_address_outdoes_local_ones(void **state)
     assert_winner(&votes, "9.9.9.9:5");
 }
 
+/* Twelve neighbours, and one of them lies. */
+static void a_local_voter_cannot_name_a_public_address(void **state)
+{
+    (void)state;
+    struct votes votes;
+    votes_init(&votes, ENDPOINT_IPV4);
+    vote(&votes, "192.168.1.2:1", "192.168.1.1:5");
+    assert_false(vote(&votes, "192.168.1.66:1", "9.9.9.9:5"));
+    assert_winner(&votes, "192.168.1.1:5");
+    assert_true(vote(&votes, "8.1.0.1:1", "7.7.7.7:5")); /* one public bootstrap node can */
+    assert_winner(&votes, "7.7.7.7:5");
+}
+
+static void who_has_won_stays_until_most_are_for_another(void **state)
+{
+    (void)state;
+    struct votes votes;
+    votes_init(&votes, ENDPOINT_IPV4);
+    char voter[32];
+    for (int i = 0; i < 3; i++) {
+        snprintf(voter, sizeof voter, "8.%d.0.1:1", i);
+        vote(&votes, voter, "9.9.9.9:5");
+    }
+    assert_true(votes_agree(&votes));
+    for (int i = 3; i < 7; i++) { /* three agree, of seven */
+        snprintf(voter, sizeof voter, "8.%d.0.1:1", i);
+        vote(&votes, voter, i < 6 ? "7.7.7.7:5" : "6.6.6.6:5");
+        assert_winner(&votes, "9.9.9.9:5");
+    }
+    assert_false(votes_agree(&votes));
+    vote(&votes, "8.7.0.1:1", "7.7.7.7:5");
+    assert_winner(&votes, "9.9.9.9:5"); /* four of eight */
+    vote(&votes, "8.8.0.1:1", "7.7.7.7:5");
+    assert_winner(&votes, "7.7.7.7:5");
+    assert_true(votes_agree(&votes));
+}
+
 static void port_stays_while_somebody_sees_it(void **state)
 {
     (void)state;
@@ -124,6 +161,8 @@ int main(void)
         cmocka_unit_test(one_network_has_one_vote),
         cmocka_unit_test(local_voters_differ_by_port),
         cmocka_unit_test(public_address_outdoes_local_ones),
+        cmocka_unit_test(a_local_voter_cannot_name_a_public_address),
+        cmocka_unit_test(who_has_won_stays_until_most_are_for_another),
         cmocka_unit_test(port_stays_while_somebody_sees_it),
         cmocka_unit_test(old_votes_are_forgotten),
         cmocka_unit_test(claims_that_cannot_be_are_ignored),
