@@ -69,7 +69,7 @@ struct dht *dht_new(const struct dht_config *config, uint64_t now_ms)
     dht->suspects_ms = dht->trim_ms = dht->lost.due_ms = UINT64_MAX;
     dht->join.retry_ms = dht->join.few_ms = UINT64_MAX;
     dht->refresh_pause_ms = REFRESH_MIN_MS;
-    dht->handover_ms = now_ms + HANDOVER_SLOT_MS;
+    dht_handover_init(dht);
     rpc_init(&dht->rpc, !dht_uses(dht, DHT_MEASURED_TIMEOUTS));
     votes_init(&dht->votes, config->family);
     published_init(&dht->published);
@@ -91,6 +91,8 @@ void dht_free(struct dht *dht)
     routing_table_free(dht->table);
     record_store_free(dht->store);
     throttle_free(dht->throttle);
+    free(dht->handover.to);
+    source_table_dispose(&dht->handover.had);
     rpc_dispose(&dht->rpc);
     pace_dispose(&dht->pace);
     published_dispose(&dht->published);
@@ -253,6 +255,7 @@ static void trim(struct dht *dht)
         trim_outbox(dht->outbox);
     token_cache_trim(&dht->tokens, dht->now_ms);
     throttle_trim(dht->throttle, dht->now_ms);
+    dht_handover_trim(dht);
 }
 
 void dht_on_time(struct dht *dht, uint64_t now_ms)
@@ -472,5 +475,6 @@ bool dht_valid(const struct dht *dht)
 {
     return routing_table_valid(dht->table) && rpc_valid(&dht->rpc) && pace_valid(&dht->pace) &&
            published_valid(&dht->published) && dht_walk_valid(dht) &&
-           record_store_valid(dht->store) && throttle_valid(dht->throttle);
+           record_store_valid(dht->store) && throttle_valid(dht->throttle) &&
+           source_table_valid(&dht->handover.had);
 }

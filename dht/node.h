@@ -23,6 +23,7 @@
 #include "dht/record_store.h"
 #include "dht/routing_table.h"
 #include "dht/rpc.h"
+#include "dht/source_table.h"
 #include "dht/throttle.h"
 #include "dht/token_cache.h"
 #include "dht/votes.h"
@@ -119,6 +120,25 @@ struct dht_outbox {
     struct byte_queue events;    /* head: struct dht_event; body: its value or nodes */
 };
 
+/* Records of others, handed on. */
+struct handover {
+    struct contact *to; /* newcomers, the first is having its turn; NULL: none */
+    uint8_t count;
+    uint8_t slot;            /* whose records were put anew last */
+    uint32_t walk;           /* operation of the walk that will give to the first; 0: not yet */
+    size_t cursor;           /* how far the store was looked through for it */
+    size_t bytes;            /* found for it */
+    uint64_t step_ms;        /* when that goes on */
+    uint64_t slot_ms;        /* when the records of the next slot are looked through */
+    struct source_table had; /* who had its turn lately */
+};
+
+/* Nodes that asked us and wait until they are asked. */
+struct newcomers {
+    struct endpoint *waiting; /* NULL: none */
+    size_t count;
+};
+
 struct dht {
     struct dht_config config; /* its rng and id are the initial ones */
     struct rng rng;
@@ -140,8 +160,7 @@ struct dht {
     uint8_t *borrowed;         /* what the last event points to */
     uint64_t suspects_ms;      /* when silent contacts are asked again; UINT64_MAX: none */
     uint32_t refresh_pause_ms; /* of an untouched bucket */
-    uint64_t handover_ms;      /* when the records of the next slot are looked through */
-    uint8_t handover_slot;
+    struct handover handover;
     uint64_t trim_ms;
     struct dht_stats counted; /* the counters of it that no part keeps */
 };
@@ -288,6 +307,8 @@ bool dht_publish_anew(struct dht *dht, const struct id *key, unsigned kind, stru
 
 /* ---- dht_handover.c ---- */
 
+void dht_handover_init(struct dht *dht);
+void dht_handover_trim(struct dht *dht);
 void dht_handover_contact(struct dht *dht, const struct contact *contact); /* a new one */
 void dht_handover_run(struct dht *dht);
 uint64_t dht_handover_deadline(const struct dht *dht);

@@ -152,6 +152,14 @@
 #define HANDOVER_RARELY    32  /* one of so many not nearest puts anew all the same */
 #define HANDOVER_GIVERS    3   /* of the nearest give to a newcomer */
 #define HANDOVER_WALKS_MAX 4   /* newcomers given records at a time */
+/* To look through 10^5 records for a newcomer takes 4 s, and a hundredth of a core. */
+#define HANDOVER_STEP        256              /* records looked through in a step … */
+#define HANDOVER_STEP_MS     10               /* … and the next one after this */
+#define HANDOVER_WAITING_MAX 8                /* newcomers; others do without */
+#define HANDOVER_BYTES_MAX   (128 * 1024)     /* of values given to one */
+#define HANDOVER_AGAIN_MS    (60 * 60 * 1000) /* one address is given nothing more for so long */
+#define HANDOVER_TICK_MS     1000
+#define HANDOVER_TABLE_MAX   1024 /* addresses remembered for that, 8 bytes each; a power of 2 */
 
 /* Joining. */
 #define JOIN_CANDIDATES_MAX 64 /* endpoints remembered for when the table is empty */
