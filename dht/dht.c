@@ -101,6 +101,7 @@ void dht_free(struct dht *dht)
         dht_outbox_free(dht->outbox);
     free(dht->join.candidates);
     free(dht->lost.endpoints);
+    free(dht->newcomers.waiting);
     free(dht->borrowed);
     free(dht);
 }
@@ -173,6 +174,8 @@ static void on_answer(struct dht *dht, const struct message *answer, const struc
     }
     dht->counted.surplus_nodes += answer->node_surplus;
     dht_upkeep_answered(dht, &query, answer);
+    if (query.purpose == RPC_PING_NEW)
+        dht_newcomers_go_on(dht);
     bool is_ended =
         query.silent && (query.purpose > RPC_WALK_ASK || query.purpose == RPC_PING_HAND);
     if (is_ended)
@@ -217,7 +220,8 @@ static void on_due(struct dht *dht, enum rpc_due due, const struct rpc_query *qu
     if (due == RPC_LATE && of_walk) {
         dht_walk_late(dht, query);
     } else if (due == RPC_LATE) {
-        dht_send_again(dht, query);
+        if (query->purpose != RPC_PING_NEW) /* what it sent does not pay for a second one */
+            dht_send_again(dht, query);
     } else {
         dht->counted.timeouts++;
         dht_upkeep_silent(dht, query);
@@ -227,6 +231,8 @@ static void on_due(struct dht *dht, enum rpc_due due, const struct rpc_query *qu
             ping_ended(dht, query, NULL);
         else if (query->purpose == RPC_PING_JOIN)
             dht_walk_first_contact(dht, NULL);
+        else if (query->purpose == RPC_PING_NEW)
+            dht_newcomers_go_on(dht);
     }
 }
 

@@ -134,6 +134,14 @@ bool dht_send_held(struct dht *dht, struct rpc_query *out)
     return false;
 }
 
+size_t dht_send_ping_bytes(const struct dht *dht)
+{
+    struct message message;
+    uint8_t bytes[DHT_DATAGRAM_MAX];
+    compose(dht, &(struct rpc_query){.txid = 1, .method = METHOD_PING}, &message);
+    return codec_msgpack.encode(&message, bytes, sizeof bytes).len;
+}
+
 bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,
                    const struct id *id, uint32_t operation)
 {

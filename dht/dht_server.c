@@ -209,14 +209,12 @@ static void send_answer(struct dht *dht, const struct message *answer, const str
         dht->counted.unproven++;
 }
 
-/* Returns the bytes of the ping that went out to it. */
+/* Returns the bytes of the ping that goes out to it, now or later. */
 static size_t ping_newcomer(struct dht *dht, const struct message *query,
                             const struct endpoint *from)
 {
-    uint64_t before = dht->counted.bytes_out;
-    if (!query->read_only)
-        dht_upkeep_newcomer(dht, &query->id, from);
-    return (size_t)(dht->counted.bytes_out - before);
+    bool pinged = !query->read_only && dht_newcomer(dht, &query->id, from);
+    return pinged ? dht_send_ping_bytes(dht) : 0;
 }
 
 /* False: it is not served. */

@@ -1,10 +1,8 @@
 /* Keeping the table true.
  *
- * - Whoever answers is seen; whoever is silent is counted, asked again after a pause, and dropped
- *   in the end (routing_table.h says when). An answer under another id than expected drops the one
- *   we knew.
- * - A node that asks us is pinged before it counts, if the table has a use for it; what it sends
- *   changes nothing by itself, for its address may be forged.
+ * - Whoever answers is seen; whoever is silent, or answers a ping or a find with an error, is
+ *   counted, asked again after a pause, and dropped in the end (routing_table.h says when). An
+ *   answer under another id than expected drops the one we knew.
  * - A bucket nobody looked into is refreshed after 15 to 60 minutes: sooner while many of those we
  *   ask are silent, for then the table ages fast. One with few contacts is looked into until it has
  *   REFRESH_ENOUGH: each that is asked is one more for it, and others will come by themselves. */
@@ -29,7 +27,8 @@ static void see(struct dht *dht, const struct rpc_query *query, const struct id 
     if (seen == SEEN_ADDED) {
         dht_join_contact(dht, &who);
         dht_handover_contact(dht, &who);
-    } else if (seen == SEEN_ASK_OLDEST) {
+    } else if (seen == SEEN_ASK_OLDEST ||
+               (seen == SEEN_ELSEWHERE && oldest.seen_ms + SUSPECT_PAUSE_MS <= dht->now_ms)) {
         ask_contact(dht, &oldest);
     }
 }
@@ -60,24 +59,6 @@ static void note_proof(struct dht *dht, const struct id *id, const struct endpoi
     if (id == NULL || !routing_table_find(dht->table, id, &known) ||
         !endpoint_same_address(&known.endpoint, at))
         throttle_prove(dht->throttle, at, dht->now_ms);
-}
-
-void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
-                         const struct message *answer)
-{
-    if (answer->type != MESSAGE_RESPONSE) {
-        note_proof(dht, NULL, &query->to);
-        return; /* alive, but nothing to be learned */
-    }
-    token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
-                    dht->now_ms);
-    see(dht, query, &answer->id);
-    note_proof(dht, &answer->id, &query->to);
-    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id)) {
-        dht->counted.renamed++;
-        forget(dht, &query->id, &query->to);
-    }
-    dht_join_vote(dht, &query->to, &answer->seen_address);
 }
 
 static void suspect(struct dht *dht)
@@ -114,13 +95,34 @@ void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query)
     dht_join_lost(dht);
 }
 
-void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from)
+/* Its address is proven, but who only refuses is of no more use than who is silent. A get or a put
+ * may be refused for what it says. */
+static void refused(struct dht *dht, const struct rpc_query *query)
 {
-    if (!endpoint_is_usable(from) || from->family != dht->config.family ||
-        rpc_count_of(&dht->rpc, RPC_PING_NEW) >= NEWCOMER_PINGS_MAX ||
-        !routing_table_wants(dht->table, id, from, dht->now_ms) || rpc_is_asking(&dht->rpc, from))
+    note_proof(dht, NULL, &query->to);
+    dht->counted.errors++;
+    bool says_nothing = query->method == METHOD_PING || query->method == METHOD_FIND;
+    if (says_nothing && !query->silent) /* else it was counted when it fell silent */
+        dht_upkeep_silent(dht, query);
+}
+
+void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
+                         const struct message *answer)
+{
+    if (answer->type != MESSAGE_RESPONSE) {
+        refused(dht, query);
         return;
-    dht_send_ping(dht, RPC_PING_NEW, from, NULL, 0);
+    }
+    token_cache_add(&dht->tokens, &query->to, bytes_of(answer->token, answer->token_len),
+                    dht->now_ms);
+    see(dht, query, &answer->id);
+    note_proof(dht, &answer->id, &query->to);
+    if (!id_is_zero(&query->id) && !id_equal(&query->id, &answer->id)) {
+        dht->counted.renamed++;
+        forget(dht, &query->id, &query->to);
+    }
+    if (query->purpose != RPC_PING_NEW)
+        dht_join_vote(dht, &query->to, &answer->seen_address);
 }
 
 /* ---- those that were silent ---- */

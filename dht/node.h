@@ -11,7 +11,8 @@
  *   dht_handover.c records of others that prove themselves, kept alive
  *   dht_join.c     the first contact, the walk to our own id, our address and id
  *   dht_lost.c     contacts that were lost, asked again
- *   dht_upkeep.c   contacts that answer or do not, newcomers, refresh */
+ *   dht_newcomers.c nodes that asked us
+ *   dht_upkeep.c   contacts that answer or do not, refresh */
 #pragma once
 
 #include "dht/byte_queue.h"
@@ -156,6 +157,7 @@ struct dht {
     struct walks walks;
     struct join join;
     struct lost lost;
+    struct newcomers newcomers;
     struct dht_outbox *outbox; /* its own, or that of its config */
     uint8_t *borrowed;         /* what the last event points to */
     uint64_t suspects_ms;      /* when silent contacts are asked again; UINT64_MAX: none */
@@ -200,6 +202,7 @@ bool dht_send_held(struct dht *dht, struct rpc_query *out);
 void dht_send_again(struct dht *dht, const struct rpc_query *query);
 bool dht_send_ping(struct dht *dht, enum rpc_purpose purpose, const struct endpoint *to,
                    const struct id *id, uint32_t operation);
+size_t dht_send_ping_bytes(const struct dht *dht); /* of any ping of ours */
 /* Encodes into at most `cap` bytes and queues. False: they are too few. */
 bool dht_send_message(struct dht *dht, const struct message *message, const struct endpoint *to,
                       size_t cap);
@@ -339,9 +342,13 @@ void dht_upkeep_answered(struct dht *dht, const struct rpc_query *query,
 void dht_upkeep_silent(struct dht *dht, const struct rpc_query *query);
 /* Has the address answered us lately? `id`: who says to be there. */
 bool dht_upkeep_proven(const struct dht *dht, const struct id *id, const struct endpoint *at);
-/* A node asked us: asked back if the table could use it. */
-void dht_upkeep_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
 void dht_upkeep_touch(struct dht *dht, const struct id *target);
 void dht_upkeep_walk_done(struct dht *dht, const struct walk *walk);
 void dht_upkeep_run(struct dht *dht);
 uint64_t dht_upkeep_deadline(const struct dht *dht);
+
+/* ---- dht_newcomers.c ---- */
+
+/* A node asked us: true when it is pinged for it, now or later, once. */
+bool dht_newcomer(struct dht *dht, const struct id *id, const struct endpoint *from);
+void dht_newcomers_go_on(struct dht *dht); /* one of those pinged has answered, or is silent */

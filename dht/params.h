@@ -194,10 +194,11 @@
 #define REFRESH_ENOUGH                                                                             \
     5 /* contacts of a bucket that is left to fill by itself: those who come later ask us, and     \
          each is one more */
-#define SUSPECT_PAUSE_MS   (5 * 1000)  /* a silent contact is asked again after this */
-#define SUSPECT_PINGS_MAX  8           /* of them at a time */
-#define NEWCOMER_PINGS_MAX 8           /* pings under way to nodes that asked us */
-#define TRIM_AFTER_MS      (10 * 1000) /* idle this long: working memory is given back */
+#define SUSPECT_PAUSE_MS      (5 * 1000) /* a silent contact is asked again after this */
+#define SUSPECT_PINGS_MAX     8          /* of them at a time */
+#define NEWCOMER_PINGS_MAX    64 /* pings under way to nodes that asked us: 100 or more a second */
+#define NEWCOMERS_WAITING_MAX 64 /* … and nodes that wait for theirs */
+#define TRIM_AFTER_MS         (10 * 1000) /* idle this long: working memory is given back */
 
 /* What waits for the owner, who drains both after each input. */
 #define DATAGRAM_QUEUE_BYTES (512 * 1024)

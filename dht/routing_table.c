@@ -386,9 +386,8 @@ enum seen_result routing_table_seen(struct routing_table *table, const struct co
         const struct slot *slot = slot_at(table, bucket, index);
         if (slot_has_endpoint(table, slot, &who->endpoint))
             return seen_again(table, bucket, index, who);
-        if (slot_failures(slot) == 0)
-            return SEEN_ELSEWHERE;           /* the one we know answers: nobody takes its name */
-        bucket_remove(table, bucket, index); /* silent there, answers here: it moved */
+        slot_unpack(table, slot, oldest);
+        return SEEN_ELSEWHERE; /* nobody takes its name before it is dropped for its silence */
     } else if (index != SIZE_MAX) {
         bucket->has_candidate = false; /* it is the candidate, and tries again */
     }

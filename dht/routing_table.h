@@ -43,7 +43,7 @@ enum seen_result {
     SEEN_ADDED,
     SEEN_REFRESHED,  /* already known: moved to the young end of its bucket */
     SEEN_ASK_OLDEST, /* bucket full: *oldest is due a ping; the newcomer waits as candidate */
-    SEEN_ELSEWHERE,  /* its id is known, and answers, at another endpoint: nothing changes */
+    SEEN_ELSEWHERE,  /* its id is known at another endpoint: nothing changes; *oldest is that one */
     SEEN_IGNORED,    /* our own id, an unusable endpoint, a network that has its share, or a bucket
                         full of fresh contacts */
 };

@@ -264,14 +264,21 @@ bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint)
     return false;
 }
 
+const struct rpc_query *rpc_next_of(const struct rpc *rpc, enum rpc_purpose purpose, uint32_t *at)
+{
+    for (; rpc->count > 0 && *at < rpc->cap;) {
+        const struct rpc_query *query = &rpc->slots[(*at)++];
+        if (query->txid != 0 && !query->silent && query->purpose == purpose)
+            return query;
+    }
+    return NULL;
+}
+
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose)
 {
     size_t count = 0;
-    for (uint32_t i = 0, seen = 0; seen < rpc->count; i++) {
-        const struct rpc_query *query = &rpc->slots[i];
-        count += query->txid != 0 && !query->silent && query->purpose == purpose;
-        seen += query->txid != 0;
-    }
+    for (uint32_t at = 0; rpc_next_of(rpc, purpose, &at) != NULL;)
+        count++;
     return count;
 }
 

@@ -80,6 +80,9 @@ void rpc_disown(struct rpc *rpc, uint32_t operation);
 
 uint32_t rpc_waiting(const struct rpc *rpc); /* queries that are not silent */
 bool rpc_is_asking(const struct rpc *rpc, const struct endpoint *endpoint);
+/* The queries of this purpose that are not silent, one after the other: `*at` is 0 first. NULL: no
+ * more. */
+const struct rpc_query *rpc_next_of(const struct rpc *rpc, enum rpc_purpose purpose, uint32_t *at);
 size_t rpc_count_of(const struct rpc *rpc, enum rpc_purpose purpose);
 
 void rpc_expect(const struct rpc *rpc); /* it will be asked soon: a hint, while there are few */

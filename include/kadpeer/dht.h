@@ -220,15 +220,17 @@ struct dht_stats {
     uint64_t not_served;      /* queries to us as a read-only node */
     uint64_t unproven;      /* queries whose answer would have been more than thrice their bytes */
     uint64_t impostors;     /* answers under an id that answers us elsewhere */
+    uint64_t errors;        /* answers to us that were errors */
     uint64_t renamed;       /* nodes that answered under another id, and lost the one we knew */
     uint64_t crowded_keys;  /* ids lay too close to a key: looked up or stored more widely */
     uint64_t surplus_nodes; /* nodes in one answer beyond 2k */
     uint64_t false_nodes;   /* … that nobody can ask, or at our own address under another id */
     uint64_t false_values;  /* values brought by gets that are not what was asked for */
     uint64_t unsent;        /* queries of ours that too many under way left no room for */
-    uint64_t paced;         /* … that waited, lest their receivers drop them */
-    uint64_t crowded;       /* nodes kept out of the table: their network had its share */
-    uint64_t limited;       /* queries dropped by the per-source limits */
+    uint64_t unasked; /* nodes that asked us, not pinged for want of room: counted each time */
+    uint64_t paced;   /* … that waited, lest their receivers drop them */
+    uint64_t crowded; /* nodes kept out of the table: their network had its share */
+    uint64_t limited; /* queries dropped by the per-source limits */
     uint64_t bad_tokens, bad_values, bad_signatures, over_quota, too_far, older; /* puts refused */
     uint64_t evicted, expired;                                                   /* records */
     uint64_t checked;       /* signatures verified for others */

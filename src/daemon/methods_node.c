@@ -37,6 +37,7 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "not_served", stats->not_served);
     pack_u64(pack, "unproven", stats->unproven);
     pack_u64(pack, "impostors", stats->impostors);
+    pack_u64(pack, "errors", stats->errors);
     pack_u64(pack, "renamed", stats->renamed);
     pack_u64(pack, "crowded", stats->crowded);
     pack_u64(pack, "crowded_keys", stats->crowded_keys);
@@ -44,6 +45,7 @@ static void pack_refused(struct pack *pack, const struct dht_stats *stats)
     pack_u64(pack, "false_nodes", stats->false_nodes);
     pack_u64(pack, "false_values", stats->false_values);
     pack_u64(pack, "unsent", stats->unsent);
+    pack_u64(pack, "unasked", stats->unasked);
     pack_u64(pack, "paced", stats->paced);
     pack_u64(pack, "limited", stats->limited);
     pack_u64(pack, "bad_tokens", stats->bad_tokens);

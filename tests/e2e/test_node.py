@@ -9,8 +9,8 @@ from harness import test
 
 REFUSALS = {
     'malformed', 'unknown_answers', 'other_network', 'not_served', 'unproven', 'impostors',
-    'renamed', 'crowded', 'crowded_keys', 'surplus_nodes', 'false_nodes', 'false_values', 'unsent',
-    'paced', 'limited',
+    'errors', 'renamed', 'crowded', 'crowded_keys', 'surplus_nodes', 'false_nodes', 'false_values', 'unsent',
+    'unasked', 'paced', 'limited',
     'bad_tokens', 'bad_values', 'bad_signatures', 'over_quota', 'unchecked', 'too_far', 'older',
     'queue_dropped'}
 

@@ -356,9 +356,7 @@ static enum seen_result model_seen(struct model *model, const struct contact *wh
             entry->order = ++model->clock;
             return SEEN_REFRESHED;
         }
-        if (entry->contact.failures == 0)
-            return SEEN_ELSEWHERE;
-        model_remove(model, entry);
+        return SEEN_ELSEWHERE;
     } else if (entry != NULL) {
         model_take_out(model, entry);
     }

@@ -94,6 +94,21 @@ static void more_than_three_times_a_query_is_counted_and_not_sent(void **state)
     free_node(f);
 }
 
+static void a_silent_asker_gets_no_more_than_that_as_time_goes_on(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct message ping = query_of(METHOD_PING, 0x20);
+    uint8_t bytes[DHT_DATAGRAM_MAX];
+    size_t asked = codec_msgpack.encode(&ping, bytes, sizeof bytes).len, sent = 0;
+    hear(f, &ping, public_address(200));
+    for (unsigned s = 0; s < 20; s++, pass(f, 500))
+        while (said(f))
+            sent += f->len;
+    assert_in_range(sent, asked, 3 * asked);
+    free_node(f);
+}
+
 static void who_answered_us_needs_no_padding(void **state)
 {
     (void)state;
@@ -268,6 +283,7 @@ int main(void)
         cmocka_unit_test(forged_query_changes_no_contact),
         cmocka_unit_test(unproven_asker_gets_three_times_its_bytes),
         cmocka_unit_test(more_than_three_times_a_query_is_counted_and_not_sent),
+        cmocka_unit_test(a_silent_asker_gets_no_more_than_that_as_time_goes_on),
         cmocka_unit_test(who_answered_us_needs_no_padding),
         cmocka_unit_test(put_needs_a_token_and_says_what_became_of_it),
         cmocka_unit_test(own_records_answer_first),
