@@ -16,10 +16,17 @@ static bool has_turn(const struct choker *choker, const struct choker_peer *peer
     return peer->unchoked && now_ms - peer->turn_ms < turn_ms;
 }
 
+/* Not before it has had a round: see above. */
+static bool hoards(const struct choker_peer *peer, uint64_t now_ms)
+{
+    bool is_new = peer->unchoked && now_ms - peer->turn_ms < CHOKER_ROUND_MS;
+    return peer->hoard >= HOARD_PIECES && !is_new;
+}
+
 static bool goes_before_at_seed(const struct choker *choker, const struct choker_peer *a,
                                 const struct choker_peer *b, uint64_t now_ms)
 {
-    bool a_hoards = a->hoard >= HOARD_PIECES, b_hoards = b->hoard >= HOARD_PIECES;
+    bool a_hoards = hoards(a, now_ms), b_hoards = hoards(b, now_ms);
     if (a_hoards != b_hoards)
         return b_hoards;
     bool a_has_turn = has_turn(choker, a, now_ms), b_has_turn = has_turn(choker, b, now_ms);
