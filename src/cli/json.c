@@ -121,11 +121,19 @@ const char *json_text(const json_t *object, const char *path, const char *otherw
     return text != NULL ? text : otherwise;
 }
 
+/* What lies beyond the range is its end. */
+static int64_t whole_of(double value)
+{
+    if (value >= 0x1p63)
+        return INT64_MAX;
+    return value <= -0x1p63 ? INT64_MIN : (int64_t)value;
+}
+
 int64_t json_whole(const json_t *object, const char *path, int64_t otherwise)
 {
     const json_t *value = json_at(object, path);
     return json_is_integer(value) ? json_integer_value(value)
-           : json_is_real(value)  ? (int64_t)json_real_value(value)
+           : json_is_real(value)  ? whole_of(json_real_value(value))
                                   : otherwise;
 }
 

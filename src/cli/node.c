@@ -38,25 +38,32 @@ static void print_counters(struct cli *cli, const char *name, const json_t *coun
     fprintf(cli->out, "%s\n", between[0] == 0 ? "none" : "");
 }
 
+/* An estimate, which may be beyond any whole number: "1024" or "1.8e+19". */
+static const char *size_text(char out[TEXT_SIZE], const json_t *overlay)
+{
+    double size = json_decimal(overlay, "network_size", 0);
+    snprintf(out, TEXT_SIZE, size < 1e15 ? "%.0f" : "%.1e", size);
+    return out;
+}
+
 static void print_overlay(struct cli *cli, const json_t *overlay)
 {
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE], size[TEXT_SIZE], records[TEXT_SIZE], keys[TEXT_SIZE];
     fprintf(cli->out, "IPv%lld, port %lld, %s\n", (long long)json_whole(overlay, "family", 0),
             (long long)json_whole(overlay, "port", 0),
             json_yes(overlay, "joined", false) ? "joined" : "alone so far");
     fprintf(cli->out, "  %-10s %s\n", "id", json_text(overlay, "id", "-"));
     fprintf(cli->out, "  %-10s %s\n", "seen as", json_text(overlay, "external", "not known yet"));
-    fprintf(cli->out, "  %-10s %lld in %lld buckets, %lld answering, network of about %lld\n",
-            "nodes", (long long)json_whole(overlay, "contacts", 0),
-            (long long)json_whole(overlay, "buckets", 0),
-            (long long)json_whole(overlay, "answering", 0),
-            (long long)json_whole(overlay, "network_size", 0));
-    fprintf(cli->out, "  %-10s %lld records under %lld keys, %s\n", "stores",
-            (long long)json_whole(overlay, "stored.records", 0),
-            (long long)json_whole(overlay, "stored.keys", 0),
+    fprintf(cli->out, "  %-10s %lld in %s, %lld answering, network of about %s\n", "nodes",
+            (long long)json_whole(overlay, "contacts", 0),
+            text_count(text, json_whole(overlay, "buckets", 0), "bucket", "buckets"),
+            (long long)json_whole(overlay, "answering", 0), size_text(size, overlay));
+    fprintf(cli->out, "  %-10s %s under %s, %s\n", "stores",
+            text_count(records, json_whole(overlay, "stored.records", 0), "record", "records"),
+            text_count(keys, json_whole(overlay, "stored.keys", 0), "key", "keys"),
             text_bytes(text, json_decimal(overlay, "stored.bytes", 0)));
-    fprintf(cli->out, "  %-10s %lld records\n", "publishes",
-            (long long)json_whole(overlay, "published", 0));
+    fprintf(cli->out, "  %-10s %s\n", "publishes",
+            text_count(records, json_whole(overlay, "published", 0), "record", "records"));
     print_counters(cli, "asked", json_at(overlay, "queries.out"));
     print_counters(cli, "was asked", json_at(overlay, "queries.in"));
     fprintf(cli->out, "  %-10s %lld\n", "silences", (long long)json_whole(overlay, "timeouts", 0));
@@ -177,11 +184,11 @@ static void print_buckets(struct cli *cli, const json_t *overlay, const json_t *
         bucket_row(table, bucket, &sum);
         free(sum.trips);
     }
-    fprintf(cli->out, "IPv%lld, id %s: %s in %s, about %s in the network\n", (long long)family,
-            json_text(overlay, "id", "-"),
+    fprintf(cli->out, "IPv%lld, id %s: %s in %s, about %s node%s in the network\n",
+            (long long)family, json_text(overlay, "id", "-"),
             text_count(known, json_whole(overlay, "contacts", 0), "node", "nodes"),
             text_count(buckets, (int64_t)table_rows(table), "bucket", "buckets"),
-            text_count(all, json_whole(overlay, "network_size", 0), "node", "nodes"));
+            size_text(all, overlay), strcmp(all, "1") == 0 ? "" : "s");
     table_print(table, cli->out, cli->out_colour);
     table_free(table);
     fputc('\n', cli->out);
@@ -235,6 +242,8 @@ int verb_node_table(struct cli *cli, const struct arguments *arguments)
 
 /* ---- node ping, node find ---- */
 
+#define ID_DIGITS_MEANT 8 /* so many hexadecimal digits are hardly a word */
+
 static void print_ping(struct cli *cli, const json_t *result)
 {
     fprintf(cli->out, "%s  %s  %.1f ms\n", json_text(result, "id", "-"),
@@ -275,11 +284,25 @@ static void print_find(struct cli *cli, const json_t *result)
              text_elapsed(seconds, json_decimal(result, "seconds", 0)));
 }
 
-/* An id, or one with a digit lost or one too many: not a name, then. */
+/* An id, or one that was cut off or has a digit too many: not a name, then. Names that look like
+ * that ("12345678") go after --key. */
 static bool is_meant_as_id(const char *text)
 {
     size_t len = strlen(text);
-    return len > 32 && strspn(text, "0123456789abcdefABCDEF") == len;
+    return len >= ID_DIGITS_MEANT && strspn(text, "0123456789abcdefABCDEF") == len;
+}
+
+/* Nobody to ask is no answer, though the daemon has one. */
+static int finish_find(struct cli *cli, json_t *result, json_t *error)
+{
+    char hint[COMMAND_TEXT_SIZE];
+    if (result != NULL && json_whole(result, "asked", 0) == 0) {
+        json_decref(result);
+        return cli_fail(cli, failure_new("no_answer", EXIT_NETWORK,
+                                         cli_command_text(cli, hint, "join HOST:PORT"),
+                                         "no other node is known: nobody was asked"));
+    }
+    return cli_finish(cli, result, error, print_find);
 }
 
 int verb_node_find(struct cli *cli, const struct arguments *arguments)
@@ -292,6 +315,10 @@ int verb_node_find(struct cli *cli, const struct arguments *arguments)
                                          "name that is a KEY"));
     const char *word = key != NULL ? key : arguments->words[0];
     request_init(&request, "node.find");
-    request_text(&request, key == NULL && is_meant_as_id(word) ? "id" : "key", word);
-    return show(cli, &request, "the nodes on the way", print_find);
+    bool by_id = key == NULL && is_meant_as_id(word);
+    request_text(&request, by_id ? "id" : "key", word);
+    if (key == NULL && !by_id)
+        cli_note(cli, "\"%s\" is taken as a name", word);
+    json_t *error, *result = cli_ask(cli, &request, "the nodes on the way", &error);
+    return finish_find(cli, result, error);
 }

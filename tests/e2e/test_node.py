@@ -60,6 +60,8 @@ def a_node_that_knows_nobody_says_what_to_do(net):
     alone = net.daemon('alone')
     result = alone.cli('node', 'table')
     assert result.exit == 0 and 'kadpeer join HOST:PORT' in result.err, result
+    result = alone.cli('node', 'find', 'field notes.txt')
+    assert result.exit == 6 and 'join HOST:PORT' in result.err, result
 
 
 @test
@@ -87,6 +89,9 @@ def the_nearest_to_an_id_or_key_are_found(net):
 
     mistyped = one.cli('node', 'find', wanted[:-1])
     assert mistyped.exit == 12 and '40 hexadecimal digits' in mistyped.err, mistyped
+    cut_off = one.cli('node', 'find', wanted[:8])
+    assert cut_off.exit == 12 and '40 hexadecimal digits' in cut_off.err, cut_off
+    assert 'taken as a name' in one.cli('node', 'find', 'd671').err
     assert one.cli('node', 'find').exit == 2
     assert one.cli('node', 'find', wanted, '--key', 'x').exit == 2
 
