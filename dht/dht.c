@@ -108,7 +108,12 @@ void dht_free(struct dht *dht)
 
 void dht_set_unix_base(struct dht *dht, uint64_t unix_base_ms)
 {
+    uint64_t before_ms = dht->config.unix_base_ms;
+    uint64_t apart_ms =
+        unix_base_ms > before_ms ? unix_base_ms - before_ms : before_ms - unix_base_ms;
     dht->config.unix_base_ms = unix_base_ms;
+    if (apart_ms >= PUBLISH_CLOCK_STEP_MS)
+        dht_publish_all_now(dht);
 }
 
 /* ---- input ---- */

@@ -283,13 +283,25 @@ static bool is_past(const struct dht *dht, const struct published_record *record
            (record->ends_ms != 0 && record->ends_ms <= dht->now_ms);
 }
 
+/* One of ours is kept, though nobody is given it: its owner, who hears of it, signs another, or the
+ * clock is wrong and is set. */
+static void put_off(struct dht *dht, struct published_record *record)
+{
+    struct dht_event outcome = {.status = STATUS_REFUSED};
+    record->changed = false;
+    if (record->foreign || record->last)
+        published_remove(&dht->published, record);
+    else
+        end_of_round(dht, record, &outcome);
+}
+
 void dht_publish_run(struct dht *dht)
 {
     struct published_record *first;
     while (may_start(dht) && (first = published_first_due(&dht->published)) != NULL &&
            first->due_ms <= dht->now_ms) {
         if (is_past(dht, first))
-            published_remove(&dht->published, first);
+            put_off(dht, first);
         else if (routing_table_count(dht->table) == 0)
             store_alone(dht, first);
         else if (!start_round(dht, first))
@@ -301,7 +313,8 @@ void dht_publish_run(struct dht *dht)
 
 static bool comes_along(const struct dht *dht, const struct published_record *record)
 {
-    return !record->busy && record->due_ms <= dht->now_ms + pause_ms(record) / PUBLISH_EARLY_PART;
+    return !record->busy && record->due_ms <= dht->now_ms + pause_ms(record) / PUBLISH_EARLY_PART &&
+           !is_past(dht, record);
 }
 
 /* Neighbours in key order, from the walk's key outwards in one direction. */

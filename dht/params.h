@@ -138,6 +138,7 @@
 #define PUBLISH_JITTER_PART      10          /* renewed up to a tenth earlier or later */
 #define PUBLISH_RETRY_MS         (30 * 1000) /* stored nowhere: again after this, doubling */
 #define PUBLISH_RETRY_DOUBLES    6
+#define PUBLISH_CLOCK_STEP_MS    (60 * 1000) /* asleep so long: stored anew */
 #define PUBLISH_UNWANTED_DOUBLES 12 /* the same when all refuse it; its pace of renewal at most */
 
 /* Storing. A node with n others nearer to the key keeps it 2^-(n/k) as long [Kademlia 2.5]. */

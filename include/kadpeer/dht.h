@@ -82,7 +82,8 @@ uint64_t dht_deadline(const struct dht *dht); /* when dht_on_time is next due; U
 /* `*data` is borrowed until the next call with this dht. */
 bool dht_next_datagram(struct dht *dht, struct endpoint *to, struct bytes *data);
 
-/* The wall clock was set: the new Unix time in ms at monotonic time 0. */
+/* The wall clock was set, or stood apart from `now_ms` in a sleep: the new Unix time in ms at
+ * monotonic time 0. After a minute or more, all that is published is stored anew. */
 void dht_set_unix_base(struct dht *dht, uint64_t unix_base_ms);
 
 /* ---- joining ---- */
@@ -140,6 +141,8 @@ void dht_cancel(struct dht *dht, uint32_t operation); /* no further event of it;
 
 /* Keeps (key, kind, value) stored at the k nearest, itself included where it is one of them, and
  * answers for it. Renewed at the kind's pace, jittered; a DHT_EVENT_PUBLISHED after each round.
+ * What is past its expiry is kept and given to nobody until it is replaced or the clock is set
+ * right: its event says REFUSED, with nobody asked.
  * A second call for the same key and kind replaces the value (for KIND_ENTRY: the one by the same
  * signing key and subject; for KIND_DROP: the one of the same body).
  * STATUS_MALFORMED: the kind's own check refuses the value; signatures are not looked at again, the

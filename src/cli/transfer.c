@@ -117,6 +117,28 @@ static void print_records(struct cli *cli, const json_t *records)
     }
 }
 
+/* A name is findable once a node has taken it, which all refuse whose clock says that it has ended:
+ * ours is wrong then. */
+static const char *listed_text(const json_t *transfer, const json_t *records)
+{
+    size_t index;
+    json_t *record;
+    int64_t nodes = 0;
+    bool named = false;
+    if (!json_yes(transfer, "listed", false))
+        return "no, by link only";
+    json_array_foreach(records, index, record)
+    {
+        if (strcmp(json_text(record, "kind", ""), "entry") != 0)
+            continue;
+        named = true;
+        nodes += json_whole(record, "nodes", 0);
+    }
+    if (!named)
+        return "yes, its names are not published now";
+    return nodes > 0 ? "yes, findable by name" : "yes, no node has taken its names yet";
+}
+
 static void print_info(struct cli *cli, const json_t *result)
 {
     const json_t *transfer = json_at(result, "transfer"), *info = json_at(result, "info");
@@ -137,8 +159,7 @@ static void print_info(struct cli *cli, const json_t *result)
     fact_if(cli, "comment", info, "comment");
     if (strcmp(json_text(transfer, "origin", ""), "share") == 0 &&
         json_text(transfer, "group", NULL) == NULL)
-        fact(cli, "listed", "%s",
-             json_yes(transfer, "listed", false) ? "yes, findable by name" : "no, by link only");
+        fact(cli, "listed", "%s", listed_text(transfer, json_list(info, "records")));
     print_records(cli, json_list(info, "records"));
     fact_if(cli, "link", transfer, "link");
 }

@@ -100,6 +100,14 @@ void daemon_on_node_event(void *user, uint8_t family, const struct dht_event *ev
         on_published(daemon, event);
 }
 
+void daemon_on_clock(void *user)
+{
+    struct daemon *daemon = user;
+    engine_on_clock(daemon->engine);
+    session_on_clock(daemon->session);
+    groups_on_clock(daemon->groups);
+}
+
 void daemon_on_incoming(void *user, struct tcp *connection)
 {
     struct daemon *daemon = user;

@@ -63,4 +63,5 @@ bool listen_on_ports(struct running *running);
 
 /* ---- daemon.c ---- */
 void daemon_on_node_event(void *user, uint8_t family, const struct dht_event *event);
+void daemon_on_clock(void *user);
 void daemon_on_incoming(void *user, struct tcp *connection);

@@ -413,6 +413,16 @@ void engine_on_network(struct engine *engine)
         finder_again(&item->finder);
 }
 
+void engine_on_clock(struct engine *engine)
+{
+    struct item *item;
+    DL_FOREACH(engine->items, item)
+    {
+        item->published_mark = 0; /* else it looks at nothing before it is due */
+        item_mark(item);
+    }
+}
+
 void engine_on_published(struct engine *engine, const struct dht_event *event)
 {
     uint32_t nodes = event->status == STATUS_OK ? event->values : 0;

@@ -29,6 +29,9 @@ void engine_take_incoming(struct engine *engine, struct tcp *connection);
 /* The node joined, or lost everybody: searches are repeated, reasons shown change. */
 void engine_on_network(struct engine *engine);
 
+/* The wall clock was set, or the machine has slept. */
+void engine_on_clock(struct engine *engine);
+
 /* A round of storing has ended (DHT_EVENT_PUBLISHED): who shares is told how many nodes know it. */
 void engine_on_published(struct engine *engine, const struct dht_event *event);
 

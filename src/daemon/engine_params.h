@@ -81,7 +81,6 @@
 #define PUBLISH_AGAIN_MS        30000  /* after a refusal of our own node: too many records */
 #define AVAILABILITY_EVERY_MS   30000
 #define ENTRY_LIFE_S            (7 * 24 * 3600)
-#define ENTRY_SIGN_EVERY_S      (24 * 3600)
 #define ENTRY_WITHDRAWN_LIFE_S  60 /* of the last one, that makes the others be forgotten */
 #define PUBLISHER_RECORDS_SHOWN 64 /* in `info` */
 

@@ -30,6 +30,8 @@ void groups_free(struct groups *groups);          /* NULL is allowed */
 void groups_on_login(struct groups *groups);
 void groups_on_logout(struct groups *groups);
 void groups_on_network(struct groups *groups); /* there are nodes to ask now */
+/* The wall clock was set, or the machine has slept. */
+void groups_on_clock(struct groups *groups);
 /* DHT_EVENT_PUBLISHED of the node. */
 void groups_on_published(struct groups *groups, const struct dht_event *event);
 

@@ -8,9 +8,8 @@
 #include "daemon/node.h"
 #include "io/timer.h"
 
-#define SAVE_AGAIN_MS 5000                  /* the keystore could not be written */
-#define LIST_EVERY_MS (24ull * 3600 * 1000) /* entries of a listed group are signed anew */
-#define WORK_TRIES    (1u << 20)            /* nonces between two looks at `cancelled` */
+#define SAVE_AGAIN_MS 5000       /* the keystore could not be written */
+#define WORK_TRIES    (1u << 20) /* nonces between two looks at `cancelled` */
 
 struct group_wait;
 
@@ -36,7 +35,8 @@ struct membership_private {
     bool draining, again, saving, gone;
     bool unsaved; /* what was to be on disk is not yet */
     struct timer *save_timer;
-    uint64_t told_heads; /* group_head_changes that peers know of */
+    uint64_t told_heads;    /* group_head_changes that peers know of */
+    uint64_t listed_unix_s; /* entries of a listed group were signed; 0: never */
     struct kept_record *kept;
     struct group_lookup *lookups;
 };
@@ -57,6 +57,7 @@ void membership_free(struct membership *membership);
 /* And out of the keystore. */
 void membership_forget(struct membership *membership);
 void membership_on_published(struct membership *membership, const struct dht_event *event);
+void membership_on_clock(struct membership *membership, uint64_t unix_base_ms);
 struct group_config groups_config(const struct groups *groups);
 
 /* ---- group_wait.c ---- */

@@ -12,6 +12,7 @@
 #include "daemon/group_engine.h"
 #include "daemon/groups_private.h"
 #include "daemon/session.h"
+#include "daemon/signing.h"
 #include "io/work.h"
 #include "kadpeer/records.h"
 
@@ -328,7 +329,17 @@ static void list(struct membership *membership)
         list_under(membership, &key);
     }
     free(normal);
-    timer_set(membership->own->list_timer, now_of(membership) + LIST_EVERY_MS);
+    membership->own->listed_unix_s = (uint64_t)time(NULL);
+    timer_set(membership->own->list_timer, now_of(membership) + SIGN_EVERY_S * 1000);
+}
+
+void membership_on_clock(struct membership *membership, uint64_t unix_base_ms)
+{
+    group_set_unix_base(membership->group, unix_base_ms);
+    if (membership->own->listed_unix_s != 0 &&
+        signing_is_due(membership->own->listed_unix_s, (uint64_t)time(NULL)))
+        list(membership);
+    membership_drain(membership);
 }
 
 static void on_list_timer(void *user)

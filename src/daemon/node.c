@@ -36,6 +36,9 @@ static void note_event(struct node *node, struct overlay *overlay, const struct 
         overlay->external = event->endpoint;
     if (event->type == DHT_EVENT_JOINED && node->save_ms > node_now_ms(node) + NODE_SAVE_FIRST_MS)
         node->save_ms = node_now_ms(node) + NODE_SAVE_FIRST_MS;
+    if (event->type == DHT_EVENT_PUBLISHED && event->kind == KIND_ENTRY &&
+        event->status == STATUS_REFUSED && event->asked == 0)
+        node->tell_clock = true; /* it is past: told at the next look at the clock */
     if (node->setup.on_event != NULL)
         node->setup.on_event(node->setup.user, overlay->family, event);
 }
@@ -128,7 +131,16 @@ static void compare_clock(struct node *node)
     for (size_t i = 0; i < NODE_FAMILIES; i++)
         if (node->overlays[i].dht != NULL)
             dht_set_unix_base(node->overlays[i].dht, base_ms);
+    node->tell_clock = true;
     node_touch(node);
+}
+
+static void tell_clock(struct node *node)
+{
+    bool tell = node->tell_clock && node->setup.on_clock != NULL;
+    node->tell_clock = false;
+    if (tell)
+        node->setup.on_clock(node->setup.user);
 }
 
 static void set_upkeep(struct node *node)
@@ -142,6 +154,7 @@ static void on_upkeep(void *user)
     struct node *node = user;
     uint64_t now_ms = node_now_ms(node);
     compare_clock(node);
+    tell_clock(node);
     if (now_ms >= node->save_ms) {
         node_save_contacts(node);
         node->save_ms = now_ms + NODE_SAVE_MS;

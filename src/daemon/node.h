@@ -66,6 +66,9 @@ struct node_setup {
     size_t store_bytes; /* memory of each overlay for records of others; 0: the usual */
     /* JOINED, ALONE, ADDRESS and PUBLISHED of one family; from the loop. */
     void (*on_event)(void *user, uint8_t family, const struct dht_event *event);
+    /* The wall clock was set, or the machine has slept: what is signed with dates may be due. Or
+     * one of our entries is past its expiry, for another reason. From the loop. */
+    void (*on_clock)(void *user);
     void *user;
 };
 

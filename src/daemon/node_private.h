@@ -67,6 +67,7 @@ struct node {
     uint16_t port;
     bool started, may_join;
     bool touched;          /* the timer is set to fire at once */
+    bool tell_clock;       /* who signs with dates is to look at the clock */
     uint64_t unix_base_ms; /* Unix time at uv_now 0, as the dhts have it */
     uint64_t save_ms, save_records_ms;
 };

@@ -6,6 +6,7 @@
 #include "content/names.h"
 #include "daemon/engine_params.h"
 #include "daemon/node.h"
+#include "daemon/signing.h"
 #include "kadpeer/records.h"
 
 struct segment {
@@ -30,7 +31,8 @@ struct publisher {
     struct publisher_record *names;
     size_t name_count;
     bool has_alias; /* one of them is of the file's SHA-1 */
-    int64_t names_at_unix_s;
+    int64_t names_seq;
+    int64_t names_signed_unix_s;
     uint64_t names_due_ms;
     uint64_t names_turn_ms; /* when it may sign them; 0: it has not asked */
     uint64_t due_ms;
@@ -272,17 +274,16 @@ static void encode_body(const struct publisher_facts *facts, const struct id *ke
 }
 
 static void put_name(struct publisher *publisher, const struct publisher_facts *facts,
-                     const struct id *key, int64_t now_unix_s, bool last)
+                     const struct id *key, int64_t seq, int64_t now_unix_s, bool last)
 {
     struct buffer body, value;
     buffer_init(&body);
     buffer_init(&value);
-    uint64_t now = (uint64_t)now_unix_s;
-    uint64_t expiry = now + (last ? ENTRY_WITHDRAWN_LIFE_S : ENTRY_LIFE_S);
+    uint64_t expiry = (uint64_t)now_unix_s + (last ? ENTRY_WITHDRAWN_LIFE_S : ENTRY_LIFE_S);
     encode_body(facts, key, &body);
     enum status status = body.failed ? STATUS_NO_MEMORY
-                                     : entry_record_make(key, facts->seed_key, now, expiry,
-                                                         buffer_bytes(&body), &value);
+                                     : entry_record_make(key, facts->seed_key, (uint64_t)seq,
+                                                         expiry, buffer_bytes(&body), &value);
     if (status == STATUS_OK && !value.failed && last)
         node_withdraw(publisher->node, key, KIND_ENTRY, buffer_bytes(&value));
     else if (status == STATUS_OK && !value.failed)
@@ -295,7 +296,7 @@ static void put_name(struct publisher *publisher, const struct publisher_facts *
 static int64_t next_seq(const struct publisher *publisher, const struct publisher_facts *facts,
                         int64_t now_unix_s)
 {
-    int64_t last = publisher->names_at_unix_s;
+    int64_t last = publisher->names_seq;
     if (last < *facts->withdrawn_unix_s)
         last = *facts->withdrawn_unix_s;
     return now_unix_s > last ? now_unix_s : last + 1;
@@ -323,19 +324,22 @@ static void publish_names(struct publisher *publisher, const struct publisher_fa
 {
     size_t first = publisher->name_count;
     bool came_later = publisher->names != NULL && add_alias(publisher, facts);
-    bool are_due = publisher->names == NULL || now_ms >= publisher->names_due_ms;
+    bool are_due = publisher->names == NULL || now_ms >= publisher->names_due_ms ||
+                   signing_is_due((uint64_t)publisher->names_signed_unix_s, (uint64_t)now_unix_s);
     if (are_due && is_its_turn(publisher, facts, now_ms))
         first = 0;
     else if (!came_later)
         return;
     if (publisher->names == NULL && !make_keys(publisher, facts))
         return;
-    now_unix_s = next_seq(publisher, facts, now_unix_s);
+    publisher->names_seq = next_seq(publisher, facts, now_unix_s);
     for (size_t i = first; i < publisher->name_count; i++)
-        put_name(publisher, facts, &publisher->names[i].key, now_unix_s, false);
-    publisher->names_at_unix_s = now_unix_s;
-    if (first == 0)
-        publisher->names_due_ms = now_ms + (uint64_t)ENTRY_SIGN_EVERY_S * 1000;
+        put_name(publisher, facts, &publisher->names[i].key, publisher->names_seq, now_unix_s,
+                 false);
+    if (first > 0)
+        return;
+    publisher->names_signed_unix_s = now_unix_s;
+    publisher->names_due_ms = now_ms + SIGN_EVERY_S * 1000;
 }
 
 static void withdraw_names(struct publisher *publisher, const struct publisher_facts *facts,
@@ -343,10 +347,11 @@ static void withdraw_names(struct publisher *publisher, const struct publisher_f
 {
     if (publisher->names == NULL)
         return;
-    now_unix_s = next_seq(publisher, facts, now_unix_s);
+    publisher->names_seq = next_seq(publisher, facts, now_unix_s);
     for (size_t i = 0; i < publisher->name_count && facts->seed_key != NULL; i++)
-        put_name(publisher, facts, &publisher->names[i].key, now_unix_s, true);
-    publisher->names_at_unix_s = *facts->withdrawn_unix_s = now_unix_s;
+        put_name(publisher, facts, &publisher->names[i].key, publisher->names_seq, now_unix_s,
+                 true);
+    *facts->withdrawn_unix_s = publisher->names_seq;
     free(publisher->names);
     publisher->names = NULL;
     publisher->name_count = 0;

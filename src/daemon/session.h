@@ -24,6 +24,9 @@ void session_stop(struct session *session);
 /* Nothing follows; what was to be saved is with the engine's jobs, which engine_stop waits for. */
 void session_free(struct session *session); /* NULL is allowed */
 
+/* The wall clock was set, or the machine has slept. */
+void session_on_clock(struct session *session);
+
 /* NULL: nobody is logged in. Borrowed until groups_on_logout has been called. */
 const struct keystore *session_keystore(const struct session *session);
 const struct key_pairs *session_keys(const struct session *session);

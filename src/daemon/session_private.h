@@ -84,6 +84,7 @@ struct session {
     struct timer *timer, *save_timer, *refuse_timer; /* profile; save; those refused */
     struct id profile_key, name_key;
     bool profile_published;
+    uint64_t signed_unix_s; /* the profile */
 };
 
 /* ---- session.c ---- */

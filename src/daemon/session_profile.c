@@ -10,10 +10,10 @@
 #include "daemon/daemon.h"
 #include "daemon/node.h"
 #include "daemon/session_private.h"
+#include "daemon/signing.h"
 #include "kadpeer/records.h"
 #include "people/user_body.h"
 
-#define SIGN_EVERY_MS  (24ull * 3600 * 1000)
 #define PROFILE_LIFE_S (30ull * 24 * 3600)
 #define NAME_LIFE_S    (7ull * 24 * 3600)
 
@@ -89,7 +89,14 @@ void session_publish(struct session *session)
     *waiting = (struct waiting_save){session->waiting, on_saved, session};
     session->waiting = waiting;
     session_mark_dirty(session);
-    timer_set(session->timer, daemon_now_ms(session->daemon) + SIGN_EVERY_MS);
+    session->signed_unix_s = now_unix_s;
+    timer_set(session->timer, daemon_now_ms(session->daemon) + SIGN_EVERY_S * 1000);
+}
+
+void session_on_clock(struct session *session)
+{
+    if (session->logged_in && signing_is_due(session->signed_unix_s, (uint64_t)time(NULL)))
+        session_publish(session);
 }
 
 void session_withdraw(struct session *session)

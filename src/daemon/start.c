@@ -131,6 +131,7 @@ static bool make_node(struct running *running)
         .network_id = (uint32_t)config_number(daemon->config, "network.id"),
         .limit_local = config_bool(daemon->config, "network.limit_local"),
         .on_event = daemon_on_node_event,
+        .on_clock = daemon_on_clock,
         .user = daemon,
     };
     daemon->node = node_new(&setup);

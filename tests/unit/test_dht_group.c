@@ -108,6 +108,29 @@ static void what_has_ended_by_the_wall_clock_is_not_served(void **state)
     free_node(f);
 }
 
+/* Its owner signs another, or the clock was wrong for a while. */
+static void what_we_publish_is_kept_while_the_clock_says_it_is_past(void **state)
+{
+    (void)state;
+    struct fixture *f = new_node(&(struct dht_config){0});
+    struct value own = make_item(1, "own");
+    const struct dht_event *event;
+    dht_publish(f->dht, &own.key, KIND_ITEM, bytes_in(&own), f->now_ms);
+    event = next_event(f, DHT_EVENT_PUBLISHED);
+    assert_int_equal(event->status, STATUS_OK);
+    dht_set_unix_base(f->dht, EXPIRY * 1000ull);
+    pass(f, 1000);
+    event = next_event(f, DHT_EVENT_PUBLISHED);
+    assert_int_equal(event->status, STATUS_REFUSED);
+    assert_int_equal(event->asked, 0);
+    dht_set_unix_base(f->dht, UNIX_S * 1000ull);
+    pass(f, 1000);
+    event = next_event(f, DHT_EVENT_PUBLISHED);
+    assert_int_equal(event->status, STATUS_OK);
+    dispose(&own);
+    free_node(f);
+}
+
 static void a_part_handed_on_is_kept_for_what_is_left(void **state)
 {
     (void)state;
@@ -429,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_has_ended_by_the_wall_clock_is_not_served),
+        cmocka_unit_test(what_we_publish_is_kept_while_the_clock_says_it_is_past),
         cmocka_unit_test(a_part_handed_on_is_kept_for_what_is_left),
         cmocka_unit_test(a_contact_near_a_mailbox_may_bring_more_than_a_sender),
         cmocka_unit_test(under_ten_thousand_forged_puts_a_second_honest_ones_are_kept),

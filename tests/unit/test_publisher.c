@@ -6,6 +6,7 @@
 #include "content/names.h"
 #include "daemon/engine_params.h"
 #include "daemon/node.h"
+#include "daemon/signing.h"
 #include "kadpeer/records.h"
 #include "support/unit.h"
 
@@ -342,14 +343,49 @@ static void names_are_signed_anew_daily(void **state)
     update(f);
     uint64_t first = entry_at(f, word("notes")).seq;
     size_t calls = f->node.calls;
-    assert_int_equal(publisher_due(f->publisher), f->now_ms + (uint64_t)ENTRY_SIGN_EVERY_S * 1000);
-    pass(f, (uint64_t)ENTRY_SIGN_EVERY_S * 1000 - 1);
+    assert_int_equal(publisher_due(f->publisher), f->now_ms + SIGN_EVERY_S * 1000);
+    pass(f, SIGN_EVERY_S * 1000 - 1);
     update(f);
     assert_int_equal(f->node.calls, calls);
     pass(f, 1);
     update(f);
     assert_true(entry_at(f, word("notes")).seq > first);
     assert_int_equal(f->node.calls, calls + 6);
+}
+
+/* As after a sleep: the loop's clock stood still. */
+static void names_are_signed_anew_when_the_wall_clock_says_a_day_is_over(void **state)
+{
+    struct fixture *f = *state;
+    share(f);
+    update(f);
+    size_t calls = f->node.calls;
+    pass(f, SIGN_GAP_MS);
+    f->now_unix_s += (int64_t)SIGN_EVERY_S - 1;
+    update(f);
+    assert_int_equal(f->node.calls, calls);
+    f->now_unix_s += 400 * 24 * 3600;
+    update(f);
+    assert_int_equal(f->node.calls, calls + 6);
+    assert_int_equal(entry_at(f, word("notes")).expiry_unix_s, f->now_unix_s + ENTRY_LIFE_S);
+}
+
+/* Nodes refuse what ends too far in the future, and a lower number than one they have. */
+static void names_signed_when_the_clock_was_ahead_end_as_soon_as_others(void **state)
+{
+    struct fixture *f = *state;
+    share(f);
+    update(f);
+    uint64_t first = entry_at(f, word("notes")).seq;
+    pass(f, SIGN_GAP_MS);
+    f->now_unix_s -= 400 * 24 * 3600;
+    update(f);
+    assert_int_equal(entry_at(f, word("notes")).seq, first + 1);
+    assert_int_equal(entry_at(f, word("notes")).expiry_unix_s, f->now_unix_s + ENTRY_LIFE_S);
+    pass(f, SIGN_GAP_MS);
+    size_t calls = f->node.calls;
+    update(f);
+    assert_int_equal(f->node.calls, calls); /* once is enough */
 }
 
 static void a_sha1_that_comes_to_be_known_later_is_published_alone(void **state)
@@ -370,7 +406,7 @@ static void a_sha1_that_comes_to_be_known_later_is_published_alone(void **state)
     assert_int_equal(publisher_due(f->publisher), due_ms);
     f->node.calls = 0;
     f->now_ms = due_ms;
-    f->now_unix_s += ENTRY_SIGN_EVERY_S;
+    f->now_unix_s += (int64_t)SIGN_EVERY_S;
     update(f);
     assert_int_equal(f->node.calls, 6); /* from then on with the others */
     f->facts.running = f->facts.named = false;
@@ -385,7 +421,7 @@ static void a_sha1_that_comes_to_be_known_when_names_are_due_is_one_of_them(void
     f->facts.file_sha1 = NULL;
     update(f);
     f->node.calls = 0;
-    pass(f, (uint64_t)ENTRY_SIGN_EVERY_S * 1000);
+    pass(f, SIGN_EVERY_S * 1000);
     f->facts.file_sha1 = &f->sha1;
     update(f);
     assert_int_equal(f->node.calls, 6);
@@ -480,6 +516,8 @@ int main(void)
         TEST(a_daemon_that_stops_leaves_its_names),
         TEST(names_are_signed_anew_daily),
         TEST(a_changed_infohash_moves_its_records),
+        TEST(names_are_signed_anew_when_the_wall_clock_says_a_day_is_over),
+        TEST(names_signed_when_the_clock_was_ahead_end_as_soon_as_others),
         TEST(a_sha1_that_comes_to_be_known_later_is_published_alone),
         TEST(a_sha1_that_comes_to_be_known_when_names_are_due_is_one_of_them),
         TEST(a_refusal_of_our_own_node_is_tried_again_later),
