@@ -402,7 +402,7 @@ const struct command commands[] = {
      verb_node_ping},
     {"node find", "network", "ID|KEY", 0, 1, "The nodes nearest to an id or key.", find_flags,
      "An ID has 40 hexadecimal digits; any other KEY is a name, and stands for what is\n"
-     "published under it. A name of eight such digits or more goes after --key. BITS are\n"
+     "published under it (a name of eight such digits or more: --key NAME). BITS are\n"
      "shared with the key, HOPS the answers it took.\n",
      verb_node_find},
     {"bootstrap ls", "network", "", 0, 0, "The list of nodes to join by.", no_flags,
