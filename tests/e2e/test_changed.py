@@ -61,6 +61,13 @@ def start(net, gate, pieces=7):
     return peer, ident, partial
 
 
+def start_paused(net, gate):
+    peer, ident, partial = start(net, gate)
+    peer.ok('pause', ident)
+    peer.wait_state(ident, 'paused')
+    return peer, ident, partial
+
+
 def wait_pieces(peer, ident, count):
     peer.wait_event('metadata')
     peer.wait_until(lambda: len(peer.pieces(ident)) >= count, 40, f'having {count} pieces')
@@ -244,9 +251,7 @@ def file_of_a_partial_folder_that_vanishes_is_fetched_again_alone(net):
 def change_while_paused_is_noticed_when_it_goes_on(net):
     path = net.make_file('notes.bin', 4 * MIB)
     with Gate(net, path, 120) as gate:
-        peer, ident, partial = start(net, gate)
-        peer.ok('pause', ident)
-        peer.wait_state(ident, 'paused')
+        peer, ident, partial = start_paused(net, gate)
         overwrite(partial, min(peer.pieces(ident)) * PIECE, bytes(PIECE))
         gate.let_go()
         peer.ok('resume', ident)
@@ -259,9 +264,7 @@ def change_whose_time_was_put_back_is_noticed_when_it_goes_on(net):
     """While it is paused, and while nobody of ours runs."""
     path = net.make_file('notes.bin', 4 * MIB)
     with Gate(net, path, 120) as gate:
-        peer, ident, partial = start(net, gate)
-        peer.ok('pause', ident)
-        peer.wait_state(ident, 'paused')
+        peer, ident, partial = start_paused(net, gate)
         first, second = sorted(peer.pieces(ident))[:2]
         unseen(partial, lambda: overwrite(partial, first * PIECE, bytes(PIECE)))
         gate.let(240)
@@ -368,9 +371,7 @@ def share_of_a_folder_ends_its_download_and_its_partial(net):
 def share_of_the_partial_file_itself_keeps_it(net):
     path = net.make_file('notes.bin', 4 * MIB)
     with Gate(net, path, 120) as gate:
-        peer, ident, partial = start(net, gate)
-        peer.ok('pause', ident)
-        peer.wait_state(ident, 'paused')
+        peer, ident, partial = start_paused(net, gate)
         with open(path, 'rb') as source, open(partial, 'r+b') as out:
             out.write(source.read())
         assert peer.share(partial, name='notes.bin')['transfer']['id'] == ident
