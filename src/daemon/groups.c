@@ -87,10 +87,9 @@ void groups_on_network(struct groups *groups)
 
 void groups_on_clock(struct groups *groups)
 {
-    uint64_t unix_base_ms = (uint64_t)time(NULL) * 1000 - daemon_now_ms(groups->daemon);
     struct membership *membership, *next;
     DL_FOREACH_SAFE(groups->memberships, membership, next)
-    membership_on_clock(membership, unix_base_ms);
+    membership_on_clock(membership);
     channels_on_network(groups->daemon->channels); /* what is published by the day */
 }
 

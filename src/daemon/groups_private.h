@@ -57,7 +57,7 @@ void membership_free(struct membership *membership);
 /* And out of the keystore. */
 void membership_forget(struct membership *membership);
 void membership_on_published(struct membership *membership, const struct dht_event *event);
-void membership_on_clock(struct membership *membership, uint64_t unix_base_ms);
+void membership_on_clock(struct membership *membership);
 struct group_config groups_config(const struct groups *groups);
 
 /* ---- group_wait.c ---- */

@@ -333,9 +333,15 @@ static void list(struct membership *membership)
     timer_set(membership->own->list_timer, now_of(membership) + SIGN_EVERY_S * 1000);
 }
 
-void membership_on_clock(struct membership *membership, uint64_t unix_base_ms)
+/* Wall clock at 0 of the loop's. */
+static uint64_t unix_base_ms(const struct daemon *daemon)
 {
-    group_set_unix_base(membership->group, unix_base_ms);
+    return (uint64_t)time(NULL) * 1000 - daemon_now_ms(daemon);
+}
+
+void membership_on_clock(struct membership *membership)
+{
+    group_set_unix_base(membership->group, unix_base_ms(daemon_of(membership)));
     if (membership->own->listed_unix_s != 0 &&
         signing_is_due(membership->own->listed_unix_s, (uint64_t)time(NULL)))
         list(membership);
@@ -523,8 +529,7 @@ struct group_config groups_config(const struct groups *groups)
 {
     struct daemon *daemon = groups->daemon;
     const struct keystore *keystore = session_keystore(daemon->session);
-    struct group_config config = {.unix_base_ms =
-                                      (uint64_t)time(NULL) * 1000 - daemon_now_ms(daemon)};
+    struct group_config config = {.unix_base_ms = unix_base_ms(daemon)};
     uint8_t key[16];
     rng_fill(&daemon->rng, key, sizeof key);
     rng_init(&config.rng, key);
